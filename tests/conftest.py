@@ -1,0 +1,34 @@
+"""What every test stands on: no way to a real AWS account, and examples that do not depend on luck."""
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run; `--hypothesis-profile explore` looks for new ones.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.register_profile("explore", deadline=None, database=None, max_examples=1000)
+settings.load_profile("suite")
+
+_DUMMIES = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",  # a key that no account has
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_ADDRESSES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "DATAFACTORY_ENV_FILE",
+    "GENERATORS_PATH",
+    "OUTPUT_BUCKET",
+    "SQS_DLQ_URL",
+    "SQS_QUEUE_URL",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_real_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the developer's shell says, a test has dummy keys and no address but its own."""
+    for name in _ADDRESSES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in _DUMMIES.items():
+        monkeypatch.setenv(name, value)

@@ -1,0 +1,68 @@
+"""Receipts and failure records, read from their names and times alone."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.evidence import Evidence
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.ranges import IndexRange
+
+FIRST = IndexRange(0, 25)
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 1, 15, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+def receipt(minute: int, indices: IndexRange = FIRST, salt: int = 0) -> tuple[str, datetime]:
+    return keys.receipt(keys.ReceiptKey("G", indices, salt)), at(minute)
+
+
+def failure(
+    minute: int, indices: IndexRange = FIRST, salt: int = 0, attempt: int = 1
+) -> tuple[str, datetime]:
+    return keys.failure(keys.FailureKey("G", indices, salt, attempt, Cause.CRASH)), at(minute)
+
+
+def test_runs_come_latest_first() -> None:
+    """The latest run is the one whose samples are there now."""
+    evidence = Evidence([receipt(1), receipt(3, IndexRange(5, 6), 1), receipt(2, IndexRange(25, 50))])
+    assert [made.key.indices.start for made in evidence.runs("G")] == [5, 25, 0]
+
+
+def test_a_later_receipt_makes_a_failure_good() -> None:
+    """Two attempts failed and the third did it: nothing failed."""
+    assert Evidence([failure(1, attempt=1), failure(2, attempt=2), receipt(3)]).failures("G") == []
+
+
+def test_a_failure_after_the_receipt_counts() -> None:
+    """The run went well once, but its replay did not."""
+    evidence = Evidence([receipt(1), failure(2)])
+    assert [failed.at for failed in evidence.failures("G")] == [at(2)]
+
+
+def test_only_the_same_run_makes_a_failure_good() -> None:
+    """Another salt or another piece that went well says nothing about this run."""
+    evidence = Evidence([failure(1), receipt(2, salt=1), receipt(3, IndexRange(0, 12))])
+    assert len(evidence.failures("G")) == 1
+
+
+def test_other_keys_are_no_evidence() -> None:
+    """Reports, specs and strangers' files among the records are passed over; so are other generators."""
+    evidence = Evidence([("_datafactory/receipts/G/readme.txt", at(1)), receipt(1), failure(2)])
+    assert (len(evidence.runs("G")), evidence.runs("H"), evidence.failures("H")) == (1, [], [])
+
+
+@given(
+    st.permutations(
+        [receipt(1), failure(2), failure(3, salt=1), receipt(4, salt=1), receipt(5, IndexRange(3, 4))]
+    )
+)
+def test_the_order_of_the_listing_does_not_matter(listing: list[tuple[str, datetime]]) -> None:
+    """Times decide, not positions."""
+    evidence = Evidence(listing)
+    assert [made.at for made in evidence.runs("G")] == [at(5), at(4), at(1)]
+    assert [failed.at for failed in evidence.failures("G")] == [at(2)]

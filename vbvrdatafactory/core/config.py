@@ -1,0 +1,125 @@
+"""The one place that reads the environment: addresses, region, paths.
+
+Importing reads nothing. The first attribute asked for reads the environment and a `.env` file
+(or the file named by ``DATAFACTORY_ENV_FILE``); variables of the process win over the file.
+An address that is needed and unset raises `ConfigError` with its name and where its value comes from.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlparse
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vbvrdatafactory.core.errors import ConfigError
+
+ENV_FILE_VARIABLE = "DATAFACTORY_ENV_FILE"
+DEFAULT_REGION = "us-east-2"
+
+_SOURCES = {
+    "SQS_QUEUE_URL": "output QueueUrl of the stack",
+    "SQS_DLQ_URL": "output DlqUrl of the stack",
+    "OUTPUT_BUCKET": "output BucketName of the stack",
+}
+
+
+class _Settings(BaseSettings):
+    """What the environment may say. Nothing is required here: an unset address fails when it is used."""
+
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+
+    sqs_queue_url: str | None = None
+    sqs_dlq_url: str | None = None
+    output_bucket: str | None = None
+    aws_region: str = DEFAULT_REGION
+    aws_profile: str | None = None
+    aws_endpoint_url: str | None = None
+    generators_path: Path = Path("./generators")
+
+
+class Config:
+    """Addresses and paths of one factory, read once, on first use.
+
+    Keyword arguments win over the environment, e.g. ``Config(output_bucket="my-bucket")``.
+
+    Args:
+        env_file: read this file instead of ``.env``; a file named here, or by ``DATAFACTORY_ENV_FILE``,
+            must exist.
+        overrides: values for the fields of the same names; None means "as the environment says".
+    """
+
+    def __init__(self, *, env_file: str | Path | None = None, **overrides: str | Path | None) -> None:
+        unknown = sorted(set(overrides) - set(_Settings.model_fields))
+        if unknown:
+            raise ConfigError(
+                f"Config has no field {unknown[0]!r}; it has {', '.join(_Settings.model_fields)}"
+            )
+        self._env_file = env_file
+        self._overrides = {name: value for name, value in overrides.items() if value is not None}
+
+    @cached_property
+    def _settings(self) -> _Settings:
+        named = self._env_file or os.environ.get(ENV_FILE_VARIABLE)
+        if named and not Path(named).is_file():
+            raise ConfigError(
+                f"{ENV_FILE_VARIABLE} names {str(named)!r}, which is not a file; "
+                "for the embedded AWS, 'datafactory local up' writes it"
+            )
+        try:
+            # Pydantic's own keyword for the dotenv file starts with an underscore.
+            return _Settings(_env_file=named or ".env", **self._overrides)  # type: ignore[arg-type]
+        except (ValidationError, OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the environment or {named or '.env'} cannot be read: {error}") from error
+
+    def _required(self, variable: str) -> str:
+        value: str | None = getattr(self._settings, variable.lower())
+        if value is None:
+            raise ConfigError(
+                f"{variable} is not set; it is the {_SOURCES[variable]} "
+                f"('cdk deploy' prints it; for the embedded AWS, 'datafactory local up' writes it to a file "
+                f"that {ENV_FILE_VARIABLE} names)"
+            )
+        return value
+
+    @property
+    def sqs_queue_url(self) -> str:
+        """URL of the task queue (``SQS_QUEUE_URL``)."""
+        return self._required("SQS_QUEUE_URL")
+
+    @property
+    def sqs_dlq_url(self) -> str:
+        """URL of the dead letter queue (``SQS_DLQ_URL``)."""
+        return self._required("SQS_DLQ_URL")
+
+    @property
+    def output_bucket(self) -> str:
+        """Name of the bucket that holds the dataset (``OUTPUT_BUCKET``)."""
+        return self._required("OUTPUT_BUCKET")
+
+    @property
+    def aws_region(self) -> str:
+        return self._settings.aws_region
+
+    @property
+    def aws_profile(self) -> str | None:
+        return self._settings.aws_profile
+
+    @property
+    def aws_endpoint_url(self) -> str | None:
+        return self._settings.aws_endpoint_url
+
+    @property
+    def generators_path(self) -> Path:
+        """Folder that holds one folder for each generator (``GENERATORS_PATH``)."""
+        return self._settings.generators_path
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the endpoint is on this machine, so that no real credential may be sent to it."""
+        host = urlparse(self.aws_endpoint_url or "").hostname
+        return host in {"localhost", "127.0.0.1", "::1"}
+
+
+config = Config()

@@ -1,0 +1,48 @@
+"""Plan minus inventory: what is planned and not whole in the bucket, exact to the sample."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.plan import Plan
+from vbvrdatafactory.core.ranges import IndexRange
+
+
+class Gap(NamedTuple):
+    """What one generator lacks: ranges of indices, ascending and apart."""
+
+    generator: str
+    ranges: tuple[IndexRange, ...]
+
+    @property
+    def samples(self) -> int:
+        return sum(r.size for r in self.ranges)
+
+
+class Gaps:
+    """What every generator of a plan lacks; generators that lack nothing are not in it."""
+
+    def __init__(self, gaps: Iterator[Gap]) -> None:
+        self._gaps = {gap.generator: gap for gap in gaps if gap.ranges}
+
+    def __iter__(self) -> Iterator[Gap]:
+        return iter(self._gaps.values())
+
+    def __len__(self) -> int:
+        return len(self._gaps)
+
+    def of(self, generator: str) -> Gap:
+        """The generator's gap; one without ranges where it lacks nothing."""
+        return self._gaps.get(generator, Gap(generator, ()))
+
+    @property
+    def sample_count(self) -> int:
+        return sum(gap.samples for gap in self._gaps.values())
+
+
+def find_gaps(plan: Plan, inventory: Inventory) -> Gaps:
+    """What the plan asks for and the inventory does not show whole."""
+    return Gaps(
+        Gap(line.generator, tuple(inventory[line.generator].missing(IndexRange(0, line.samples))))
+        for line in plan.generators.values()
+    )

@@ -1,0 +1,162 @@
+"""The only place that spells or parses a bucket key; both directions stand next to each other.
+
+The dataset, and nothing else, lies under ``questions/``::
+
+    questions/{generator}/{task}_task/{task}_{index:04d}/{file}
+    questions/{generator}_{start:05d}-{end:05d}.tar.gz          inside: {generator}/{task}_task/{task}_{index}/…
+
+Everything of our own lies under ``_datafactory/``, so that syncing ``questions/`` gives exactly the dataset::
+
+    _datafactory/datasets/{dataset}/spec.json
+    _datafactory/datasets/{dataset}/report.json | report.md | report.html
+    _datafactory/datasets/{dataset}/dead-letters/{message id}.json
+    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.json
+    _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
+
+Receipts and failures carry in their names all that planning the next round needs, so a listing is enough.
+"""
+
+import re
+from typing import NamedTuple
+
+from vbvrdatafactory.core.models import MAX_BATCH, Cause
+from vbvrdatafactory.core.ranges import IndexRange
+
+QUESTIONS = "questions/"
+OWN = "_datafactory/"
+RECEIPTS = f"{OWN}receipts/"
+FAILURES = f"{OWN}failures/"
+DATASETS = f"{OWN}datasets/"
+
+_FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
+_ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
+_RECEIPT = re.compile(rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})\.json")
+_FAILURE = re.compile(
+    rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
+)
+_SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
+
+
+class SampleFolder(NamedTuple):
+    """A sample's folder in the bucket."""
+
+    generator: str
+    task: str
+    sample_index: int
+
+
+class Archive(NamedTuple):
+    """One tar.gz holding one batch."""
+
+    generator: str
+    indices: IndexRange
+
+
+class ReceiptKey(NamedTuple):
+    """Which run of a generator a receipt is about."""
+
+    generator: str
+    indices: IndexRange
+    salt: int
+
+
+class FailureKey(NamedTuple):
+    """Which attempt at which run of a generator failed, and why."""
+
+    generator: str
+    indices: IndexRange
+    salt: int
+    attempt: int
+    cause: Cause
+
+
+def sample_name(task: str, index: int) -> str:
+    """A sample's folder name: four digits, growing past 9999."""
+    return f"{task}_{index:04d}"
+
+
+def parse_sample_name(name: str) -> tuple[str, int] | None:
+    """(task, index) of a folder called ``{task}_{index}``, any width."""
+    match = _SAMPLE_NAME.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
+
+
+def sample_folder(folder: SampleFolder) -> str:
+    """The folder's prefix, without the closing slash."""
+    return f"{QUESTIONS}{task_root(folder.generator, folder.task)}/{sample_name(folder.task, folder.sample_index)}"
+
+
+def parse_sample_folder(prefix: str) -> SampleFolder | None:
+    """The sample folder that `prefix` (without closing slash) spells, or None."""
+    match = _FOLDER.fullmatch(prefix)
+    return SampleFolder(match[1], match[2], int(match[3])) if match else None
+
+
+def task_root(generator: str, task: str) -> str:
+    """Where samples lie inside an archive, and below ``questions/``."""
+    return f"{generator}/{task}_task"
+
+
+def archive(key: Archive) -> str:
+    """The archive's key. Both ends are included in its name."""
+    return f"{QUESTIONS}{key.generator}_{key.indices.start:05d}-{key.indices.stop - 1:05d}.tar.gz"
+
+
+def parse_archive(key: str) -> Archive | None:
+    """The archive that `key` spells, or None. One that claims more than a batch can hold is none of ours."""
+    match = _ARCHIVE.fullmatch(key)
+    if match is None or (indices := _indices(match)) is None:
+        return None
+    return Archive(match[1], indices)
+
+
+def questions_of(generator: str) -> str:
+    """The prefix under which all of a generator's samples and archives lie, and perhaps others' too."""
+    return f"{QUESTIONS}{generator}"
+
+
+def receipt(key: ReceiptKey) -> str:
+    return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}.json"
+
+
+def parse_receipt(key: str) -> ReceiptKey | None:
+    match = _RECEIPT.fullmatch(key)
+    if match is None or (indices := _indices(match)) is None:
+        return None
+    return ReceiptKey(match[1], indices, int(match[4]))
+
+
+def failure(key: FailureKey) -> str:
+    return f"{FAILURES}{key.generator}/{_run(key.indices, key.salt)}/{key.attempt:03d}.{key.cause}.json"
+
+
+def parse_failure(key: str) -> FailureKey | None:
+    match = _FAILURE.fullmatch(key)
+    if match is None or match[6] not in set(Cause) or (indices := _indices(match)) is None:
+        return None
+    return FailureKey(match[1], indices, int(match[4]), int(match[5]), Cause(match[6]))
+
+
+def unreadable(message_id: str) -> str:
+    """Where the failure record of a message lies that could not be read."""
+    return f"{OWN}unreadable/{message_id}.json"
+
+
+def dataset_file(dataset: str, name: str) -> str:
+    """A file of the dataset's own: ``spec.json``, ``report.json``, ``report.md``, ``report.html``."""
+    return f"{DATASETS}{dataset}/{name}"
+
+
+def dead_letter(dataset: str, message_id: str) -> str:
+    """Where a dead letter of the dataset is filed before it is removed from the queue."""
+    return f"{DATASETS}{dataset}/dead-letters/{message_id}.json"
+
+
+def _run(indices: IndexRange, salt: int) -> str:
+    return f"{indices.start:05d}-{indices.stop - 1:05d}.s{salt}"
+
+
+def _indices(match: re.Match[str]) -> IndexRange | None:
+    """The batch between the second and third group, both included; None where no batch can be so long."""
+    indices = IndexRange(int(match[2]), int(match[3]) + 1)
+    return indices if 1 <= indices.size <= MAX_BATCH else None

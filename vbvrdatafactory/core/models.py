@@ -1,0 +1,148 @@
+"""The wire contract and the records of the worker: what travels between the parts, as values.
+
+`TaskMessage` is a batch on the wire. People also send it by hand, so everything beyond the contract's six
+fields is optional. Unknown fields are refused: a misspelt ``start_index`` would otherwise overwrite sample 0.
+"""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.samples import required_files
+
+MAX_BATCH = 1000
+OutputFormat = Literal["files", "tar"]
+
+# A generator's name is opaque, but it becomes a folder and a part of a key.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\- ]{0,199}")
+
+
+def safe_name(name: str) -> str:
+    """`name` if it can be one folder and one part of a key.
+
+    Raises:
+        ValueError: it could leave its folder or break a key.
+    """
+    if not _SAFE_NAME.fullmatch(name) or ".." in name or name.endswith((" ", ".")):
+        raise ValueError(
+            f"{name!r} is not a safe name: letters, digits, '.', '_', '-' and inner spaces, 200 at most"
+        )
+    return name
+
+
+SafeName = Annotated[str, AfterValidator(safe_name)]
+
+
+class Cause(StrEnum):
+    """Why a batch failed; the closed vocabulary of failure records, reports and retries."""
+
+    INVALID_MESSAGE = "invalid-message"
+    UNKNOWN_GENERATOR = "unknown-generator"
+    MISSING_DEPENDENCY = "missing-dependency"
+    CRASH = "crash"
+    WRONG_COUNT = "wrong-count"
+    TORN_SAMPLES = "torn-samples"
+    DEADLINE = "deadline"
+    MEMORY = "memory"
+    DISK = "disk"
+    UPLOAD = "upload"
+    WORKER_LOST = "worker-lost"
+
+    @property
+    def is_seeds_fault(self) -> bool:
+        """Whether the same generator may do better under another seed and in smaller pieces."""
+        return self in _SEEDS_FAULT
+
+
+_SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskMessage(_Frozen):
+    """A batch on the wire: ``num_samples`` samples of generator ``type`` from ``start_index`` on.
+
+    The contract's fields are ``type`` … ``output_bucket``. ``only_indices`` replays a batch with the seed
+    that made its neighbours and stores just those indices (absolute, within the batch).
+    """
+
+    type: SafeName = Field(description="Generator name")
+    num_samples: int = Field(ge=1, le=MAX_BATCH, description="Samples to generate")
+    start_index: int = Field(default=0, ge=0, lt=2**31, description="Index of the first sample")
+    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Seed; None lets the worker choose")
+    output_format: OutputFormat = "files"
+    output_bucket: str | None = Field(default=None, min_length=3, max_length=63)
+    dataset: SafeName | None = Field(default=None, description="Dataset whose plan holds this batch")
+    salt: int = Field(default=0, ge=0, description="How often the generator failed here before")
+    only_indices: tuple[int, ...] | None = Field(default=None, min_length=1, description="Store just these")
+    require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
+    # The predecessor's field; still in its queued messages, always false there by default.
+    dedup: Literal[False] = Field(default=False, exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _within_batch(self) -> "TaskMessage":
+        outside = [i for i in self.only_indices or () if not self.start_index <= i < self.indices.stop]
+        if outside:
+            raise ValueError(f"only_indices holds {outside[0]}, outside the batch {self.indices}")
+        required_files(self.require)
+        return self
+
+    @property
+    def indices(self) -> IndexRange:
+        """The batch's indices, wanted or not."""
+        return IndexRange(self.start_index, self.start_index + self.num_samples)
+
+    def to_json(self) -> str:
+        """The message body: what differs from the defaults, plus the contract's fields that are set."""
+        return self.model_dump_json(exclude_none=True, exclude_defaults=False, exclude=self._unset())
+
+    def _unset(self) -> set[str]:
+        return {name for name in ("salt", "require") if not getattr(self, name)}
+
+
+class TaskResult(_Frozen):
+    """What one delivery of one message achieved."""
+
+    generator: str
+    samples_uploaded: int
+    sample_ids: list[str]
+    tar_files: list[str] = Field(default_factory=list)
+    files_uploaded: int = 0
+    bytes_uploaded: int = 0
+    seconds: float = 0.0
+
+
+class Receipt(_Frozen):
+    """What the worker wrote last about a batch: evidence of how its samples were made, never proof of them."""
+
+    message: TaskMessage
+    seed: int
+    stored: list[IndexRange]
+    result: TaskResult
+    attempt: int
+    generator_digest: str
+    finished_at: datetime
+
+
+class FailureRecord(_Frozen):
+    """Why one attempt at one batch failed, kept before the message is reported failed."""
+
+    message: TaskMessage | None
+    body: str | None = Field(default=None, description="The message as it came, where it could not be read")
+    seed: int | None = None
+    cause: Cause
+    detail: str = Field(description="One line for a person")
+    exit_code: int | None = None
+    stderr_tail: str = ""
+    stored: list[IndexRange] = Field(
+        default_factory=list, description="What was whole and stored all the same"
+    )
+    attempt: int
+    generator_digest: str | None = None
+    failed_at: datetime

@@ -1,0 +1,218 @@
+"""How complete a dataset is: a tally for each generator and in total, as JSON, Markdown or a table.
+
+Counts, never ids: the ranges that are missing are in the JSON alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+from rich.table import Table
+
+from vbvrdatafactory.core.evidence import Evidence, Failed
+from vbvrdatafactory.core.gaps import Gap
+from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.plan import Plan
+from vbvrdatafactory.core.ranges import IndexRange, describe
+
+COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Tally(_Frozen):
+    """Samples counted: expected = whole + torn + missing; strays are beyond the plan."""
+
+    generator: str
+    expected: int
+    whole: int
+    torn: int
+    stray: int = 0
+    gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def missing(self) -> int:
+        return self.expected - self.whole - self.torn
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def percent(self) -> float:
+        """Whole of expected; 100.0 only when nothing is lacking."""
+        share = 100 * self.whole / self.expected
+        return 100.0 if self.whole == self.expected else min(round(share, 2), 99.99)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        counts = (self.expected, self.whole, self.torn, self.missing, self.stray)
+        return (self.generator, *(f"{count:,}" for count in counts), f"{self.percent:.2f} %")
+
+
+class FailureTally(_Frozen):
+    """Attempts of one generator that failed of one cause and were not made good since."""
+
+    generator: str
+    cause: Cause
+    count: int
+    detail: str = Field(default="", description="What the latest of them said")
+
+
+class RunFigures(_Frozen):
+    """What one run of the loop did. Samples are those that became whole while it ran."""
+
+    messages: int = 0
+    rounds: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Samples a second."""
+        return self.samples / self.seconds if self.seconds else 0.0
+
+
+class Report(_Frozen):
+    """The completeness of one dataset at one moment."""
+
+    dataset: str
+    at: datetime
+    bucket: str = ""
+    generators: list[Tally]
+    strangers: int = Field(default=0, description="Generators in the bucket that the plan does not name")
+    unrecognised: int = Field(default=0, description="Folders and files that are no sample and no archive")
+    failures: list[FailureTally] = Field(default_factory=list)
+    run: RunFigures | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def total(self) -> Tally:
+        return Tally(
+            generator="total",
+            expected=sum(t.expected for t in self.generators),
+            whole=sum(t.whole for t in self.generators),
+            torn=sum(t.torn for t in self.generators),
+            stray=sum(t.stray for t in self.generators),
+        )
+
+    @property
+    def complete(self) -> bool:
+        return self.total.whole == self.total.expected
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence."""
+        total = self.total
+        if self.complete:
+            return f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole."
+        lacking = total.missing + total.torn
+        return f"{self.dataset} is incomplete: {lacking:,} of {total.expected:,} samples are missing or torn."
+
+    @property
+    def result_line(self) -> str:
+        """The last line of a run, for scripts."""
+        total, sent = self.total, self.run.messages if self.run else 0
+        return (
+            f"RESULT expected={total.expected} whole={total.whole} torn={total.torn} "
+            f"missing={total.missing} messages={sent}"
+        )
+
+    @property
+    def run_line(self) -> str:
+        """What the run did, for a person; empty where there was none."""
+        if self.run is None:
+            return ""
+        if not self.run.messages:
+            why = "Nothing was missing: no" if self.complete else "No"
+            return f"{why} message was sent ({self.run.seconds:.1f} s)."
+        return (
+            f"{self.run.samples:,} samples in {self.run.seconds:.1f} s ({self.run.rate:.1f} samples/s), "
+            f"{self.run.messages:,} messages in {self.run.rounds} round{'s' * (self.run.rounds != 1)}."
+        )
+
+    def with_run(self, figures: RunFigures, failures: list[FailureTally]) -> Self:
+        """The same report with what the run did and what failed in it."""
+        return self.model_copy(update={"run": figures, "failures": failures})
+
+    def to_table(self) -> Table:
+        """The tally for a terminal."""
+        table = Table(title=self.headline, title_justify="left", title_style="bold", show_footer=True)
+        for name, footer in zip(COLUMNS, self.total.cells, strict=True):
+            table.add_column(name, footer=footer, justify="left" if name == "generator" else "right")
+        for tally in self.generators:
+            table.add_row(*tally.cells, style=None if tally.whole == tally.expected else "red")
+        return table
+
+    def to_markdown(self) -> str:
+        """The answer, the tally and what failed, in Markdown."""
+        lines = [f"**{self.headline}**", "", *self._notes(), _row(COLUMNS), _row("---" for _ in COLUMNS)]
+        lines += [_row(tally.cells) for tally in [*self.generators, self.total]]
+        if self.failures:
+            lines += ["", "| generator | cause | failed attempts | the latest said |", "|---|---|---|---|"]
+            lines += [
+                _row((f.generator, f.cause, f"{f.count:,}", f"`{_cell(f.detail)}`")) for f in self.failures
+            ]
+        gaps = [tally for tally in self.generators if tally.gaps]
+        if gaps:
+            lines += ["", "Missing or torn:", ""]
+            lines += [f"- {tally.generator}: {describe(tally.gaps)}" for tally in gaps]
+        return "\n".join(lines) + "\n"
+
+    def _notes(self) -> list[str]:
+        notes = [self.run_line] if self.run else []
+        if self.unrecognised:
+            notes.append(f"{self.unrecognised:,} entries under questions/ are no sample and no archive.")
+        if self.strangers:
+            notes.append(f"{self.strangers:,} generators in the bucket are not in the plan.")
+        return [*notes, ""] if notes else []
+
+
+def make_report(plan: Plan, inventory: Inventory, *, at: datetime, bucket: str = "") -> Report:
+    """The completeness of the plan's dataset as the inventory shows it."""
+    return Report(
+        dataset=plan.spec.dataset,
+        at=at,
+        bucket=bucket,
+        generators=[_tally(line.generator, line.samples, inventory) for line in plan.generators.values()],
+        strangers=sum(name not in plan.generators for name in inventory),
+        unrecognised=inventory.unrecognised,
+    )
+
+
+def failures_in(evidence: Evidence, gaps: Iterable[Gap]) -> Iterator[Failed]:
+    """Failed attempts in what is still missing; those of one generator in order of time."""
+    for gap in gaps:
+        for failed in evidence.failures(gap.generator):
+            if any(failed.key.indices.clip(r) for r in gap.ranges):
+                yield failed
+
+
+def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
+    """Failed attempts in what is still missing, by generator and cause, the most frequent first."""
+    counts = Counter((failed.key.generator, failed.key.cause) for failed in failures_in(evidence, gaps))
+    tallies = [FailureTally(generator=g, cause=c, count=n) for (g, c), n in counts.items()]
+    return sorted(tallies, key=lambda t: (-t.count, t.generator))
+
+
+def _tally(generator: str, samples: int, inventory: Inventory) -> Tally:
+    found, planned = inventory[generator], IndexRange(0, samples)
+    return Tally(
+        generator=generator,
+        expected=samples,
+        whole=found.whole(planned),
+        torn=found.torn(planned),
+        stray=found.strays(samples),
+        gaps=tuple(found.missing(planned)),
+    )
+
+
+def _row(cells: object) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"  # type: ignore[attr-defined]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
