@@ -1,0 +1,1 @@
+"""The one door to S3: listing, our own records, downloading. Stores are passed in."""

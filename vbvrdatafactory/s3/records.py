@@ -1,0 +1,142 @@
+"""Our own records in the bucket: specs, receipts, failure records, reports. Read and written as models."""
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import obstore
+from obstore.store import ObjectStore
+from pydantic import BaseModel, ValidationError
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.evidence import Evidence, Failed
+from vbvrdatafactory.core.gaps import Gap
+from vbvrdatafactory.core.models import FailureRecord, Receipt, safe_name
+from vbvrdatafactory.core.page import to_page
+from vbvrdatafactory.core.plan import DatasetSpec
+from vbvrdatafactory.core.replan import holes
+from vbvrdatafactory.core.report import FailureTally, Report, failures_in, tally_failures
+from vbvrdatafactory.s3.pictures import pick
+
+log = logging.getLogger(__name__)
+
+READ_THREADS = 32
+SPEC, REPORT_JSON, REPORT_MARKDOWN, REPORT_PAGE = "spec.json", "report.json", "report.md", "report.html"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_CONTENT_TYPES = {
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+
+
+def write_text(store: ObjectStore, key: str, text: str) -> None:
+    """Put `text` at `key`."""
+    kind = next((value for ending, value in _CONTENT_TYPES.items() if key.endswith(ending)), "text/plain")
+    obstore.put(store, key, text.encode(), attributes={"Content-Type": kind})
+
+
+def write(store: ObjectStore, key: str, model: BaseModel) -> None:
+    """Put `model` at `key` as JSON."""
+    write_text(store, key, model.model_dump_json(indent=1) + "\n")
+
+
+def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
+    """The model at `key`; None where there is none.
+
+    Raises:
+        DataFactoryError: what lies there is no `kind`.
+    """
+    try:
+        data = bytes(obstore.get(store, key).bytes())
+    except FileNotFoundError:
+        return None
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise DataFactoryError(f"{key} is no {kind.__name__}: {error.errors()[0]['msg']}") from error
+
+
+def write_spec(store: ObjectStore, spec: DatasetSpec) -> None:
+    """File what was asked for, so that gaps can be filled later without asking again."""
+    write(store, keys.dataset_file(spec.dataset, SPEC), spec)
+
+
+def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
+    """The spec of a dataset that was asked for before.
+
+    Raises:
+        DataFactoryError: there is none; the known datasets are named.
+    """
+    try:
+        safe_name(dataset)
+    except ValueError as error:
+        raise DataFactoryError(f"no dataset can be called {error}") from error
+    spec = read(store, keys.dataset_file(dataset, SPEC), DatasetSpec)
+    if spec is None:
+        known = ", ".join(list_datasets(store)) or "none"
+        raise DataFactoryError(f"no dataset {dataset!r} is described in the bucket; described: {known}")
+    return spec
+
+
+def list_datasets(store: ObjectStore) -> list[str]:
+    """Names of the datasets that the bucket describes."""
+    folders = obstore.list_with_delimiter(store, keys.DATASETS.rstrip("/"))["common_prefixes"]
+    return sorted(folder.rsplit("/", 1)[-1] for folder in folders)
+
+
+def write_report(store: ObjectStore, report: Report) -> None:
+    """File the report as JSON, Markdown and a page to look at."""
+    write(store, keys.dataset_file(report.dataset, REPORT_JSON), report)
+    write_text(store, keys.dataset_file(report.dataset, REPORT_MARKDOWN), report.to_markdown())
+    page = to_page(report, pick(store, [tally.generator for tally in report.generators if tally.whole]))
+    write_text(store, keys.dataset_file(report.dataset, REPORT_PAGE), page)
+
+
+def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
+    """Bring the dataset's latest report to `folder`; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_PAGE):
+        data = obstore.get(store, keys.dataset_file(dataset, name)).bytes()
+        (folder / name).write_bytes(bytes(data))
+    return folder / REPORT_PAGE
+
+
+def read_receipts(store: ObjectStore, gap: Gap, evidence: Evidence) -> dict[keys.ReceiptKey, Receipt]:
+    """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out."""
+    wanted = list(holes(gap, evidence))
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
+        found = pool.map(lambda key: _evidence(store, keys.receipt(key), Receipt), wanted)
+        return {key: receipt for key, receipt in zip(wanted, found, strict=True) if receipt}
+
+
+def explain_failures(store: ObjectStore, evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
+    """Failures in what is still missing, counted, each with what its latest record said: one read a row."""
+    gaps = list(gaps)
+    latest = {(f.key.generator, f.key.cause): f for f in failures_in(evidence, gaps)}
+    return [
+        tally.model_copy(update={"detail": _detail(store, latest[tally.generator, tally.cause])})
+        for tally in tally_failures(evidence, gaps)
+    ]
+
+
+def _detail(store: ObjectStore, failed: Failed) -> str:
+    record = _evidence(store, keys.failure(failed.key), FailureRecord)
+    if record is None:
+        return ""
+    lines = record.stderr_tail.strip().splitlines()
+    return f"{record.detail}: {lines[-1]}" if lines and lines[-1] not in record.detail else record.detail
+
+
+def _evidence(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
+    """The record at `key`; one that cannot be read is no evidence, and nothing stops for want of evidence."""
+    try:
+        return read(store, key, kind)
+    except DataFactoryError as error:
+        log.warning("%s", error)
+        return None

@@ -1,0 +1,45 @@
+"""What is left to do for a dataset, read from its bucket: the one step that flows and the command share."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core.evidence import Evidence
+from vbvrdatafactory.core.gaps import Gap, Gaps, find_gaps
+from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.plan import Plan
+from vbvrdatafactory.core.replan import messages
+from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
+from vbvrdatafactory.s3.records import read_receipts
+
+
+class Look(NamedTuple):
+    """One look at the bucket: what is there, and what of the plan is not."""
+
+    inventory: Inventory
+    gaps: Gaps
+
+
+def look(store: ObjectStore, plan: Plan, on_listed: Listed | None = None) -> Look:
+    """List the bucket and subtract it from the plan."""
+    inventory = take_inventory(store, plan.spec.require, on_listed=on_listed)
+    return Look(inventory, find_gaps(plan, inventory))
+
+
+def messages_for(
+    store: ObjectStore, plan: Plan, gaps: Iterable[Gap], evidence: Evidence | None = None
+) -> Iterator[TaskMessage]:
+    """The messages that make exactly what is missing, generator by generator.
+
+    Args:
+        store: the dataset's bucket.
+        plan: the dataset's plan.
+        gaps: what it lacks.
+        evidence: receipts and failures of those generators; read from the bucket where not given.
+    """
+    gaps = list(gaps)
+    evidence = evidence or take_evidence(store, [gap.generator for gap in gaps])
+    for gap in gaps:
+        yield from messages(plan, gap, evidence, read_receipts(store, gap, evidence))

@@ -1,0 +1,247 @@
+"""Sends batches to the task queue: many calls at once, entry by entry accounted for.
+
+SendMessageBatch takes ten messages and 1 MiB, and may accept some entries and refuse others. Refused
+entries are sent again with growing pauses; an entry that SQS blames on its sender is not. What could not be
+sent in the end is named in the outcome: nothing is lost or dropped in silence.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from pydantic import ValidationError
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.errors import DataFactoryError, SpecError
+from vbvrdatafactory.core.models import OutputFormat, TaskMessage
+from vbvrdatafactory.core.plan import Plan, make_spec
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+log = logging.getLogger(__name__)
+
+ENTRIES_PER_CALL = 10
+BYTES_PER_CALL = 1024 * 1024
+SUBMIT_THREADS = 16
+TRIES = 5
+
+Sent = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A message that SQS did not take, and what it said last."""
+
+    message: TaskMessage
+    reason: str
+
+
+@dataclass
+class Submission:
+    """What became of the messages of one `submit`.
+
+    `stopped` is the error that every further call would have met; messages behind it were not read.
+    """
+
+    sent: int = 0
+    unsent: list[Unsent] = field(default_factory=list)
+    stopped: str = ""
+
+    def add(self, part: "Submission") -> None:
+        """Take in what became of some more messages."""
+        self.sent += part.sent
+        self.unsent += part.unsent
+        self.stopped = self.stopped or part.stopped
+
+    def raise_if_unsent(self) -> None:
+        """Raise with the count, the first message and the reason, where any message was not taken."""
+        if self.unsent:
+            first = self.unsent[0]
+            rest = ", the rest was not tried" if self.stopped else ""
+            raise DataFactoryError(
+                f"{len(self.unsent)} of {self.sent + len(self.unsent)} messages could not be sent{rest}; the first is "
+                f"{first.message.type} {first.message.indices}: {first.reason}; run again to send what is missing"
+            )
+
+
+class TaskSubmitter:
+    """Submits generation tasks to SQS.
+
+    Args:
+        queue_url: the task queue; default ``SQS_QUEUE_URL``.
+        client: a boto3 SQS client; default one from `settings`.
+        settings: where region and endpoint come from; default the environment.
+        threads: SendMessageBatch calls under way at once.
+        pause: seconds before a refused entry is tried again; doubles with each try.
+    """
+
+    def __init__(
+        self,
+        queue_url: str | None = None,
+        *,
+        client: "SQSClient | None" = None,
+        settings: Config | None = None,
+        threads: int = SUBMIT_THREADS,
+        pause: float = 0.2,
+    ) -> None:
+        settings = settings or config
+        self.queue_url = queue_url or settings.sqs_queue_url
+        self._client = client or aws.sqs(settings)
+        self._threads = threads
+        self._pause = pause
+
+    def submit_tasks(  # noqa: PLR0913 - the signature users call already
+        self,
+        generators: Sequence[str],
+        total_samples: int,
+        batch_size: int,
+        seed: int,
+        output_format: OutputFormat = "files",
+        output_bucket: str | None = None,
+        on_batch_sent: Sent | None = None,
+    ) -> dict[str, object]:
+        """Plan `total_samples` of each generator in batches and send every batch.
+
+        Returns:
+            ``total_successful``, ``total_failed``, ``total_generators``, ``failed_generators`` (names) and
+            ``unsent`` (an `Unsent` for each message that was tried and not taken; after an error that would
+            meet every call, the rest is not tried).
+
+        Raises:
+            SpecError: the samples, batch size, names or bucket cannot be planned.
+        """
+        spec = make_spec(
+            generators=tuple(generators),
+            samples=total_samples,
+            batch_size=batch_size,
+            seed=seed,
+            output_format=output_format,
+        )
+        _check_bucket(output_bucket)
+        plan = Plan(spec)
+        update = {"output_bucket": output_bucket, "dataset": None}
+        tasks = (plan.message(batch).model_copy(update=update) for batch in plan)
+        done = self.submit(tasks, on_batch_sent)
+        return {
+            "total_successful": done.sent,
+            "total_failed": plan.batch_count - done.sent,
+            "total_generators": len(spec.generators),
+            "failed_generators": sorted({unsent.message.type for unsent in done.unsent}),
+            "unsent": done.unsent,
+        }
+
+    def submit(self, messages: Iterable[TaskMessage], on_batch_sent: Sent | None = None) -> Submission:
+        """Send every message; `messages` may be a generator of any length.
+
+        Args:
+            messages: read as there is room: at most two calls' worth for each thread is held.
+            on_batch_sent: called in this thread with (sent, not sent) after each SendMessageBatch.
+        """
+        done = Submission()
+        calls = _pack(messages)
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="submit") as pool:
+            under_way: set[Future[Submission]] = set()
+            while True:
+                room = 0 if done.stopped else 2 * self._threads - len(under_way)
+                under_way |= {pool.submit(self._send, call) for call in islice(calls, room)}
+                if not under_way:
+                    return done
+                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    part = future.result()
+                    done.add(part)
+                    if on_batch_sent:
+                        on_batch_sent(part.sent, len(part.unsent))
+
+    def _send(self, call: Sequence[TaskMessage]) -> Submission:
+        done = Submission()
+        left = dict(enumerate(call))
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(self._pause * 2 ** (attempt - 1))
+            try:
+                refused = self._send_once(left)
+            except _Hopeless as error:
+                done.unsent += [Unsent(message, str(error)) for message in left.values()]
+                done.stopped = str(error)
+                return done
+            done.sent += len(left) - len(refused)
+            done.unsent += [Unsent(left[i], why) for i, (why, final) in refused.items() if final]
+            left = {i: left[i] for i, (_, final) in refused.items() if not final}
+            if not left:
+                return done
+        done.unsent += [Unsent(message, refused[i][0]) for i, message in left.items()]
+        log.warning("%d messages were not taken after %d tries", len(done.unsent), TRIES)
+        return done
+
+    def _send_once(self, left: dict[int, TaskMessage]) -> dict[int, tuple[str, bool]]:
+        """Refused entries: number -> (reason, whether trying again is useless)."""
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "MessageBody": message.to_json()} for number, message in left.items()
+        ]
+        try:
+            answer = self._client.send_message_batch(QueueUrl=self.queue_url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            if _meets_every_call(error):
+                raise _Hopeless(str(error)) from error
+            # The call may have been carried out: a batch sent twice costs money, never correctness.
+            return dict.fromkeys(left, (str(error), _is_final(error)))
+        refused = {
+            int(failed["Id"]): (f"{failed['Code']}: {failed.get('Message', '')}", failed["SenderFault"])
+            for failed in answer.get("Failed", [])
+        }
+        taken = {int(entry["Id"]) for entry in answer.get("Successful", [])}
+        return dict.fromkeys(left.keys() - taken, ("SQS did not answer for it", False)) | refused
+
+
+def _check_bucket(name: str | None) -> None:
+    """Refuse here what the worker would refuse of every message."""
+    try:
+        TaskMessage(type="any", num_samples=1, output_bucket=name)
+    except ValidationError as error:
+        raise SpecError(f"output_bucket={name!r}: {error.errors()[0]['msg']}") from error
+
+
+class _Hopeless(Exception):  # noqa: N818
+    """Every further call would be refused for the same reason."""
+
+
+def _meets_every_call(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        # SQS throttles with a 403 as well.
+        refused = status in {401, 403} and "Throttl" not in code
+        return refused or "NonExistentQueue" in code or "QueueDoesNotExist" in code
+    return isinstance(error, NoCredentialsError | PartialCredentialsError)
+
+
+def _is_final(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    code = error.response.get("Error", {}).get("Code", "")
+    return 400 <= status < 500 and status != 429 and "Throttl" not in code
+
+
+def _pack(messages: Iterable[TaskMessage]) -> Iterator[list[TaskMessage]]:
+    """Messages in calls of at most ten and 1 MiB."""
+    call: list[TaskMessage] = []
+    size = 0
+    for message in messages:
+        length = len(message.to_json())
+        if call and (len(call) == ENTRIES_PER_CALL or size + length > BYTES_PER_CALL):
+            yield call
+            call, size = [], 0
+        call.append(message)
+        size += length
+    if call:
+        yield call
