@@ -1,0 +1,51 @@
+"""What went wrong with a batch, decided by evidence: exit code, stderr, what lies on disk."""
+
+import re
+import signal
+from dataclasses import dataclass, field
+
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.ranges import IndexRange
+
+_EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.MULTILINE)
+_BY_TEXT = (
+    (re.compile(r"\b(?:ModuleNotFoundError|ImportError)\b"), Cause.MISSING_DEPENDENCY),
+    (re.compile(r"\bMemoryError\b|Cannot allocate memory"), Cause.MEMORY),
+    (re.compile(r"No space left on device|Disk quota exceeded"), Cause.DISK),
+)
+
+
+@dataclass(eq=False)
+class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batch
+    """A batch did not end as asked; `stored` is what was whole and kept all the same."""
+
+    cause: Cause
+    detail: str
+    exit_code: int | None = None
+    stderr_tail: str = ""
+    stored: list[IndexRange] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.detail}"
+
+
+def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
+    """Why a generator that ended with `exit_code` did."""
+    last = signature(stderr_tail)
+    cause = next((cause for pattern, cause in _BY_TEXT if pattern.search(last)), Cause.CRASH)
+    if exit_code == -signal.SIGKILL:
+        # Nobody here sent it: the deadline has its own cause. The kernel kills what eats the memory.
+        cause = Cause.MEMORY
+    ending = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
+    return BatchFailed(
+        cause, f"the generator ended with {ending}: {last or 'no stderr'}", exit_code, stderr_tail
+    )
+
+
+def signature(stderr_tail: str) -> str:
+    """The last line that names an exception, else the last line that says anything."""
+    named = _EXCEPTION.findall(stderr_tail)
+    if named:
+        return str(named[-1]).strip()
+    lines = stderr_tail.strip().splitlines()
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,184 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from lambda_worker.failure import BatchFailed
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import sizes, take_inventory
+
+Deliver = Callable[..., object]
+Tiny = Callable[..., str]
+
+
+def contents(store: MemoryStore, folder: str = "questions") -> dict[str, bytes]:
+    return {key: bytes(obstore.get(store, key).bytes()) for key, _ in sizes(store, folder)}
+
+
+def whole(store: MemoryStore, generator: str) -> list[int]:
+    found = take_inventory(store)[generator]
+    return [i for i in range(100) if not found.missing(IndexRange(i, i + 1))]
+
+
+def failure_of(store: MemoryStore) -> FailureRecord:
+    (key,) = (key for key, _ in sizes(store, keys.FAILURES))
+    record = records.read(store, key, FailureRecord)
+    assert record
+    return record
+
+
+def test_samples_arrive_under_planned_indices(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """A batch that starts at 9998 stores its samples as 9998 … 10001, whatever the generator called them."""
+    deliver(type=tiny(), start_index=9998)
+    names = {key.split("/")[3] for key in contents(store)}
+    assert names == {"tiny_9998", "tiny_9999", "tiny_10000", "tiny_10001"}
+
+
+def test_every_file_of_a_sample_arrives(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """All five files of each sample are stored, byte for byte as the generator wrote them."""
+    deliver(type=tiny(), num_samples=1)
+    files = {key.rsplit("/", 1)[1]: data for key, data in contents(store).items()}
+    assert set(files) == {
+        "first_frame.png",
+        "final_frame.png",
+        "prompt.txt",
+        "ground_truth.mp4",
+        "metadata.json",
+    }
+    assert files["prompt.txt"].startswith(b"Continue ")
+
+
+def test_twice_equals_once(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """A message delivered twice leaves the same keys with the same bytes as once."""
+    name = tiny()
+    deliver(type=name)
+    once = contents(store)
+    deliver(type=name, attempt=2)
+    assert contents(store) == once
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_receipt_tells_how_to_replay(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, output_format: str
+) -> None:
+    """The receipt holds the message, the seed used, what was stored and the generator's digest."""
+    name = tiny()
+    deliver(type=name, start_index=8, output_format=output_format, salt=2)
+    key = keys.ReceiptKey(name, IndexRange(8, 12), 2)
+    receipt = records.read(store, keys.receipt(key), Receipt)
+    assert receipt
+    assert (receipt.seed, receipt.stored, receipt.message.salt) == (7, [IndexRange(8, 12)], 2)
+    assert len(receipt.generator_digest) == 64
+
+
+def test_archives_are_deterministic(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """The same batch packed twice gives an archive of the same name and the same bytes."""
+    name = tiny()
+    deliver(type=name, output_format="tar")
+    once = contents(store)
+    deliver(type=name, output_format="tar")
+    assert list(once) == [f"questions/{name}_00000-00003.tar.gz"]
+    assert contents(store) == once
+
+
+def test_a_hole_is_replayed_byte_for_byte(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """With only_indices the batch is run again whole, and just the lost sample is stored, as it was."""
+    name = tiny()
+    deliver(type=name)
+    before = contents(store)
+    lost = [key for key in before if "tiny_0002" in key]
+    obstore.delete(store, lost)
+    result = deliver(type=name, only_indices=[2])
+    assert result.sample_ids == ["tiny_0002"]
+    assert contents(store) == before
+
+
+def test_a_crash_is_recorded_with_its_stderr(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """A crash leaves a failure record with cause, exit code, last exception, stderr and attempt."""
+    name = tiny(crash="no such shape")
+    with pytest.raises(BatchFailed):
+        deliver(type=name, attempt=2)
+    record = failure_of(store)
+    assert (record.cause, record.exit_code, record.attempt) == (Cause.CRASH, 1, 2)
+    assert "ValueError: no such shape" in record.detail
+    assert "Traceback" in record.stderr_tail
+    assert not list(sizes(store, keys.RECEIPTS))
+
+
+def test_fewer_samples_are_kept_and_the_rest_named(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """A generator that writes 3 of 4 samples has its 3 stored under their indices and 1 named as missing."""
+    name = tiny(fewer=1)
+    with pytest.raises(BatchFailed, match="the first is index 23"):
+        deliver(type=name, start_index=20)
+    record = failure_of(store)
+    assert (record.cause, record.stored) == (Cause.WRONG_COUNT, [IndexRange(20, 23)])
+    assert whole(store, name) == [20, 21, 22]
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_a_torn_sample_shifts_nobody(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, output_format: str
+) -> None:
+    """One damaged sample in the middle is left out, its neighbours keep their indices, the damage is named."""
+    name = tiny(torn=[1])
+    with pytest.raises(BatchFailed, match="index 1: first_frame.png: a PNG cut short"):
+        deliver(type=name, output_format=output_format)
+    assert whole(store, name) == [0, 2, 3]
+    assert failure_of(store).cause == Cause.TORN_SAMPLES
+
+
+def test_a_hanging_generator_is_stopped(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """A generator that hangs is ended at the deadline and reported as that."""
+    name = tiny(hang=60)
+    with pytest.raises(BatchFailed, match="deadline"):
+        deliver(type=name, seconds=1)
+    assert failure_of(store).cause == Cause.DEADLINE
+
+
+def test_an_unknown_generator_is_named(deliver: Deliver, store: MemoryStore) -> None:
+    """A message for a generator that is not there fails with its name."""
+    with pytest.raises(BatchFailed, match="'G-0_nobody' has no examples"):
+        deliver(type="G-0_nobody")
+    assert failure_of(store).cause == Cause.UNKNOWN_GENERATOR
+
+
+def test_a_missing_package_is_named(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore
+) -> None:
+    """A generator that imports what is not installed fails as a missing dependency, by name."""
+    name = tiny()
+    script = generators / name / "examples" / "generate.py"
+    script.write_text("import no_such_package\n" + script.read_text())
+    with pytest.raises(BatchFailed, match="no_such_package"):
+        deliver(type=name)
+    assert failure_of(store).cause == Cause.MISSING_DEPENDENCY
+
+
+def test_a_required_file_that_is_not_made_fails_the_batch(deliver: Deliver, tiny: Tiny) -> None:
+    """A dataset that requires a file the generator does not write says so, for each sample."""
+    with pytest.raises(BatchFailed, match="4 samples are torn; index 0: question_metadata.json: missing"):
+        deliver(type=tiny(), require=["question_metadata.json"])
+
+
+def test_first_frames_are_stored_last(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the bucket stops taking files half way, no sample looks whole."""
+    name, put, puts = tiny(), obstore.put, []
+
+    def failing_put(to: object, key: str, data: object, **options: object) -> object:
+        puts.append(key)
+        if key.endswith("metadata.json") and "tiny_0002" in key:
+            raise OSError("the network is gone")
+        return put(to, key, data, **options)
+
+    monkeypatch.setattr(obstore, "put", failing_put)
+    with pytest.raises(BatchFailed, match="the network is gone"):
+        deliver(type=name)
+    assert whole(store, name) == []
+    assert failure_of(store).cause == Cause.UPLOAD

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from lambda_worker.failure import BatchFailed
+from lambda_worker.output_option import declared_options, output_option
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
+
+
+@pytest.mark.parametrize("option", ["--output", "--output-dir"])
+def test_the_source_names_the_option(tmp_path: Path, option: str) -> None:
+    """The output option is read from the script without running it."""
+    script = tmp_path / "examples" / "generate.py"
+    script.parent.mkdir()
+    script.write_text(f"raise SystemExit('was run')\np.add_argument('-o', '{option}')\n")
+    assert output_option(script, ENVIRONMENT) == option
+
+
+def test_a_script_in_doubt_is_asked(tmp_path: Path) -> None:
+    """A script that builds its options at run time is asked for its --help."""
+    script = tmp_path / "examples" / "generate.py"
+    script.parent.mkdir()
+    script.write_text(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('-' + '-output')\np.parse_args()\n"
+    )
+    assert output_option(script, ENVIRONMENT) == "--output"
+
+
+def test_a_script_without_the_option_is_refused(tmp_path: Path) -> None:
+    """A script with no output option fails the batch with the names it was searched for."""
+    script = tmp_path / "examples" / "generate.py"
+    script.parent.mkdir()
+    script.write_text("import argparse\nargparse.ArgumentParser().parse_args()\n")
+    with pytest.raises(BatchFailed, match="neither --output-dir nor --output"):
+        output_option(script, ENVIRONMENT)
+
+
+def test_other_strings_are_no_options() -> None:
+    """A text that merely mentions an option in a help string does not declare it."""
+    assert declared_options("p.add_argument('--out', help='like --output')\nx = '--output-dir'") == {"--out"}

@@ -1,0 +1,94 @@
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lambda_worker.sandbox import run_generator, sandbox, tail
+
+Tiny = Callable[..., str]
+
+PRINT_ENVIRONMENT = """
+import json, os, sys
+out = sys.argv[sys.argv.index("--output") + 1]
+open(out + "/environment.json", "w").write(json.dumps(dict(os.environ)))
+"""
+
+
+def test_no_secret_reaches_a_generator(tiny: Tiny, generators: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator's environment holds no credential, endpoint or Lambda variable: it is an allow-list."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do not tell")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("MY_TOKEN", "do not tell")
+    folder = generators / tiny()
+    (folder / "examples" / "generate.py").write_text(PRINT_ENVIRONMENT)
+    with sandbox() as box:
+        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+        seen = json.loads((box.output / "environment.json").read_text())
+    assert run.exit_code == 0
+    assert not [name for name in seen if name.startswith(("AWS", "LAMBDA", "MY_", "SQS", "OUTPUT"))]
+    assert seen["PYTHONHASHSEED"] == "0"
+
+
+def test_nothing_is_left_behind(tiny: Tiny, generators: Path) -> None:
+    """Temp files, caches and unwritable folders of a generator are gone with its sandbox."""
+    folder = generators / tiny()
+    litter = (
+        "import os, tempfile, pathlib\n"
+        "d = tempfile.mkdtemp(); open(d + '/x', 'w').write('x'); os.chmod(d, 0o500)\n"
+        "pathlib.Path.home().joinpath('.cache').mkdir()\n"
+        "# '--output'\nprint('--output')\n"
+    )
+    (folder / "examples" / "generate.py").write_text(litter)
+    before = set(Path(tempfile.gettempdir()).iterdir())
+    with sandbox() as box:
+        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+        assert list((box.root / "tmp").iterdir())
+    assert run.exit_code == 0
+    assert not box.root.exists()
+    new = set(Path(tempfile.gettempdir()).iterdir()) - before
+    assert not [path for path in new if path.name.startswith("datafactory-")]
+
+
+def test_grandchildren_end_with_their_generator(tiny: Tiny, generators: Path) -> None:
+    """A child process that a generator leaves behind is ended with it."""
+    folder = generators / tiny()
+    (folder / "examples" / "generate.py").write_text(
+        "import subprocess, sys\n"
+        "p = subprocess.Popen(['sleep', '60'])\n"
+        "print(p.pid, file=sys.stderr); '--output'; print('--output')\n"
+    )
+    with sandbox() as box:
+        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+    status = Path("/proc") / run.stderr_tail / "stat"
+    assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_a_generator_that_ignores_sigterm_ends(tiny: Tiny, generators: Path) -> None:
+    """SIGTERM that is ignored is followed by SIGKILL soon after the deadline."""
+    folder = generators / tiny()
+    (folder / "examples" / "generate.py").write_text(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('--output')\ntime.sleep(60)\n"
+    )
+    with sandbox() as box:
+        run = run_generator(box, folder, num_samples=1, seed=0, seconds=0.5)
+    assert run.timed_out
+    assert run.seconds < 10
+
+
+def test_tail_of_a_huge_file_is_short(tmp_path: Path) -> None:
+    """Only the last lines of a stderr of any size are kept."""
+    path = tmp_path / "stderr"
+    path.write_text("line\n" * 1_000_000 + "the end")
+    assert tail(path).endswith("the end")
+    assert len(tail(path)) < 10_000
+
+
+def test_the_worker_runs_without_prefect() -> None:
+    """The worker imports with Prefect, CDK and the rooms built on the library absent."""
+    absent = ("prefect", "prefect_aws", "aws_cdk", "tasks", "flows", "infra")
+    code = f"import sys\nfor n in {absent}: sys.modules[n] = None\nimport lambda_worker.handler"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
