@@ -1,0 +1,254 @@
+"""`datafactory submit`: what it sends is counted in the queue, what it writes in the bucket."""
+
+import json
+
+import obstore
+import pytest
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import MAX_BATCH, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.plan import DatasetSpec, Plan
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.s3 import records
+
+MAZE, FIRST, SECOND = "G-3_maze_data-generator", "O-1_first_data-generator", "O-2_second_data-generator"
+SPEC_KEY = "_datafactory/datasets/dataset/spec.json"
+
+
+def runs(messages):
+    return sorted((m["type"], m["start_index"], m["num_samples"]) for m in messages)
+
+
+def test_first_submission_sends_the_plan(run, place):
+    """A first submission sends every batch of the plan once, each with its planned seed."""
+    result = run("submit", "-g", "all", "-n", 60, "-b", 25, "-s", 7)
+    spec = DatasetSpec(generators=(MAZE, FIRST, SECOND), samples=60, batch_size=25, seed=7)
+    planned = sorted((b.generator, b.start, b.size, b.seed) for b in Plan(spec))
+    sent = place.messages()
+    assert sorted((m["type"], m["start_index"], m["num_samples"], m["seed"]) for m in sent) == planned
+    assert result.exit_code == 0
+    assert "Sent 9 messages for 180 samples" in result.stdout
+
+
+def test_spec_is_filed(run, place):
+    """A submission files the spec, so that gaps can be found later without asking again."""
+    run("submit", "-g", MAZE, "-n", 5, "--dataset", "mazes", "--require", "metadata.json")
+    spec = records.read_spec(place.store, "mazes")
+    assert (spec.generators, spec.samples, spec.require) == ((MAZE,), 5, ("metadata.json",))
+
+
+def test_whole_dataset_takes_no_message(run, place):
+    """Submitting a dataset that is whole sends nothing and says so."""
+    place.make(MAZE, range(30))
+    result = run("submit", "-g", MAZE, "-n", 30)
+    assert place.messages() == []
+    assert "Nothing is missing, no message was sent: 30 of 30 samples" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_only_what_is_missing_is_sent(run, place):
+    """Of a dataset with one batch lost, that batch alone is sent."""
+    place.make(MAZE, [*range(10), *range(20, 30)])
+    place.make(FIRST, range(30))
+    result = run("submit", "-g", "all", "-g", MAZE, "-n", 30, "-b", 10)
+    assert runs(m for m in place.messages() if m["type"] != SECOND) == [(MAZE, 10, 10)]
+    assert "50 of 90 samples of 'dataset' are whole already" in result.stdout
+
+
+def test_torn_sample_is_sent_again(run, place):
+    """A sample without its prompt is not whole and is made again."""
+    place.make(MAZE, range(3))
+    obstore.delete(place.store, f"questions/{MAZE}/t_task/t_0001/prompt.txt")
+    run("submit", "-g", MAZE, "-n", 3, "-b", 1)
+    assert runs(place.messages()) == [(MAZE, 1, 1)]
+
+
+def test_more_samples_send_the_difference(run, place):
+    """Asking for more samples of a whole dataset sends exactly the difference."""
+    place.make(MAZE, range(20))
+    run("submit", "-g", MAZE, "-n", 50, "-b", 10)
+    assert runs(place.messages()) == [(MAZE, 20, 10), (MAZE, 30, 10), (MAZE, 40, 10)]
+
+
+def test_archives_count(run, place):
+    """Samples in an archive are whole; the message asks for the format that was chosen."""
+    place.put(f"questions/{MAZE}_00000-00009.tar.gz")
+    run("submit", "-g", MAZE, "-n", 20, "-b", 10, "--output-format", "tar")
+    (message,) = place.messages()
+    assert (message["start_index"], message["output_format"]) == (10, "tar")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (["all"], [MAZE, FIRST, SECOND]),
+        (["O-*"], [FIRST, SECOND]),
+        ([MAZE], [MAZE]),
+        ([SECOND, "G-*", "G-3*"], [MAZE, SECOND]),
+    ],
+)
+def test_patterns(run, place, patterns, chosen):
+    """Generators are chosen by name, by glob or all, and each is sent once however often it is named."""
+    run("submit", *(word for pattern in patterns for word in ("-g", pattern)), "-n", 1)
+    assert [name for name, _, _ in runs(place.messages())] == chosen
+
+
+def test_no_samples_lists_the_generators(run, place):
+    """`-n 0` lists the generators, one on a line, and needs no address."""
+    result = run("submit", "-n", 0)
+    assert result.stdout.split() == [MAZE, FIRST, SECOND]
+    assert run("submit", "-n", 0, "-g", "O-*").stdout.split() == [FIRST, SECOND]
+    assert place.messages() == []
+
+
+def test_dry_run_changes_nothing(run, place):
+    """A dry run shows samples, batches, what is whole and what would be sent, and leaves no trace."""
+    place.make(MAZE, range(20))
+    before = place.listed()
+    result = run("submit", "-g", "[GO]-[13]*", "-n", 50, "-b", 10, "--dry-run")
+    figures = [line.split() for line in result.stdout.splitlines() if "data-generator" in line]
+    assert figures == [[MAZE, "50", "5", "20", "30", "3"], [FIRST, "50", "5", "0", "50", "5"]]
+    assert "would send 8 messages for 80 samples; nothing was sent or written" in result.stdout
+    assert (place.listed(), place.messages(), result.exit_code) == (before, [], 0)
+
+
+def test_dry_run_needs_no_queue(run, place, monkeypatch):
+    """What a dataset would take can be seen before there is a queue."""
+    monkeypatch.delenv("SQS_QUEUE_URL")
+    assert run("submit", "-g", "all", "-n", 5, "--dry-run").exit_code == 0
+
+
+def test_bucket_option(run, place, monkeypatch):
+    """`--bucket` is looked at instead of OUTPUT_BUCKET, and told to the worker."""
+    name = place.config.output_bucket
+    monkeypatch.setenv("OUTPUT_BUCKET", "another-bucket")
+    place.make(MAZE, range(10))
+    run("submit", "-g", MAZE, "-n", 20, "-b", 10, "--bucket", name)
+    (message,) = place.messages()
+    assert (message["start_index"], message["output_bucket"]) == (10, name)
+
+
+def test_without_bucket_option_the_worker_chooses(run, place):
+    """Without `--bucket` messages leave the bucket to the worker's own configuration."""
+    run("submit", "-g", MAZE, "-n", 1)
+    assert "output_bucket" not in place.messages()[0]
+
+
+def test_hole_is_replayed_and_failure_gets_a_new_salt(run, place):
+    """Receipts and failure records choose the next try: a hole is replayed, a crashed batch made anew."""
+    made = TaskMessage(type=MAZE, num_samples=10, start_index=0, seed=99, dataset="dataset")
+    run_0 = keys.ReceiptKey(MAZE, IndexRange(0, 10), 0)
+    receipt = Receipt(
+        message=made,
+        seed=99,
+        stored=[made.indices],
+        result=TaskResult(generator=MAZE, samples_uploaded=10, sample_ids=[]),
+        attempt=1,
+        generator_digest="d",
+        finished_at="2026-01-01T00:00:00Z",
+    )
+    records.write(place.store, keys.receipt(run_0), receipt)
+    crash = FailureRecord(
+        message=None, cause="crash", detail="it fell", attempt=1, failed_at="2026-01-01T00:00:00Z"
+    )
+    records.write(place.store, keys.failure(keys.FailureKey(MAZE, IndexRange(10, 20), 0, 1, "crash")), crash)
+    place.make(MAZE, [i for i in range(10) if i != 4])
+    run("submit", "-g", MAZE, "-n", 20, "-b", 10)
+    sent = sorted(place.messages(), key=lambda m: m["start_index"])
+    assert [(m["start_index"], m["num_samples"], m.get("only_indices"), m.get("salt", 0)) for m in sent] == [
+        (0, 10, [4], 0),
+        (10, 5, None, 1),
+        (15, 5, None, 1),
+    ]
+    assert sent[0]["seed"] == 99
+
+
+def test_replaced_description_is_noted(run, place):
+    """Describing a dataset otherwise than before is said on stderr, with what changed."""
+    run("submit", "-g", "all", "-n", 2)
+    place.messages()
+    result = run("submit", "-g", "O-*", "-n", 3, "--require", "metadata.json")
+    assert "generators: 1 left out, 0 added" in result.stderr
+    assert "samples: 2 → 3" in result.stderr
+    assert "require: none → metadata.json" in result.stderr
+    assert "note" not in run("submit", "-g", "O-*", "-n", 3, "--require", "metadata.json", "--dry-run").stderr
+
+
+def test_waiting_messages_are_noted(run, place):
+    """Submitting while messages wait says that they may already make what is missing."""
+    run("submit", "-g", MAZE, "-n", 50)
+    assert "2 messages in the queue already" in run("submit", "-g", MAZE, "-n", 50).stderr
+
+
+def test_wrong_queue_is_found_before_anything_is_written(run, place, monkeypatch):
+    """A queue that does not exist ends the command with the variable and its value, the bucket untouched."""
+    wrong = place.config.sqs_queue_url + "x"
+    monkeypatch.setenv("SQS_QUEUE_URL", wrong)
+    result = run("submit", "-g", "all", "-n", 10)
+    assert f"SQS_QUEUE_URL={wrong}" in result.stderr
+    assert (result.exit_code, place.listed()) == (1, [])
+
+
+def test_unsent_messages_fail_the_command(run, place, monkeypatch):
+    """A message that SQS refuses makes the command fail with the batch and the reason; the rest is sent."""
+
+    class Refusing:
+        exceptions = place.sqs.exceptions
+        get_queue_attributes = place.sqs.get_queue_attributes
+
+        def send_message_batch(self, QueueUrl, Entries):  # noqa: N803 - boto3's names
+            bad = [entry for entry in Entries if json.loads(entry["MessageBody"])["start_index"] == 10]
+            answer = place.sqs.send_message_batch(
+                QueueUrl=QueueUrl, Entries=[entry for entry in Entries if entry not in bad]
+            )
+            failed = [{"Id": e["Id"], "Code": "TooBad", "Message": "no", "SenderFault": True} for e in bad]
+            return {**answer, "Failed": failed}
+
+    monkeypatch.setattr(aws, "sqs", lambda _: Refusing())
+    result = run("submit", "-g", MAZE, "-n", 50, "-b", 10)
+    assert runs(place.messages()) == [(MAZE, start, 10) for start in (0, 20, 30, 40)]
+    assert result.exit_code == 1
+    assert f"1 of 5 messages could not be sent; the first is {MAZE} 10-19: TooBad: no" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-b", 0], "'--batch-size': 0 is not in the range"),
+        (["-b", MAX_BATCH + 1], "1001 is not in the range"),
+        (["-n", -5], "-5 is not in the range"),
+        (["-n", "many"], "'many'"),
+        (["-s", -1], "-1 is not in the range"),
+        (["--require", "frame.png"], "'frame.png' is not one of 'first_frame.png'"),
+        (["--output-format", "zip"], "'zip' is not one of"),
+    ],
+)
+def test_bad_options(run, place, options, said):
+    """An option that cannot be right is one line with its value and exit code 2; nothing is sent."""
+    result = run("submit", "-g", "all", *options)
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert (result.exit_code, place.messages(), place.listed()) == (2, [], [])
+
+
+def test_largest_batch_is_accepted(run, place):
+    """The largest batch of the wire contract is the largest that the option takes."""
+    assert run("submit", "-g", MAZE, "-n", MAX_BATCH, "-b", MAX_BATCH).exit_code == 0
+    assert len(place.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["-g", "O-1_frist_data-generator"], 1, f"did you mean '{FIRST}'"),
+        (["-g", "X-*"], 1, "unknown generator 'X-*'"),
+        (["-g", "all", "--dataset", "../up"], 1, "'../up' is not a safe name"),
+        ([], 2, "choose generators with -g"),
+    ],
+)
+def test_refusals(run, place, options, code, said):
+    """What cannot be planned is refused in one line before the bucket is looked at."""
+    result = run("submit", *options, "-n", 5)
+    assert said in result.stderr
+    assert (result.exit_code, place.messages(), place.listed()) == (code, [], [])

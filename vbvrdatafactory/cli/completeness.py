@@ -1,0 +1,57 @@
+"""A look at the bucket as a report, and the report on a terminal."""
+
+from datetime import UTC, datetime
+
+import click
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.cli import output
+from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.plan import DatasetSpec, Plan
+from vbvrdatafactory.core.report import Report, make_report
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.work import look
+
+_FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
+
+
+def look_at(app: App, dataset: str | None) -> Report:
+    """The completeness of `dataset` (default: the only one described) as the bucket shows it now."""
+    store, name = app.store(), app.bucket_name
+    with output.looking(f"bucket {name}") as on_listed:
+        plan = Plan(_spec(store, name, dataset))
+        inventory, gaps = look(store, plan, on_listed)
+        evidence = take_evidence(store, [gap.generator for gap in gaps])
+        failures = records.explain_failures(store, evidence, gaps)
+    seen = make_report(plan, inventory, at=datetime.now(UTC), bucket=name)
+    return seen.model_copy(update={"failures": failures})
+
+
+def show(report: Report) -> None:
+    """The tally, why something is missing, and the answer in the last line."""
+    figures = report.to_table()
+    figures.title = None
+    output.show(output.plain(figures))
+    if report.failures:
+        rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
+        output.show(output.table(_FAILURE_COLUMNS, rows))
+    if report.unrecognised:
+        click.echo(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
+    if report.strangers:
+        click.echo(f"{output.plural(report.strangers, 'generator')} of the bucket are not in this dataset.")
+    click.echo(report.headline)
+
+
+def _spec(store: ObjectStore, bucket: str, dataset: str | None) -> DatasetSpec:
+    if dataset:
+        return records.read_spec(store, dataset)
+    described = records.list_datasets(store)
+    if not described:
+        raise DataFactoryError(f"bucket {bucket!r} describes no dataset; 'datafactory submit' describes one")
+    if len(described) > 1:
+        raise DataFactoryError(
+            f"bucket {bucket!r} describes several datasets; name one of {', '.join(described)}"
+        )
+    return records.read_spec(store, described[0])

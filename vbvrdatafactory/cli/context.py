@@ -1,0 +1,115 @@
+"""What the root command hands to every other: the configuration and clients made from it.
+
+Addresses are checked here, before anything is built from them: the S3 client panics on a bucket name that
+cannot be part of a URL, and clients wait long for an endpoint on this machine that nobody listens on.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+import click
+
+from vbvrdatafactory.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_sqs import SQSClient
+    from obstore.store import S3Store
+
+    from vbvrdatafactory.core.config import Config
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z0-9-]+")
+_CONNECT_SECONDS = 2
+
+
+class App:
+    """The state of one run of `datafactory`.
+
+    Args:
+        env_file: read this instead of ``.env``.
+        verbose: say more; show tracebacks.
+    """
+
+    def __init__(self, env_file: Path | None = None, *, verbose: bool = False) -> None:
+        self.env_file = env_file
+        self.verbose = verbose
+        self.bucket: str | None = None
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration, with ``--bucket`` in place of ``OUTPUT_BUCKET`` where it was given."""
+        from vbvrdatafactory.core.config import Config
+
+        config = Config(env_file=self.env_file, output_bucket=self.bucket)
+        _check_region(config.aws_region)
+        _check_endpoint(config.aws_endpoint_url)
+        return config
+
+    @property
+    def bucket_name(self) -> str:
+        """The bucket's name, checked."""
+        name = self.config.output_bucket
+        if not _BUCKET_NAME.fullmatch(name):
+            raise ConfigError(
+                f"{name!r} cannot be a bucket's name: 3 to 63 lower case letters, digits, '-' and '.'; "
+                "set OUTPUT_BUCKET or --bucket"
+            )
+        return name
+
+    def store(self) -> S3Store:
+        """The dataset's bucket."""
+        from vbvrdatafactory import aws
+
+        name = self.bucket_name
+        self._check_listening()
+        return aws.bucket(self.config, name)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The SQS client."""
+        from vbvrdatafactory import aws
+
+        self._check_listening()
+        return aws.sqs(self.config)
+
+    def _check_listening(self) -> None:
+        """Fail at once where the embedded AWS is not up: the clients would try again for 20 seconds."""
+        url = self.config.aws_endpoint_url
+        if not self.config.is_embedded or url is None:
+            return
+        address = urlparse(url)
+        port = address.port or (443 if address.scheme == "https" else 80)
+        try:
+            socket.create_connection((str(address.hostname), port), _CONNECT_SECONDS).close()
+        except OSError as error:
+            raise ConfigError(
+                f"nothing listens at AWS_ENDPOINT_URL={url}; start the embedded AWS with 'datafactory local up'"
+            ) from error
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+
+
+def _check_region(region: str) -> None:
+    if not _REGION.fullmatch(region):
+        raise ConfigError(f"AWS_REGION={region!r} is no region; one looks like us-east-2")
+
+
+def _check_endpoint(url: str | None) -> None:
+    try:
+        address = urlparse(url or "https://aws")
+        good = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(
+            f"AWS_ENDPOINT_URL={url!r} is no address; one looks like http://127.0.0.1:4566, "
+            "and for AWS itself it is not set at all"
+        )

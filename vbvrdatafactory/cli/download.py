@@ -1,0 +1,40 @@
+"""`datafactory download`: the dataset in a folder."""
+
+from pathlib import Path
+
+import click
+
+from vbvrdatafactory.cli.context import App, pass_app
+
+_EPILOG = """
+\b
+Examples:
+  datafactory download ./results
+  datafactory download ./results -g 'O-*'
+  datafactory download ./results --extract
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("dest", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "-g",
+    "--generator",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="Only this generator: a name or a glob such as 'O-*'. Repeatable.",
+)
+@click.option("--extract", is_flag=True, help="Unpack archives too, and keep them.")
+@click.option("--bucket", metavar="NAME", help="From this bucket instead of OUTPUT_BUCKET.")
+@pass_app
+def download(app: App, dest: Path, patterns: tuple[str, ...], bucket: str | None, *, extract: bool) -> None:
+    """Bring the dataset to the folder DEST.
+
+    DEST gets what lies under questions/ in the bucket, and nothing else. A file that is there with the same
+    size is skipped, so an interrupted download goes on where it ended.
+    """
+    from vbvrdatafactory.cli.fetching import fetch
+
+    app.bucket = bucket
+    fetch(app, dest, patterns, extract=extract)

@@ -1,0 +1,38 @@
+"""A failure as a person is told it: one line with the value and the next move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vbvrdatafactory.core.errors import DataFactoryError
+
+if TYPE_CHECKING:
+    from vbvrdatafactory.cli.context import App
+
+
+class Failure(click.ClickException):
+    """Ends the command with its message and exit code 1."""
+
+
+def explain(error: Exception, app: App) -> str:
+    """One line about `error`."""
+    if isinstance(error, DataFactoryError):
+        return str(error)
+    if told := _of_aws(error, app):
+        return told
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    first = (str(error).strip().splitlines() or ["it says no more"])[0]
+    return f"unexpected {type(error).__name__}: {first}; 'datafactory -v' with the same command shows the traceback"
+
+
+def _of_aws(error: Exception, app: App) -> str | None:
+    from vbvrdatafactory.cli.aws_failures import explain_aws
+
+    try:
+        return explain_aws(error, app.config)
+    except DataFactoryError:
+        # The explanation would name an address that is not set.
+        return None

@@ -1,0 +1,37 @@
+"""A download as a person sees it: what there is, how it goes, what came of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from obstore.store import ObjectStore
+from rich.filesize import decimal
+
+from vbvrdatafactory.cli import output
+from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.plan import choose_generators
+from vbvrdatafactory.s3.download import Download, generators_in, measure
+
+
+def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> None:
+    """Bring the generators that `patterns` match (none: all) to `dest`."""
+    store = app.store()
+    with output.looking(f"bucket {app.bucket_name}"):
+        chosen = _choose(store, app.bucket_name, patterns)
+        lacking = measure(store, dest, chosen)
+    with output.progress("downloading", lacking, in_bytes=True) as advance:
+        done = Download(store, dest, extract=extract, on_bytes=advance).run(chosen)
+    unpacked = f"; {output.plural(done.unpacked, 'file')} unpacked" if extract else ""
+    click.echo(
+        f"Downloaded {output.plural(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
+        f"{done.already_there:,} were there already{unpacked}."
+    )
+    done.raise_if_refused()
+
+
+def _choose(store: ObjectStore, bucket: str, patterns: Sequence[str]) -> tuple[str, ...] | None:
+    found = generators_in(store)
+    if not found:
+        raise DataFactoryError(f"bucket {bucket!r} holds no sample under questions/ yet")
+    return choose_generators(patterns, found) if patterns else None

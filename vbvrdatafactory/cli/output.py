@@ -1,0 +1,105 @@
+"""What commands write: tables and progress, fit for a terminal and for a pipe.
+
+In a pipe there is no colour, nothing moves and no name is cut: a table is as wide as it must be. Progress
+goes to stderr, and only where a person sees it.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+_WIDE_ENOUGH = 4096
+
+Advance = Callable[[int], None]
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """A console for `stream` (default: stdout); text is text, never markup."""
+    made = Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = _WIDE_ENOUGH
+    return made
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], footer: Sequence[str] = ()) -> Table:
+    """A table with text to the left and numbers to the right."""
+    rows = list(rows)
+    made = Table(show_footer=bool(footer))
+    for at, name in enumerate(columns):
+        numeric = bool(rows) and all(row[at][:1].isdigit() for row in rows)
+        made.add_column(name, footer=footer[at] if footer else "", justify="right" if numeric else "left")
+    for row in rows:
+        made.add_row(*row)
+    return plain(made)
+
+
+def plain(made: Table) -> Table:
+    """The table without lines around it, long names on several lines instead of cut."""
+    made.box = SIMPLE_HEAD
+    made.pad_edge = False
+    for column in made.columns:
+        column.overflow = "fold"
+    return made
+
+
+def show(made: Table) -> None:
+    """Print a table to stdout."""
+    console().print(made)
+
+
+@contextmanager
+def looking(what: str) -> Iterator[Advance]:
+    """A spinner on stderr while `what` is looked at; call what it yields with the number of keys seen."""
+    err = console(sys.stderr)
+    if not err.is_terminal:
+        yield lambda _: None
+        return
+    with err.status(f"looking at {what} …") as status:
+        yield lambda keys: status.update(f"looking at {what} … {keys:,} keys")
+
+
+@contextmanager
+def progress(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Advance]:
+    """A bar with the time left on stderr; call what it yields with how much more is done."""
+    err = console(sys.stderr)
+    if not err.is_terminal:
+        yield lambda _: None
+        return
+    amount = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person.
+
+    >>> [duration(s) for s in (8, 95, 4000)]
+    ['8 s', '1 min 35 s', '1 h 06 min']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 message``, ``2,000 messages``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,44 @@
+"""`datafactory report`: what the bucket holds of a dataset, now."""
+
+import click
+
+from vbvrdatafactory.cli.context import App
+
+_EPILOG = """
+Exit code: 0 if every sample of the dataset is whole, 1 if not (or if the bucket cannot be looked at).
+
+\b
+Examples:
+  datafactory report
+  datafactory report my-dataset --json | jq .total
+  datafactory report && datafactory download ./results
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("dataset", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The same figures as JSON, with the missing ranges.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="The same figures as Markdown.")
+@click.option("--bucket", metavar="NAME", help="Look in this bucket instead of OUTPUT_BUCKET.")
+@click.pass_context
+def report(
+    ctx: click.Context, dataset: str | None, bucket: str | None, *, as_json: bool, as_markdown: bool
+) -> None:
+    """Say what of DATASET is whole, torn and missing.
+
+    Looks at the bucket now and changes nothing. DATASET may be left out where the bucket describes only one.
+    """
+    from vbvrdatafactory.cli.completeness import look_at, show
+
+    if as_json and as_markdown:
+        raise click.UsageError("choose one of --json and --markdown")
+    app = ctx.ensure_object(App)
+    app.bucket = bucket
+    seen = look_at(app, dataset)
+    if as_json:
+        click.echo(seen.model_dump_json(indent=1))
+    elif as_markdown:
+        click.echo(seen.to_markdown(), nl=False)
+    else:
+        show(seen)
+    ctx.exit(0 if seen.complete else 1)

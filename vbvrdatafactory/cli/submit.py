@@ -1,0 +1,93 @@
+"""`datafactory submit`: describe a dataset and send what the bucket lacks of it."""
+
+from typing import Any
+
+import click
+
+from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.core.samples import KNOWN_FILES
+
+_EPILOG = """
+\b
+Examples:
+  datafactory submit -n 0                           list the generators
+  datafactory submit -g all --dry-run               what 10,000 samples each would take
+  datafactory submit -g 'O-*' -g G-3_maze -n 500    some generators, 500 samples each
+  datafactory submit -g all -n 20000                later: makes exactly the difference
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "-g",
+    "--generator",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="A generator's name, a glob such as 'O-*', or 'all'. Repeatable.",
+)
+@click.option(
+    "-n",
+    "--samples",
+    type=click.IntRange(0, 10_000_000),
+    default=10_000,
+    show_default=True,
+    help="Samples of each generator; 0 lists the generators and ends.",
+)
+@click.option(
+    "-b",
+    "--batch-size",
+    type=click.IntRange(1, 1000),
+    default=25,
+    show_default=True,
+    help="Samples of one message.",
+)
+@click.option(
+    "-s",
+    "--seed",
+    type=click.IntRange(min=0),
+    default=42,
+    show_default=True,
+    help="Base of every batch's seed.",
+)
+@click.option(
+    "--output-format",
+    type=click.Choice(["files", "tar"]),
+    default="files",
+    show_default=True,
+    help="A folder for each sample, or an archive for each batch.",
+)
+@click.option("--bucket", metavar="NAME", help="This bucket instead of OUTPUT_BUCKET, for the worker too.")
+@click.option("--dataset", default="dataset", show_default=True, metavar="NAME", help="The dataset's name.")
+@click.option(
+    "--require",
+    type=click.Choice(KNOWN_FILES),
+    multiple=True,
+    metavar="FILE",
+    help="A file every sample must have besides first_frame.png and prompt.txt. Repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send and write nothing.")
+@pass_app
+def submit(
+    app: App,
+    /,
+    patterns: tuple[str, ...],
+    bucket: str | None,
+    *,
+    dry_run: bool,
+    **asked: Any,  # noqa: ANN401 - the rest are the spec's own fields
+) -> None:
+    """Describe a dataset and send what the bucket lacks of it.
+
+    Looks at the bucket first: samples that are whole there are not made again, so the same command starts
+    a dataset, resumes it, fills its gaps and extends it. A dataset that is whole takes no message.
+    """
+    from vbvrdatafactory.cli.submission import Submission, choose, plan
+
+    app.bucket = bucket
+    if asked["samples"] == 0:
+        click.echo("\n".join(choose(app, patterns or ("all",))))
+        return
+    if not patterns:
+        raise click.UsageError("choose generators with -g: a name, a glob such as 'O-*', or 'all'")
+    Submission(app, plan(app, patterns, asked)).run(dry_run=dry_run)
