@@ -1,0 +1,182 @@
+"""ministack as a managed process: bound to loopback, without the user's credentials, never anonymous."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.request import ProxyHandler, build_opener
+
+from infra import processes
+from infra.state import ServerRecord
+from vbvrdatafactory.core.config import DEFAULT_REGION
+from vbvrdatafactory.core.errors import DataFactoryError
+
+if TYPE_CHECKING:
+    from infra.state import StateFolder
+
+HOST = "127.0.0.1"
+# It reads the metadata of every object in the bucket first.
+START_SECONDS = 300.0
+# A deep queue makes it slow; longer than this is hung.
+HUNG_SECONDS = 30.0
+EXIT_SECONDS = 30.0
+# The services the stack and its users need; the others would only take time to restore.
+SERVICES = "cloudformation,cloudwatch,iam,lambda,logs,s3,sqs,sts"
+# All that ministack, and so every worker and generator, sees of the user's environment.
+INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+
+# A proxy of the environment has no business between two processes of this machine.
+_opener = build_opener(ProxyHandler({}))
+
+
+def endpoint(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def environment(state: StateFolder, port: int, token: str) -> dict[str, str]:
+    """The whole environment of ministack, and of the functions it runs."""
+    return {
+        **{name: os.environ[name] for name in INHERITED if name in os.environ},
+        "HOME": str(state.scratch),
+        "TMPDIR": str(state.scratch),
+        # Not even a file may lend a real credential.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # It would listen on all addresses, and it runs code.
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "SERVICES": SERVICES,
+        "MINISTACK_REGION": DEFAULT_REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state.services),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state.objects),
+        # The one value of ours that its health page shows: who answers on this port.
+        "MINISTACK_EDITION": token,
+    }
+
+
+def running(state: StateFolder) -> ServerRecord | None:
+    """The server of this folder, if its process is alive."""
+    record = state.read_record()
+    return record if record and processes.is_alive(record.pid, record.token) else None
+
+
+def answers(record: ServerRecord, seconds: float = 2) -> bool:
+    """Whether that very server answers on its port within some seconds."""
+    try:
+        with _opener.open(f"{endpoint(record.port)}/_ministack/health", timeout=seconds) as response:
+            return bool(json.load(response)["edition"] == record.token)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def start(state: StateFolder, *, temporary: bool) -> ServerRecord:
+    """Start ministack and wait until it answers; the port is the last one if that is free."""
+    if find_spec("ministack") is None:
+        raise DataFactoryError(
+            "the embedded AWS needs the package ministack: pip install 'vbvrdatafactory[local]'"
+        )
+    _clear(state)  # of what a killed server left
+    state.create()
+    last = state.read_record()
+    port = _free_port(last.port if last else 0)
+    if last and last.port != port:
+        _readdress(state, last.port, port)
+    record = None
+    try:
+        record = replace(_spawn(state, port), temporary=temporary)
+        state.write_record(record)
+        _wait_until_it_answers(state, record)
+    except BaseException:
+        if record:
+            stop(state, record)
+        _clear(state)
+        raise
+    return record
+
+
+def _readdress(state: StateFolder, old: int, new: int) -> None:
+    """Tell the saved state its new port: ministack keeps queues under whole URLs and would not find them."""
+    for file in state.services.glob("*.json"):
+        file.write_text(file.read_text().replace(f"{endpoint(old)}/", f"{endpoint(new)}/"))
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        # As the server will: a port whose connections are only just closed is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            return _free_port(0)
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _spawn(state: StateFolder, port: int) -> ServerRecord:
+    token = f"datafactory-{secrets.token_hex(8)}"
+    with suppress(FileNotFoundError):
+        state.log.replace(state.previous_log)
+    with state.log.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            # Python keeps an -X option it does not know, and the process table shows it.
+            [sys.executable, "-X", token, "-m", "ministack"],
+            cwd=state.scratch,
+            env=environment(state, port, token),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process.returncode = 0  # it is meant to outlive this object
+    processes.wait_listed(process.pid, token, seconds=1)
+    return ServerRecord(process.pid, port, token)
+
+
+def _wait_until_it_answers(state: StateFolder, record: ServerRecord) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(record):
+        if not processes.is_alive(record.pid, record.token):
+            raise DataFactoryError(
+                f"the embedded AWS ended while starting on port {record.port}; "
+                f"{str(state.log)!r} ends with: {state.last_log_lines()}"
+            )
+        if time.monotonic() > deadline:
+            raise DataFactoryError(
+                f"the embedded AWS did not answer on port {record.port} within {START_SECONDS:.0f} s; "
+                f"{str(state.log)!r} ends with: {state.last_log_lines()}"
+            )
+        time.sleep(0.02)
+
+
+def stop(state: StateFolder, record: ServerRecord) -> None:
+    """End the server, which saves its state, and everything it started."""
+    pid, token = record.pid, record.token
+    if processes.is_alive(pid, token):
+        os.kill(pid, signal.SIGTERM)
+        if not processes.wait_gone(pid, token, EXIT_SECONDS):
+            os.kill(pid, signal.SIGKILL)
+            processes.wait_gone(pid, token, EXIT_SECONDS)
+        processes.kill_group(pid)  # it leaves its workers behind
+    _clear(state)
+    state.env_file.unlink(missing_ok=True)
+
+
+def _clear(state: StateFolder) -> None:
+    processes.kill_users_of(state.scratch)
+    state.clear_scratch()

@@ -1,0 +1,152 @@
+"""The whole pipeline as one stack: queue -> worker function -> bucket, and a queue for dead letters.
+
+The same class is deployed to AWS (the worker is a container image) and created on the embedded AWS
+(the worker is a zip file on S3, named by string parameters of the template).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+
+from infra.nag import acknowledge, acknowledge_objects
+from infra.permissions import worker_policy
+from infra.settings import STACK_ID, StackSettings
+from infra.worker import image_worker, zip_worker
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+
+class PipelineStack(cdk.Stack):
+    """Bucket, queues, worker, and the least the worker needs to be allowed."""
+
+    def __init__(self, scope: Construct, settings: StackSettings, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(scope, STACK_ID, analytics_reporting=False, **kwargs)
+        self._settings = settings
+        self.bucket = self._make_bucket()
+        self.dead_letters = self._make_queue("DeadLetters", days=settings.dead_letter_retention_days)
+        self.queue = self._make_queue(
+            "Tasks",
+            days=settings.queue_retention_days,
+            visibility_timeout=cdk.Duration.seconds(settings.visibility_timeout),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=settings.max_receives
+            ),
+        )
+        self.worker = self._make_worker()
+        self.mapping = self._make_event_source_mapping()
+        self._make_alarm()
+        self._make_outputs()
+
+    def _make_bucket(self) -> s3.Bucket:
+        """The dataset. It outlives the stack; CloudFormation names it unless the settings do."""
+        bucket = s3.Bucket(
+            self,
+            "Dataset",
+            bucket_name=self._settings.bucket_name,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(2)),
+            ],
+        )
+        acknowledge(
+            bucket, "S1", "Access logs would add a second write to each of millions; receipts tell who."
+        )
+        return bucket
+
+    def _make_queue(self, name: str, *, days: int, **options: Any) -> sqs.Queue:  # noqa: ANN401
+        return sqs.Queue(
+            self,
+            name,
+            retention_period=cdk.Duration.days(days),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            **options,
+        )
+
+    def _make_worker(self) -> lambda_.Function:
+        log_group = self._make_log_group()
+        make = image_worker if self._settings.worker_packaging == "image" else zip_worker
+        return make(
+            self,
+            self._settings,
+            environment={
+                "OUTPUT_BUCKET": self.bucket.bucket_name,
+                "SQS_QUEUE_URL": self.queue.queue_url,
+                "SQS_DLQ_URL": self.dead_letters.queue_url,
+            },
+            role=self._make_role(log_group),
+            log_group=log_group,
+            memory_size=self._settings.lambda_memory_mb,
+            timeout=cdk.Duration.minutes(self._settings.lambda_timeout_minutes),
+            ephemeral_storage_size=cdk.Size.mebibytes(self._settings.ephemeral_storage_mb),
+        )
+
+    def _make_log_group(self) -> logs.LogGroup:
+        group = logs.LogGroup(self, "WorkerLog", removal_policy=cdk.RemovalPolicy.DESTROY)
+        group.node.default_child.retention_in_days = self._settings.log_retention_days  # type: ignore[union-attr]
+        return group
+
+    def _make_role(self, log_group: logs.LogGroup) -> iam.Role:
+        extra = [s3.Bucket.from_bucket_name(self, name, name) for name in self._settings.extra_output_buckets]
+        bucket_arns = [bucket.bucket_arn for bucket in (self.bucket, *extra)]
+        policy = worker_policy(
+            bucket_arns=bucket_arns,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            log_group=log_group,
+        )
+        role = iam.Role(
+            self,
+            "WorkerRole",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Worker": policy},
+        )
+        for arn in bucket_arns:
+            acknowledge_objects(role, arn)
+        return role
+
+    def _make_event_source_mapping(self) -> lambda_.EventSourceMapping:
+        """One message an invocation; no reserved concurrency, which would starve the queue's pollers."""
+        return lambda_.EventSourceMapping(
+            self,
+            "TasksToWorker",
+            target=self.worker,
+            event_source_arn=self.queue.queue_arn,
+            batch_size=1,
+            max_concurrency=self._settings.sqs_max_concurrency,
+            report_batch_item_failures=True,
+        )
+
+    def _make_alarm(self) -> None:
+        self.dead_letters.metric_approximate_number_of_messages_visible().create_alarm(
+            self,
+            "DeadLettersAlarm",
+            alarm_description="Tasks failed for good; 'datafactory' shows why",
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _make_outputs(self) -> None:
+        outputs = {
+            "QueueUrl": self.queue.queue_url,
+            "DlqUrl": self.dead_letters.queue_url,
+            "BucketName": self.bucket.bucket_name,
+            "FunctionName": self.worker.function_name,
+            "EventSourceMappingId": self.mapping.event_source_mapping_id,
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)

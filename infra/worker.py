@@ -1,0 +1,104 @@
+"""The worker function in its two packagings: a container image on AWS, a zip file on the embedded AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import CfnParameter, IgnoreMode
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_ecr_assets import Platform
+
+from infra.nag import acknowledge
+from infra.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from infra.settings import StackSettings
+
+HANDLER = "lambda_worker.handler.handler"
+GENERATORS_IN_IMAGE = "/opt/generators"
+
+# What the image is made of. The digest of these files names the image, so a byte elsewhere in the
+# checkout must not make a new one.
+_IMAGE_CONTEXT = (
+    "**",
+    "!pyproject.toml",
+    "!README.md",
+    "!LICENSE",
+    "!vbvrdatafactory",
+    "!lambda_worker",
+    "!generators",
+    "**/.git",
+    "**/.venv",
+    "**/__pycache__",
+    "**/*.pyc",
+)
+_ARCHITECTURES = {
+    "x86_64": (lambda_.Architecture.X86_64, Platform.LINUX_AMD64),
+    "arm64": (lambda_.Architecture.ARM_64, Platform.LINUX_ARM64),
+}
+
+
+def string_parameter(scope: Construct, name: str, description: str) -> str:
+    """A parameter of the template.
+
+    Only strings: a Number reaches the embedded AWS as a string and stops its queue poller.
+    """
+    return CfnParameter(scope, name, type="String", description=description).value_as_string
+
+
+def image_worker(
+    scope: Construct,
+    settings: StackSettings,
+    environment: dict[str, str],
+    **options: Any,  # noqa: ANN401
+) -> lambda_.Function:
+    """The function as an image built from the checkout."""
+    architecture, platform = _ARCHITECTURES[settings.architecture]
+    return lambda_.DockerImageFunction(
+        scope,
+        "Worker",
+        code=lambda_.DockerImageCode.from_image_asset(
+            str(CHECKOUT),
+            file="lambda_worker/Dockerfile",
+            exclude=list(_IMAGE_CONTEXT),
+            ignore_mode=IgnoreMode.DOCKER,
+            platform=platform,
+            build_args={
+                "PYTHON_VERSION": settings.worker_python,
+                "SYSTEM_PACKAGES": " ".join(settings.system_packages),
+            },
+        ),
+        architecture=architecture,
+        environment={**environment, "GENERATORS_PATH": GENERATORS_IN_IMAGE},
+        **options,
+    )
+
+
+def zip_worker(
+    scope: Construct,
+    settings: StackSettings,
+    environment: dict[str, str],
+    **options: Any,  # noqa: ANN401
+) -> lambda_.Function:
+    """The function as a zip file of Python sources, whose packages the host already has."""
+    code = s3.Bucket.from_bucket_name(
+        scope, "Code", string_parameter(scope, "CodeBucket", "Bucket of the worker's zip file")
+    )
+    generators = string_parameter(scope, "GeneratorsPath", "Folder that holds the generators")
+    function = lambda_.Function(
+        scope,
+        "Worker",
+        code=lambda_.Code.from_bucket(
+            code, string_parameter(scope, "CodeKey", "Key of the worker's zip file")
+        ),
+        handler=HANDLER,
+        runtime=lambda_.Runtime.PYTHON_3_11,
+        architecture=_ARCHITECTURES[settings.architecture][0],
+        environment={**environment, "GENERATORS_PATH": generators},
+        **options,
+    )
+    acknowledge(function, "L1", "The embedded AWS runs the function on the checkout's own interpreter.")
+    return function

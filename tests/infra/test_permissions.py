@@ -1,0 +1,95 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from infra.settings import StackSettings
+
+Synthesise = Callable[[StackSettings], Template]
+
+
+def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the worker's role allows, each action and resource in a list."""
+    roles = [one for one in template["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 1
+    assert not any(
+        one["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+        for one in template["Resources"].values()
+    )
+    assert "ManagedPolicyArns" not in roles[0]["Properties"]
+    for policy in roles[0]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield {
+                "Action": _listed(statement["Action"]),
+                "Resource": _listed(statement["Resource"]),
+                "Effect": statement["Effect"],
+            }
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def spelt(resource: Any) -> str:
+    """A resource as text, each reference as <LogicalId>."""
+    if isinstance(resource, str):
+        return resource
+    if "Fn::Join" in resource:
+        return "".join(spelt(part) for part in resource["Fn::Join"][1])
+    return f"<{resource.get('Ref') or resource['Fn::GetAtt'][0]}>"
+
+
+def allowed(template: dict[str, Any]) -> dict[str, set[str]]:
+    """The actions the worker may take on each resource."""
+    found: dict[str, set[str]] = {}
+    for statement in statements(template):
+        for resource in statement["Resource"]:
+            found.setdefault(spelt(resource), set()).update(statement["Action"])
+    return found
+
+
+@pytest.mark.parametrize("packaging", ["image", "zip"])
+def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """The worker may do exactly what its work takes, in either packaging."""
+    by_resource = {
+        "".join(kind for kind in ("Dataset", "Tasks", "DeadLetters", "WorkerLog") if kind in name)
+        + ("/*" if name.endswith("/*") else ""): actions
+        for name, actions in allowed(full[packaging]).items()
+    }
+    assert len(by_resource) == len(allowed(full[packaging]))
+    assert by_resource == {
+        "Dataset/*": {
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+        },
+        "Dataset": {"s3:ListBucket", "s3:ListBucketMultipartUploads"},
+        "Tasks": {
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+        },
+        "DeadLetters": {"sqs:SendMessage"},
+        "WorkerLog": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    }
+
+
+@pytest.mark.parametrize("packaging", ["image", "zip"])
+def test_no_wildcard_but_the_keys_of_a_bucket(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """No action has a wildcard, and no resource but "every key of the bucket"."""
+    for resource, actions in allowed(full[packaging]).items():
+        assert not any("*" in action for action in actions)
+        assert "*" not in resource or resource.endswith(">/*")
+    assert all(statement["Effect"] == "Allow" for statement in statements(full[packaging]))
+
+
+def test_other_buckets_are_allowed_one_by_one(synthesise: Synthesise) -> None:
+    """A message may name another bucket only if the deployment listed it."""
+    template = synthesise(StackSettings(extra_output_buckets=("other-one",))).to_json()
+    may = {name: actions for name, actions in allowed(template).items() if "other-one" in name}
+    assert set(may) == {"arn:<AWS::Partition>:s3:::other-one", "arn:<AWS::Partition>:s3:::other-one/*"}
+    assert "s3:PutObject" in may["arn:<AWS::Partition>:s3:::other-one/*"]
