@@ -1,0 +1,20 @@
+"""``completeness-report``: looks and tells; sends nothing, writes nothing to the bucket."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.ending import ending
+from tasks.dataset import look_at_bucket, publish_report, recall_dataset
+
+
+@flow(name="completeness-report", flow_run_name="report-{dataset}")
+def completeness_report(dataset: str = "dataset") -> State[Any]:
+    """Say how complete a dataset is right now.
+
+    Args:
+        dataset: Name under which the dataset was asked for.
+    """
+    plan = recall_dataset(dataset)
+    return ending(publish_report(plan, look_at_bucket(plan, 0), file=False))

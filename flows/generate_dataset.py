@@ -1,0 +1,58 @@
+"""``generate-dataset``: say which dataset you want; the bucket is made to hold exactly that."""
+
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.ending import ending
+from flows.loop import make_complete
+from tasks.dataset import plan_dataset
+from tasks.queue import Patience
+
+RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
+
+
+@flow(name="generate-dataset", flow_run_name="generate-{dataset}")
+def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that people fill in
+    dataset: str = "dataset",
+    generators: list[str] = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    samples: int = 100,
+    batch_size: int = 25,
+    seed: int = 42,
+    output_format: Literal["files", "tar"] = "files",
+    require: list[RequiredFile] = [],  # noqa: B006
+    overrides: dict[str, dict[str, int]] | None = None,
+    max_rounds: int = 4,
+    poll_seconds: float = 15.0,
+    stall_minutes: float = 15.0,
+) -> State[Any]:
+    """Make the bucket hold exactly the dataset asked for, and prove it.
+
+    Only what is missing or torn is made: a second run of a complete dataset sends nothing, and asking for
+    more samples makes the difference.
+
+    Args:
+        dataset: Name of the dataset; its plan and its reports are filed under it.
+        generators: Names of generators, globs such as O-*, or all.
+        samples: Samples of each generator.
+        batch_size: Samples of one message, 1 to 1000: one Lambda invocation makes them all.
+        seed: Base of every batch's seed; the same seed makes the same samples.
+        output_format: files puts each sample's files into the bucket, tar one archive for each batch.
+        require: Files every sample must have besides first_frame.png and prompt.txt.
+        overrides: Other samples or batch_size for single generators, by name.
+        max_rounds: How often what is still missing is sent again.
+        poll_seconds: Seconds between two looks at the queue.
+        stall_minutes: Minutes after which messages that nobody takes end the run.
+    """
+    plan = plan_dataset(
+        dataset,
+        generators,
+        samples=samples,
+        batch_size=batch_size,
+        seed=seed,
+        output_format=output_format,
+        require=tuple(require),
+        overrides=overrides or {},
+    )
+    return ending(make_complete(plan, Patience.of(poll_seconds, stall_minutes), max_rounds))

@@ -1,0 +1,78 @@
+"""Tasks that say what is wanted and what is there: plan, look, report."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks import artifacts
+from tasks.connection import bucket
+from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
+from vbvrdatafactory.core.report import Report, RunFigures, make_report
+from vbvrdatafactory.s3 import records, work
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.work import Look
+
+_PAUSES = [5.0, 20.0, 60.0]
+
+
+@task(task_run_name="plan-{dataset}", persist_result=False)
+def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
+    """Plan the dataset and file its spec in the bucket, so that its gaps can be filled later.
+
+    Raises:
+        SpecError: what can't be planned, with the value.
+    """
+    chosen = choose_generators(generators, list_generators(config.generators_path))
+    plan = Plan(make_spec(dataset=dataset, generators=chosen, **wanted))
+    records.write_spec(bucket(), plan.spec)
+    get_run_logger().info(
+        "planned %d samples of %d generators in %d batches",
+        plan.sample_count,
+        len(plan.generators),
+        plan.batch_count,
+    )
+    return plan
+
+
+@task(task_run_name="recall-{dataset}", persist_result=False)
+def recall_dataset(dataset: str) -> Plan:
+    """The plan of a dataset that the bucket already describes."""
+    return Plan(records.read_spec(bucket(), dataset))
+
+
+@task(task_run_name="look-round-{round_number}", retries=3, retry_delay_seconds=_PAUSES, persist_result=False)
+def look_at_bucket(plan: Plan, round_number: int) -> Look:
+    """List the bucket and subtract it from the plan."""
+    del round_number  # it names the task run
+    seen = work.look(bucket(), plan)
+    get_run_logger().info(
+        "%d keys listed; %d of %d samples missing or torn, in %d generators",
+        seen.inventory.key_count,
+        seen.gaps.sample_count,
+        plan.sample_count,
+        len(seen.gaps),
+    )
+    return seen
+
+
+def bring_report(dataset: str, folder: Path) -> Path:
+    """Copy the dataset's latest report from the bucket to `folder`; returns the page to open."""
+    return records.copy_report(bucket(), dataset, folder)
+
+
+@task(task_run_name="report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False)
+def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:
+    """Tally what is there and why the rest is not; show it, and file it in the bucket unless told not to."""
+    report = make_report(plan, seen.inventory, at=datetime.now(UTC), bucket=config.output_bucket)
+    evidence = take_evidence(bucket(), [gap.generator for gap in seen.gaps])
+    failures = records.explain_failures(bucket(), evidence, seen.gaps)
+    report = report.model_copy(update={"run": figures, "failures": failures})
+    if file:
+        records.write_report(bucket(), report)
+    artifacts.publish(report)
+    get_run_logger().info(report.headline)
+    return report

@@ -1,0 +1,105 @@
+"""What `make run` does, on an embedded AWS of its own with the first-party generators."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.aws, pytest.mark.prefect, pytest.mark.slow]
+
+CHECKOUT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+REQUIRED = ("final_frame.png", "ground_truth.mp4", "metadata.json")
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state folder that the runs of this module share."""
+    folder = tmp_path_factory.mktemp("first-run") / "state"
+    yield folder
+    assert not processes_naming(folder), "something was left running"
+
+
+@pytest.fixture
+def make_run(state: Path, prefect_server: str) -> Callable[..., subprocess.Popen[str]]:
+    """Starts what `make run` starts, with a Prefect server that is there already."""
+
+    def start(samples: int) -> subprocess.Popen[str]:
+        requires = [part for name in REQUIRED for part in ("--require", name)]
+        return subprocess.Popen(
+            [
+                *(BIN / "datafactory", "local", "exec", "--state-dir", state, "--"),
+                *(BIN / "python", "-m", "flows", "--dataset", "demo", "-n", str(samples), "-b", "2"),
+                *(*requires, "--report-folder", state.parent / "report"),
+            ],
+            cwd=CHECKOUT,
+            env={**os.environ, "PREFECT_API_URL": prefect_server},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    return start
+
+
+def result(run: subprocess.Popen[str]) -> str:
+    output, _ = run.communicate(timeout=240)
+    return output.splitlines()[-1]
+
+
+def processes_naming(folder: Path) -> list[str]:
+    """Processes whose command line or environment names `folder`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in text:
+            found.append(process.name)
+    return found
+
+
+def sample_folders(state: Path) -> list[Path]:
+    return sorted(state.glob("s3/*/vbvr-datafactory/questions/V-*/*_task/*"))
+
+
+def test_the_first_run_makes_a_complete_dataset(make_run, state: Path) -> None:
+    """One command makes every sample of the three generators, a report, and ends with exit code 0."""
+    run = make_run(4)
+    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=6"
+    assert run.returncode == 0
+    assert len(sample_folders(state)) == 12
+    assert "is complete" in (state.parent / "report" / "report.html").read_text()
+
+
+def test_the_second_run_sends_nothing(make_run) -> None:
+    """The same command again finds nothing missing."""
+    assert result(make_run(4)) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=0"
+
+
+def test_a_deleted_sample_comes_back(make_run, state: Path) -> None:
+    """Deleting one sample's folder costs one message, and the sample is there again."""
+    victim = sample_folders(state)[5]
+    shutil.rmtree(victim)
+    assert result(make_run(4)) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=1"
+    # The emulator keeps a file of its own beside each object.
+    assert len([path for path in victim.iterdir() if not path.name.endswith(".meta.json")]) == 5
+
+
+def test_ctrl_c_leaves_nothing_running(make_run, state: Path) -> None:
+    """Interrupted in the middle, the run stops the emulator, its workers and their generators; the next completes."""
+    run = make_run(40)
+    deadline = time.monotonic() + 120
+    while len(sample_folders(state)) < 16 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert not processes_naming(state)
