@@ -22,6 +22,7 @@ STACK_ID = "VBVRDataFactoryPipelineStack"
 # AWS: the queue must hide a message for six times the function's timeout, or throttled deliveries are
 # counted as failed ones; a message may be hidden for twelve hours.
 VISIBILITY_FACTOR = 6
+MB_PER_PROCESSOR = 1769
 MAX_VISIBILITY_SECONDS = 12 * 60 * 60
 
 
@@ -56,6 +57,8 @@ class StackSettings(BaseModel):
     extra_output_buckets: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
 
     sqs_max_concurrency: int = Field(990, ge=2, le=1000)
+    # Messages of one invocation, worked on side by side; unset, one for each processor of the function.
+    batches_per_invocation: int | None = Field(None, ge=1, le=10)
     max_receives: int = Field(3, ge=1, le=1000)
     visibility_seconds: int | None = Field(None, ge=1, le=MAX_VISIBILITY_SECONDS)
     queue_retention_days: int = Field(7, ge=1, le=13)
@@ -87,6 +90,11 @@ class StackSettings(BaseModel):
     def visibility_timeout(self) -> int:
         """Seconds a received message stays hidden."""
         return self.visibility_seconds or VISIBILITY_FACTOR * self.lambda_timeout_minutes * 60
+
+    @property
+    def batch_size(self) -> int:
+        """Messages of one invocation. AWS gives a processor for each 1769 MB."""
+        return self.batches_per_invocation or max(1, round(self.lambda_memory_mb / MB_PER_PROCESSOR))
 
     @classmethod
     def context_keys(cls) -> dict[str, str]:
@@ -124,6 +132,8 @@ LOCAL = StackSettings(
     lambda_timeout_minutes=5,
     sqs_max_concurrency=2,
     visibility_seconds=360,
+    # It runs a function of any memory on the whole machine: one process for each batch at a time.
+    batches_per_invocation=1,
     worker_packaging="zip",
     bucket_name="vbvr-datafactory",
 )

@@ -124,7 +124,7 @@ class PipelineStack(cdk.Stack):
             "TasksToWorker",
             target=self.worker,
             event_source_arn=self.queue.queue_arn,
-            batch_size=1,
+            batch_size=self._settings.batch_size,
             max_concurrency=self._settings.sqs_max_concurrency,
             report_batch_item_failures=True,
         )

@@ -5,19 +5,26 @@ is written before the failure is reported. The receipt is written last of all.
 """
 
 import logging
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
-from lambda_worker.collect import Collection, Sample, collect
+from lambda_worker.collect import Collection, Sample, Watch, collect
+from lambda_worker.earlier import FinishedBefore, result_of_earlier, stop_if_finished
 from lambda_worker.failure import BatchFailed, from_exit
-from lambda_worker.sandbox import Run, Sandbox, run_generator, sandbox
-from lambda_worker.upload import Uploaded, upload
+from lambda_worker.limits import Limits
+from lambda_worker.run import Job, Run, Tick, run_generator
+from lambda_worker.sandbox import sandbox
+from lambda_worker.streaming import RERUN
+from lambda_worker.upload import FileUploads, Uploaded, upload_archives
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
@@ -27,16 +34,22 @@ log = logging.getLogger(__name__)
 
 # Of the time that is left, this share is kept for storing what the generator made.
 _UPLOAD_SHARE = 0.15
+# A crash is salvaged by so many shorter runs at the most.
+_SHORTER_RUNS = 4
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt at one message, the seed it runs under and the seconds it has."""
+    """One attempt at one message, the seed it runs under and the seconds it has.
+
+    When `cancelled` is set, the batch ends at once and is left to somebody else.
+    """
 
     message: TaskMessage
     seed: int
     attempt: int
     seconds: float
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -46,63 +59,99 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Worker:
-    """Where generators are and how a bucket is reached.
+    """Where generators are, how a bucket is reached, and what a generator may use.
 
     Args:
         generators: folder with a folder for each generator.
         open_bucket: gives the store for a bucket name, or for the default bucket where it is None.
+        limits: budgets of each run.
     """
 
     generators: Path
     open_bucket: Callable[[str | None], ObjectStore]
+    limits: Limits = field(default_factory=Limits)
 
     def process(self, delivery: Delivery) -> TaskResult:
-        """Make and store one batch.
+        """Make and store one batch; one that is whole in the bucket already is left as it is.
 
         Raises:
             BatchFailed: something asked for is not stored; the failure record is written.
+            Cancelled: the delivery was cancelled; nothing is recorded.
         """
         message, started = delivery.message, time.monotonic()
         store = self.open_bucket(message.output_bucket)
-        try:
-            with sandbox() as box:
-                uploaded, samples = self._make(delivery, store, box)
-        except BatchFailed as failed:
-            self._record_failure(store, delivery, failed)
-            raise
-        result = _result(message, uploaded, samples, time.monotonic() - started)
-        self._record_receipt(store, delivery, result, samples)
+        with ThreadPoolExecutor(1, thread_name_prefix="earlier") as pool:
+            # Asked while the generator already starts: the answer is almost always no.
+            earlier = pool.submit(result_of_earlier, store, message, delivery.seed)
+            try:
+                made = self._make(delivery, store, lambda: stop_if_finished(earlier))
+                made.check(delivery)
+            except FinishedBefore as before:
+                return before.result
+            except BatchFailed as failed:
+                self._record_failure(store, delivery, failed)
+                raise
+        result = made.result(message, time.monotonic() - started)
+        self._record_receipt(store, delivery, result, made)
         return result
 
-    def _make(self, delivery: Delivery, store: ObjectStore, box: Sandbox) -> tuple[Uploaded, list[Sample]]:
+    def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Made":
+        """Run the generator: as it is made, else as it is, else, after a crash, for fewer samples."""
         message = delivery.message
-        run = run_generator(
-            box,
-            self.generators / message.type,
+        job = Job(
+            generator=self.generators / message.type,
             num_samples=message.num_samples,
             seed=delivery.seed,
             seconds=delivery.seconds * (1 - _UPLOAD_SHARE),
+            cancelled=delivery.cancelled,
         )
-        found = collect(box.output, message)
-        samples = [sample for sample in found.whole if sample.index in set(delivery.wanted)]
-        uploaded = upload(store, message.type, samples, message.output_format, box.root)
-        try:
-            _check(run, found, delivery)
-        except BatchFailed as failed:
-            failed.stored = compress(sample.index for sample in samples)
-            failed.stderr_tail = failed.stderr_tail or run.stderr_tail
-            failed.exit_code = run.exit_code
-            raise
-        return uploaded, samples
+        deadline = time.monotonic() + job.seconds
+        made = self._attempt(delivery, store, job, tick)
+        job = replace(job, stream=False)
+        if made.run.exit_code == RERUN:
+            made = self._attempt(delivery, store, replace(job, seconds=deadline - time.monotonic()), tick)
+        for count in made.shorter_runs():
+            job = replace(job, num_samples=count, seconds=deadline - time.monotonic())
+            if job.seconds < made.run.seconds:
+                break
+            shorter = self._attempt(delivery, store, job, tick)
+            made = made.with_samples_of(shorter)
+            if shorter.run.exit_code == 0:
+                break
+        return made
+
+    def _attempt(self, delivery: Delivery, store: ObjectStore, job: Job, tick: Tick) -> "_Made":
+        """One run of the generator, and what is whole of it stored."""
+        message, wanted = delivery.message, set(delivery.wanted)
+        as_files = message.output_format == "files"
+        with sandbox() as box, closing(FileUploads(store, message.type)) as uploads:
+            watch = Watch(box.output, message)
+
+            def give_new() -> None:
+                tick()
+                for sample in watch.new() if as_files and box.streams else ():
+                    if sample.index in wanted:
+                        uploads.give(sample)
+
+            run = run_generator(box, job, self.limits, give_new)
+            found = Collection([]) if run.exit_code == RERUN else collect(box.output, message)
+            samples = [sample for sample in found.whole if sample.index in wanted]
+            for sample in samples if as_files else ():
+                uploads.give(sample)
+            uploaded = uploads.finish(sample.index for sample in samples)
+            if not as_files:
+                uploaded = upload_archives(store, message.type, samples)
+        return _Made(uploaded, samples, found, run)
 
     def _record_receipt(
-        self, store: ObjectStore, delivery: Delivery, result: TaskResult, samples: list[Sample]
+        self, store: ObjectStore, delivery: Delivery, result: TaskResult, made: "_Made"
     ) -> None:
         message = delivery.message
         receipt = Receipt(
             message=message,
             seed=delivery.seed,
-            stored=compress(sample.index for sample in samples),
+            task=made.samples[0].task,
+            stored=compress(sample.index for sample in made.samples),
             result=result.model_copy(update={"sample_ids": []}),
             attempt=delivery.attempt,
             generator_digest=generator_digest(self.generators / message.type),
@@ -130,6 +179,68 @@ class Worker:
         write_failure(store, keys.failure(key), record)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What a batch came to: what is in the bucket, what else was found, and how the generator ended."""
+
+    uploaded: Uploaded
+    samples: list[Sample]
+    found: Collection
+    run: Run
+
+    def shorter_runs(self) -> Iterator[int]:
+        """For how many samples to run again: a generator that writes at the end leaves nothing when it crashes.
+
+        A run of k is mostly the first k of a run of n, and its output says how many it had finished.
+        """
+        by_itself = self.run.stopped is None or self.run.stopped.cause is Cause.MEMORY
+        count = self.run.generated if by_itself and not self.found.whole else 0
+        for _ in range(_SHORTER_RUNS):
+            if count:
+                yield count
+            count //= 2
+
+    def with_samples_of(self, other: "_Made") -> "_Made":
+        """The same batch with what another run of it stored."""
+        mine, its = self.uploaded, other.uploaded
+        uploaded = Uploaded(mine.files + its.files, mine.bytes + its.bytes, mine.archives + its.archives)
+        samples = {sample.index: sample for sample in (*self.samples, *other.samples)}
+        return replace(self, uploaded=uploaded, samples=[samples[index] for index in sorted(samples)])
+
+    def check(self, delivery: Delivery) -> None:
+        """Raise unless everything wanted is stored; how the process ended explains what is lacking."""
+        stored = [sample.index for sample in self.samples]
+        found = replace(self.found, whole=self.samples)
+        try:
+            found.check(delivery.wanted)
+        except BatchFailed as lacking:
+            failed = self._why(lacking, delivery.message.start_index)
+            failed.stored, failed.exit_code = compress(stored), self.run.exit_code
+            failed.stderr_tail = self.run.stderr_tail
+            raise failed from None
+
+    def _why(self, lacking: BatchFailed, start_index: int) -> BatchFailed:
+        if self.run.stopped:
+            return replace(self.run.stopped, detail=f"{self.run.stopped.detail}; {lacking.detail}")
+        if self.run.exit_code == 0:
+            return lacking
+        failed = from_exit(self.run.exit_code, self.run.stderr_tail)
+        finished = len(self.found.whole) + len(self.found.torn) or self.run.generated
+        failed.detail += f"; {finished} samples were finished, index {start_index + finished} was being made"
+        return failed
+
+    def result(self, message: TaskMessage, seconds: float) -> TaskResult:
+        return TaskResult(
+            generator=message.type,
+            samples_uploaded=len(self.samples),
+            sample_ids=[keys.sample_name(sample.task, sample.index) for sample in self.samples],
+            tar_files=[key.removeprefix(keys.QUESTIONS) for key in self.uploaded.archives],
+            files_uploaded=self.uploaded.files,
+            bytes_uploaded=self.uploaded.bytes,
+            seconds=round(seconds, 3),
+        )
+
+
 def write_failure(store: ObjectStore, key: str, record: FailureRecord) -> None:
     """Write a failure record; where the bucket does not take it, the log has it and the failure goes on."""
     try:
@@ -147,29 +258,3 @@ def generator_digest(folder: Path) -> str | None:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _check(run: Run, found: Collection, delivery: Delivery) -> None:
-    """Raise unless everything wanted came out whole; how the process ended explains what is lacking."""
-    try:
-        found.check(delivery.wanted)
-    except BatchFailed as lacking:
-        if run.timed_out:
-            raise BatchFailed(
-                Cause.DEADLINE, f"the generator was stopped after {run.seconds:.0f} s; {lacking.detail}"
-            ) from None
-        if run.exit_code:
-            raise from_exit(run.exit_code, run.stderr_tail) from None
-        raise
-
-
-def _result(message: TaskMessage, uploaded: Uploaded, samples: list[Sample], seconds: float) -> TaskResult:
-    return TaskResult(
-        generator=message.type,
-        samples_uploaded=len(samples),
-        sample_ids=[keys.sample_name(sample.task, sample.index) for sample in samples],
-        tar_files=[key.removeprefix(keys.QUESTIONS) for key in uploaded.archives],
-        files_uploaded=uploaded.files,
-        bytes_uploaded=uploaded.bytes,
-        seconds=round(seconds, 3),
-    )

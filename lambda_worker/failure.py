@@ -11,7 +11,7 @@ _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warnin
 _BY_TEXT = (
     (re.compile(r"\b(?:ModuleNotFoundError|ImportError)\b"), Cause.MISSING_DEPENDENCY),
     (re.compile(r"\bMemoryError\b|Cannot allocate memory"), Cause.MEMORY),
-    (re.compile(r"No space left on device|Disk quota exceeded"), Cause.DISK),
+    (re.compile(r"No space left on device|Disk quota exceeded|File too large"), Cause.DISK),
 )
 
 
@@ -29,10 +29,16 @@ class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batc
         return f"{self.cause}: {self.detail}"
 
 
+class Cancelled(Exception):  # noqa: N818 - nothing failed
+    """The run was ended on request; the batch is for somebody else."""
+
+
 def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
     """Why a generator that ended with `exit_code` did."""
     last = signature(stderr_tail)
     cause = next((cause for pattern, cause in _BY_TEXT if pattern.search(last)), Cause.CRASH)
+    if exit_code == -signal.SIGXFSZ:
+        cause = Cause.DISK
     if exit_code == -signal.SIGKILL:
         # Nobody here sent it: the deadline has its own cause. The kernel kills what eats the memory.
         cause = Cause.MEMORY

@@ -1,24 +1,33 @@
 """The Lambda entry point: SQS events with partial batch responses, or a bare message invoked directly.
 
 The environment and the clock of the invocation are read here and travel on as arguments. Clients are made
-once for a warm worker.
+once for a warm worker. As many messages of an event are worked on at once as there are processors; a batch is
+never cut, so its data is the same wherever it runs.
 """
 
 import logging
+import os
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
+from lambda_worker import processes
 from lambda_worker.batch import Delivery, Worker, write_failure
-from lambda_worker.failure import BatchFailed
+from lambda_worker.failure import BatchFailed, Cancelled
+from lambda_worker.limits import Limits, lambda_memory_bytes
+from lambda_worker.sandbox import sweep
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
 from vbvrdatafactory.core.seeds import batch_seed
 
@@ -32,9 +41,8 @@ Event = Mapping[str, Any]
 
 # What the handler needs after the generator's deadline to store, record and answer.
 _MARGIN_SECONDS = 3.0
-
-# A failure that would repeat is over with at once; one that may pass is given time to.
-_TRANSIENT = {Cause.UPLOAD, Cause.DISK, Cause.WORKER_LOST}
+# Lambda gives one processor for each 1769 MB.
+_BYTES_PER_CORE = 1769 * 1024 * 1024
 
 
 class Context(Protocol):
@@ -54,31 +62,70 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
     Raises:
         BatchFailed, ValidationError: a bare message that failed.
     """
+    seconds = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
     if "Records" in event:
-        failed = [record for record in event["Records"] if not _deliver(record, context)]
-        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+        records = event["Records"]
+        with ThreadPoolExecutor(min(len(records), side_by_side()) or 1, thread_name_prefix="batch") as pool:
+            done = pool.map(lambda record: deliver(record, seconds), records)
+            failed = [
+                record["messageId"] for record, is_done in zip(records, done, strict=True) if not is_done
+            ]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     message = TaskMessage.model_validate(event)
-    return _worker().process(_delivery(message, 1, context.aws_request_id, context)).model_dump()
+    delivery = Delivery(message, _seed(message, context.aws_request_id), 1, seconds)
+    return worker().process(delivery).model_dump()
 
 
-def _deliver(record: Event, context: Context) -> bool:
-    """Process one SQS record; False where it is to be delivered again."""
+def deliver(record: Event, seconds: float, *, cancelled: threading.Event | None = None) -> bool:
+    """Process one SQS record within `seconds`.
+
+    Returns:
+        True where the message may be deleted: its batch is done, or it is in the dead letter queue with its
+        cause. False where it is to be delivered again; it was made visible again for that, at once if
+        `cancelled` was set.
+    """
     attempt = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
     try:
         message = _parse(record, attempt)
-        result = _worker().process(_delivery(message, attempt, record["messageId"], context))
+        seed = _seed(message, record["messageId"])
+        delivery = Delivery(message, seed, attempt, seconds, cancelled or threading.Event())
+        result = worker().process(delivery)
+    except Cancelled:
+        _show_again(record, 0)
+        return False
     except BatchFailed as failed:
         log.warning("attempt %d of message %s: %s", attempt, record["messageId"], failed)
-        _show_again(record, _pause(failed.cause, attempt))
-        return False
+        return _dispose(record, failed, attempt)
     except Exception:
         # A fault of ours or of the network: the message must come back, and the log must say why.
         log.exception("attempt %d of message %s", attempt, record["messageId"])
-        _show_again(record, _pause(Cause.WORKER_LOST, attempt))
+        _show_again(record, _pause(attempt))
         return False
     log.info(
         "%s %s: %d samples in %.1f s", message.type, message.indices, result.samples_uploaded, result.seconds
     )
+    return True
+
+
+def _dispose(record: Event, failed: BatchFailed, attempt: int) -> bool:
+    """Whether the message is out of the way: what would fail again is given up at once, not paid for thrice."""
+    if failed.cause.is_transient:
+        _show_again(record, _pause(attempt))
+        return False
+    try:
+        _sqs().send_message(
+            QueueUrl=config.sqs_dlq_url,
+            MessageBody=record["body"],
+            MessageAttributes={
+                "cause": {"DataType": "String", "StringValue": str(failed.cause)},
+                "detail": {"DataType": "String", "StringValue": failed.detail[:1000] or "-"},
+            },
+        )
+    except (ClientError, BotoCoreError, ConfigError):
+        # Then SQS itself gives the message up after its last delivery: later, but with the same record.
+        log.exception("message %s could not be moved to the dead letter queue", record["messageId"])
+        _show_again(record, 1)
+        return False
     return True
 
 
@@ -101,8 +148,14 @@ def _parse(record: Event, attempt: int) -> TaskMessage:
         raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
 
 
-def _pause(cause: Cause, attempt: int) -> int:
-    return 10 * 3 ** min(attempt - 1, 3) if cause in _TRANSIENT else 1
+def _seed(message: TaskMessage, unique: str) -> int:
+    """A message without a seed gets one of its own, the same at every attempt at it."""
+    return batch_seed(0, unique, message.start_index) if message.seed is None else message.seed
+
+
+def _pause(attempt: int) -> int:
+    """Seconds until what may pass is tried again."""
+    return 10 * int(3 ** min(attempt - 1, 3))
 
 
 def _show_again(record: Event, seconds: int) -> None:
@@ -116,16 +169,21 @@ def _show_again(record: Event, seconds: int) -> None:
         log.exception("the visibility of message %s could not be changed", record["messageId"])
 
 
-def _delivery(message: TaskMessage, attempt: int, unique: str, context: Context) -> Delivery:
-    """A message without a seed gets one of its own, the same at every attempt at it."""
-    seed = batch_seed(0, unique, message.start_index) if message.seed is None else message.seed
-    seconds = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
-    return Delivery(message, seed, attempt, seconds)
+def side_by_side() -> int:
+    """How many batches this worker makes at once: one for each processor that it is given."""
+    memory = lambda_memory_bytes()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, round(memory / _BYTES_PER_CORE))) if memory else cores
 
 
 @cache
-def _worker() -> Worker:
-    return Worker(config.generators_path, _open_bucket)
+def worker() -> Worker:
+    """The worker of this process; what one that died before it left behind is removed first."""
+    processes.prepare()
+    sweep()
+    memory = lambda_memory_bytes() or psutil.virtual_memory().total
+    limits = Limits.of_host(memory, side_by_side=side_by_side())
+    return Worker(config.generators_path, _open_bucket, limits)
 
 
 @cache

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambda_worker import processes
 from lambda_worker.failure import BatchFailed, from_exit
 from vbvrdatafactory.core.models import Cause
 
@@ -50,23 +51,19 @@ def declared_options(source: str) -> set[str]:
 
 def _ask(script: Path, environment: Mapping[str, str]) -> str:
     command = [sys.executable, str(script), "--help"]
+    process = processes.start(command, cwd=script.parent.parent, environment=environment)
     try:
-        answer = subprocess.run(  # noqa: S603 - a generator is a program we are here to run
-            command,
-            cwd=script.parent.parent,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_HELP_SECONDS,
-            check=False,
-        )
+        out, err = process.communicate(timeout=_HELP_SECONDS)
     except subprocess.TimeoutExpired:
         raise BatchFailed(Cause.DEADLINE, f"{script.name} --help took over {_HELP_SECONDS} s") from None
+    finally:
+        process.kill()
+        process.wait()
+        processes.ended(process)
+    text = out.decode(errors="replace")
     for option in OUTPUT_OPTIONS:
-        if option in answer.stdout.split() or f"{option} " in answer.stdout:
+        if option in text.split() or f"{option} " in text:
             return option
-    if answer.returncode:
-        raise from_exit(answer.returncode, answer.stderr[-4000:])
+    if process.returncode:
+        raise from_exit(process.returncode, err[-4000:].decode(errors="replace"))
     raise BatchFailed(Cause.CRASH, f"{script.name} has neither {' nor '.join(OUTPUT_OPTIONS)} in its --help")

@@ -1,4 +1,4 @@
-"""Runs one generator by itself: own folders, own process group, a deadline, and nothing of ours in its reach.
+"""The folders and the environment of one run of a generator: its own, and nothing of ours in them.
 
 Generators stage videos at fixed names in the temp directory, leave hundreds of kilobytes a sample there,
 write caches to HOME, and some seed from ``hash(str)``. Two of them in one temp directory silently swap their
@@ -6,22 +6,20 @@ videos. So each run gets folders of its own, and an environment made from an all
 endpoint and no Lambda variable is in it.
 """
 
+import fcntl
 import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from shutil import rmtree
 
-from lambda_worker.failure import BatchFailed
-from lambda_worker.output_option import output_option
-from vbvrdatafactory.core.catalogue import ENTRY_POINT
-from vbvrdatafactory.core.models import Cause
+from lambda_worker import processes
+from lambda_worker.streaming import MARK
+
+_PREFIX = "datafactory-"
+_LOCK = "lock"
 
 # What a program needs to start at all; everything else is made here.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE")
@@ -33,10 +31,15 @@ _FIXED = {
     "MPLBACKEND": "Agg",
     "QT_QPA_PLATFORM": "offscreen",
     "SDL_VIDEODRIVER": "dummy",
+    # A batch has one core. Same bytes, a fifth less CPU on public generators: page faults and idle threads.
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PILLOW_BLOCKS_MAX": "256",
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "67108864",
 }
-_TAIL_BYTES = 8000
-_TAIL_LINES = 40
-_GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Sandbox:
     @property
     def output(self) -> Path:
         return self.root / "output"
+
+    @property
+    def streams(self) -> bool:
+        """Whether the generator lets its samples out as they are made."""
+        return (self.root / MARK).exists()
 
     def environment(self, generator: Path) -> dict[str, str]:
         """Everything the generator's process will find in its environment."""
@@ -63,101 +71,80 @@ class Sandbox:
             "PYTHONPATH": str(generator),
         }
 
-
-@dataclass(frozen=True)
-class Run:
-    """How a generator's process ended. A negative exit code is the signal that ended it."""
-
-    exit_code: int
-    stderr_tail: str
-    seconds: float
-    timed_out: bool
+    def disk_bytes(self) -> int:
+        """What the run's files take on disk, as far as they can be seen."""
+        total = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(f"{folder}/{name}").st_blocks * 512
+        return total
 
 
 @contextmanager
 def sandbox() -> Iterator[Sandbox]:
-    """Fresh folders for one run, removed afterwards whatever happened."""
-    root = Path(tempfile.mkdtemp(prefix="datafactory-"))
+    """Fresh folders for one run; whatever happens, they and every process of the run are gone afterwards."""
+    before = processes.children()
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        for name in ("output", "home", "tmp"):
-            (root / name).mkdir()
-        yield Sandbox(root)
+        with (root / _LOCK).open("w") as lock:
+            # Held as long as the run: who finds the folder without it knows that its worker died.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in ("output", "home", "tmp"):
+                (root / name).mkdir()
+            yield Sandbox(root)
     finally:
-        rmtree(root, onerror=_make_writable)
+        processes.end_all(root, before)
+        remove(root)
 
 
-def run_generator(box: Sandbox, generator: Path, *, num_samples: int, seed: int, seconds: float) -> Run:
-    """Run the generator's script for at most `seconds`; its samples land in ``box.output``.
+def sweep() -> int:
+    """Remove what workers that died left in the temp folder, processes too; returns how many runs it was."""
+    swept = 0
+    for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), (root / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            processes.end_all(root, processes.children())
+            remove(root)
+            swept += 1
+    return swept
 
-    Raises:
-        BatchFailed: there is no such generator, no time, or no option for the output folder.
+
+def remove(root: Path) -> None:
+    """Delete `root` with everything in it, whatever permissions a generator took away and however deep it dug.
+
+    Folders are moved up to just below `root` before they are emptied: no path grows too long, and nothing recurses.
     """
-    script = (generator / ENTRY_POINT).resolve()
-    if not script.is_file():
-        raise BatchFailed(
-            Cause.UNKNOWN_GENERATOR, f"{generator.name!r} has no {ENTRY_POINT} under {generator.parent}"
-        )
-    if seconds <= 0:
-        raise BatchFailed(Cause.DEADLINE, "no time was left to run the generator")
-    environment = box.environment(generator.resolve())
-    numbers = ["--num-samples", str(num_samples), "--seed", str(seed)]
-    command = [sys.executable, str(script), *numbers, output_option(script, environment), str(box.output)]
-    return _run(command, generator, environment, box.root, seconds)
+    with suppress(FileNotFoundError):
+        _open_up(root)
+        for number in count():
+            folders = [entry.path for entry in os.scandir(root) if _clear(entry)]
+            if not folders:
+                break
+            for place, folder in enumerate(folders):
+                _empty(folder, f"{root}/{number}-{place}-")
+        root.rmdir()
 
 
-def _run(command: list[str], cwd: Path, environment: dict[str, str], root: Path, seconds: float) -> Run:
-    started = time.monotonic()
-    # Inherited descriptors are never handed on: on some hosts descriptor 1 is the worker's own protocol.
-    with (root / "stdout").open("wb") as out, (root / "stderr").open("wb") as err:
-        process = subprocess.Popen(  # noqa: S603 - a generator is a program we are here to run
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-        try:
-            exit_code, timed_out = _wait(process, seconds)
-        finally:
-            _kill_group(process)
-    return Run(exit_code, tail(root / "stderr"), time.monotonic() - started, timed_out)
+def _empty(folder: str, above: str) -> None:
+    """Delete `folder` with its files; its own folders are moved up to names that begin with `above`."""
+    _open_up(folder)
+    for place, entry in enumerate(os.scandir(folder)):
+        if _clear(entry):
+            # Moving a folder changes the ".." in it, which takes its owner's permission.
+            _open_up(entry.path)
+            os.rename(entry.path, f"{above}{place}")  # noqa: PTH104
+    os.rmdir(folder)  # noqa: PTH106
 
 
-def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[int, bool]:
-    try:
-        return process.wait(seconds), False
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        return process.wait(_GRACE_SECONDS), True
-    except subprocess.TimeoutExpired:
-        _kill_group(process)
-        return process.wait(), True
+def _clear(entry: "os.DirEntry[str]") -> bool:
+    """Delete what is no folder; True for a folder."""
+    if entry.is_dir(follow_symlinks=False):
+        return True
+    os.unlink(entry.path)  # noqa: PTH108
+    return False
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever is left of the process and its children."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.wait()
-
-
-def tail(path: Path) -> str:
-    """The last lines of a file, however large it is."""
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - _TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])
-
-
-def _make_writable(function: object, path: str, error: object) -> None:
-    """Give back the permissions that a generator took away, and try once more."""
-    del error
-    for place in (Path(path).parent, Path(path)):
-        place.chmod(0o700)
-    function(path)  # type: ignore[operator]
+def _open_up(folder: str | Path) -> None:
+    with suppress(PermissionError):
+        os.chmod(folder, 0o700)  # noqa: PTH101

@@ -89,3 +89,9 @@ def test_cdk_json_says_what_the_defaults_say() -> None:
     context = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     assert from_context(**context) == StackSettings()
     assert context == {"lambdaMemoryMB": 3072, "lambdaTimeoutMinutes": 15, "sqsMaxConcurrency": 990}
+
+
+@pytest.mark.parametrize(("memory", "batches"), [(1024, 1), (1769, 1), (3072, 2), (10240, 6)])
+def test_an_invocation_brings_a_batch_for_each_processor(memory: int, batches: int) -> None:
+    """No processor that is paid for idles: as many messages come as the function's memory brings cores."""
+    assert StackSettings(lambda_memory_mb=memory).batch_size == batches

@@ -86,10 +86,10 @@ def test_dead_letters_are_kept_longer(on_aws: Template) -> None:
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600 > live["MessageRetentionPeriod"]
 
 
-def test_one_task_an_invocation(on_aws: Template) -> None:
+def test_a_task_for_each_processor_an_invocation(on_aws: Template) -> None:
     """The queue feeds the worker one task at a time, 990 at once, and believes its partial answers."""
     mapping = only(on_aws, "AWS::Lambda::EventSourceMapping")["Properties"]
-    assert mapping["BatchSize"] == 1
+    assert mapping["BatchSize"] == 2
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 990}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 

@@ -75,4 +75,4 @@ def test_two_tasks_in_one_batch_are_refused(tmp_path: Path) -> None:
     """Two folders that claim one place fail the batch with both names."""
     write(tmp_path, "x_task/x_0000", "y_task/y_0000")
     with pytest.raises(BatchFailed, match="x_0000 and y_0000|y_0000 and x_0000"):
-        collect(tmp_path, message())
+        collect(tmp_path, message()).check([10])

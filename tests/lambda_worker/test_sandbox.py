@@ -2,12 +2,17 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lambda_worker.sandbox import run_generator, sandbox, tail
+from lambda_worker.capture import KEPT_BYTES, Capture
+from lambda_worker.limits import Limits
+from lambda_worker.run import Job, Run, run_generator
+from lambda_worker.sandbox import Sandbox, sandbox
+from vbvrdatafactory.core.models import Cause
 
 Tiny = Callable[..., str]
 
@@ -18,6 +23,11 @@ open(out + "/environment.json", "w").write(json.dumps(dict(os.environ)))
 """
 
 
+def run_alone(box: Sandbox, generator: Path, seconds: float) -> Run:
+    job = Job(generator, num_samples=1, seed=0, seconds=seconds, cancelled=threading.Event())
+    return run_generator(box, job, Limits())
+
+
 def test_no_secret_reaches_a_generator(tiny: Tiny, generators: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The generator's environment holds no credential, endpoint or Lambda variable: it is an allow-list."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do not tell")
@@ -26,7 +36,7 @@ def test_no_secret_reaches_a_generator(tiny: Tiny, generators: Path, monkeypatch
     folder = generators / tiny()
     (folder / "examples" / "generate.py").write_text(PRINT_ENVIRONMENT)
     with sandbox() as box:
-        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+        run = run_alone(box, folder, 20)
         seen = json.loads((box.output / "environment.json").read_text())
     assert run.exit_code == 0
     assert not [name for name in seen if name.startswith(("AWS", "LAMBDA", "MY_", "SQS", "OUTPUT"))]
@@ -45,7 +55,7 @@ def test_nothing_is_left_behind(tiny: Tiny, generators: Path) -> None:
     (folder / "examples" / "generate.py").write_text(litter)
     before = set(Path(tempfile.gettempdir()).iterdir())
     with sandbox() as box:
-        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+        run = run_alone(box, folder, 20)
         assert list((box.root / "tmp").iterdir())
     assert run.exit_code == 0
     assert not box.root.exists()
@@ -62,7 +72,7 @@ def test_grandchildren_end_with_their_generator(tiny: Tiny, generators: Path) ->
         "print(p.pid, file=sys.stderr); '--output'; print('--output')\n"
     )
     with sandbox() as box:
-        run = run_generator(box, folder, num_samples=1, seed=0, seconds=20)
+        run = run_alone(box, folder, 20)
     status = Path("/proc") / run.stderr_tail / "stat"
     assert not status.exists() or status.read_text().split()[2] == "Z"
 
@@ -74,17 +84,22 @@ def test_a_generator_that_ignores_sigterm_ends(tiny: Tiny, generators: Path) -> 
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('--output')\ntime.sleep(60)\n"
     )
     with sandbox() as box:
-        run = run_generator(box, folder, num_samples=1, seed=0, seconds=0.5)
-    assert run.timed_out
+        run = run_alone(box, folder, 0.5)
+    assert run.stopped
+    assert run.stopped.cause == Cause.DEADLINE
     assert run.seconds < 10
 
 
-def test_tail_of_a_huge_file_is_short(tmp_path: Path) -> None:
-    """Only the last lines of a stderr of any size are kept."""
+def test_what_is_kept_of_a_flood_is_its_end(tmp_path: Path) -> None:
+    """Of millions of lines the last are kept, and every finished sample among them is counted."""
     path = tmp_path / "stderr"
-    path.write_text("line\n" * 1_000_000 + "the end")
-    assert tail(path).endswith("the end")
-    assert len(tail(path)) < 10_000
+    path.write_text("  Generated: x_0\n" * 200_000 + "the end")
+    with path.open("rb") as stream:
+        capture = Capture(stream)
+        capture.finish()
+    assert capture.tail.endswith("the end")
+    assert len(capture.tail) <= KEPT_BYTES
+    assert capture.generated == 200_000
 
 
 def test_the_worker_runs_without_prefect() -> None:

@@ -57,7 +57,13 @@ class Cause(StrEnum):
         """Whether the same generator may do better under another seed and in smaller pieces."""
         return self in _SEEDS_FAULT
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same batch may do better soon; the others would fail again just so."""
+        return self in _TRANSIENT
 
+
+_TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST}
 _SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
 
 
@@ -123,6 +129,7 @@ class Receipt(_Frozen):
 
     message: TaskMessage
     seed: int
+    task: str = Field(default="", description="The task that the samples' names begin with")
     stored: list[IndexRange]
     result: TaskResult
     attempt: int

@@ -62,9 +62,19 @@ def file_defect(path: Path) -> str | None:
         return _mp4_defect(data)
     if path.suffix == ".json":
         return _json_defect(data)
-    if path.name == PROMPT and not data.strip():
-        return "blank"
+    if path.name == PROMPT:
+        return _prompt_defect(data)
     return None
+
+
+def _prompt_defect(data: bytes) -> str | None:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    if "\0" in text:
+        return "not text"
+    return None if text.strip() else "blank"
 
 
 def _png_defect(data: bytes) -> str | None:
@@ -107,6 +117,6 @@ def _mp4_defect(data: bytes) -> str | None:
 def _json_defect(data: bytes) -> str | None:
     try:
         json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "not JSON"
     return None

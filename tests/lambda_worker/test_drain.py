@@ -1,0 +1,408 @@
+"""The loop of `datafactory worker`, on a queue and a bucket in memory."""
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lambda_worker import drain as drain_module
+from lambda_worker import outage
+from lambda_worker.drain import Drain, Options
+from lambda_worker.lease import Queue
+from lambda_worker.outcome import Outcome
+from tests.lambda_worker.draining import (
+    AGAIN,
+    DEAD,
+    DONE,
+    MemoryS3,
+    MemorySqs,
+    cancellable,
+    finish,
+    stop,
+    until,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain_module, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(outage, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(outage, "_LONGEST_PAUSE", 0.1)
+
+
+@pytest.fixture
+def s3() -> MemoryS3:
+    return MemoryS3()
+
+
+@pytest.fixture
+def running(s3: MemoryS3) -> Iterator[Callable[..., SimpleNamespace]]:
+    """Starts a worker in a thread; stops it at the end of the test."""
+    started = []
+
+    def start(sqs: MemorySqs, deliver: Callable[..., Outcome], **asked: Any) -> SimpleNamespace:
+        queue = Queue(sqs, "queue", asked.pop("lease", 60), asked.pop("wait", 0.05))
+        views: list[Any] = []
+        options = Options(asked.pop("concurrency", 2), **asked)
+        drain = Drain(queue, deliver, s3.probe, options, views.append)
+        result = SimpleNamespace(drain=drain, views=views, totals=None, error=None)
+
+        def run() -> None:
+            try:
+                result.totals = drain.run()
+            except Exception as error:  # noqa: BLE001 - the test looks at it
+                result.error = error
+
+        result.thread = threading.Thread(target=run, daemon=True)
+        result.thread.start()
+        started.append(result)
+        return result
+
+    yield start
+    for one in started:
+        one.drain.stop()
+        one.drain.stop()
+        one.thread.join(10)
+
+
+def test_all_messages_are_done_once(running) -> None:
+    """Every message is worked on once and deleted, and with --until-empty the worker then ends."""
+    sqs, seen = MemorySqs(25), []
+    worker = running(sqs, lambda record, *_: seen.append(record["messageId"]) or DONE, until_empty=True)
+    totals = finish(worker)
+    assert sorted(seen, key=int) == [str(n) for n in range(25)]
+    assert (sqs.messages, totals.done, totals.samples) == ({}, 25, 125)
+
+
+def test_an_empty_queue_is_looked_at_several_times(running) -> None:
+    """One empty look ends nothing: the counts of SQS are approximate."""
+    sqs = MemorySqs()
+    finish(running(sqs, lambda *_: DONE, until_empty=True))
+    assert sqs.calls["look"] >= 3
+
+
+def test_a_worker_waits_for_what_others_have(running) -> None:
+    """With --until-empty a message in flight elsewhere keeps the worker: it may come back."""
+    sqs = MemorySqs(1)
+    sqs.messages["0"].visible_at = time.monotonic() + 1
+    totals = finish(running(sqs, lambda *_: DONE, until_empty=True))
+    assert totals.done == 1
+
+
+def test_no_more_messages_than_slots(running) -> None:
+    """A worker holds only as many messages as it works on: the rest is for others."""
+    sqs, most = MemorySqs(9), []
+
+    def deliver(*_: object) -> Outcome:
+        most.append(len(sqs.messages) - sqs.visible())
+        time.sleep(0.03)
+        return DONE
+
+    finish(running(sqs, deliver, concurrency=3, until_empty=True))
+    assert max(most) == 3
+
+
+def test_a_handler_sees_what_lambda_would_give_it(running) -> None:
+    """The handler gets a record in the shape of a Lambda event, and the seconds a batch may take."""
+    sqs, seen = MemorySqs(1), []
+    finish(running(sqs, lambda *args: seen.append(args) or DONE, batch_seconds=77.0, until_empty=True))
+    record, seconds, _ = seen[0]
+    assert (record["messageId"], record["attributes"]) == ("0", {"ApproximateReceiveCount": "1"})
+    assert json.loads(record["body"])["type"] == "T-0"
+    assert seconds == 77
+
+
+def test_a_lease_is_renewed(running) -> None:
+    """A batch that takes three times its lease is never delivered to anybody else."""
+    sqs, most = MemorySqs(1), []
+
+    def deliver(*_: object) -> Outcome:
+        for _ in range(60):
+            time.sleep(0.03)
+            most.append(sqs.visible())
+        return DONE
+
+    totals = finish(running(sqs, deliver, lease=0.6, concurrency=4, until_empty=True))
+    assert (max(most), totals.done, sqs.calls["delete"]) == (0, 1, 1)
+
+
+def test_a_failed_renewal_is_tried_again(running) -> None:
+    """Renewals that fail are tried again before the lease ends, so it holds."""
+    sqs, most = MemorySqs(1), []
+    sqs.failing["hide"] = 3
+
+    def deliver(*_: object) -> Outcome:
+        for _ in range(30):
+            time.sleep(0.05)
+            most.append(sqs.visible())
+        return DONE
+
+    finish(running(sqs, deliver, lease=0.9, concurrency=4, until_empty=True))
+    assert (max(most), sqs.failing["hide"] <= 0) == (0, True)
+
+
+def test_a_lost_lease_stops_nothing(running, caplog) -> None:
+    """A message that somebody else has is said once, and the batch goes on: twice equals once."""
+    sqs = MemorySqs(1)
+
+    def deliver(*_: object) -> Outcome:
+        sqs.messages["0"].receives, sqs.messages["0"].visible_at = 2, time.monotonic() + 60
+        time.sleep(0.5)
+        return DONE
+
+    totals = finish(running(sqs, deliver, lease=0.15, until_empty=True))
+    assert totals.done == 1
+    assert caplog.text.count("lease is lost") == 1
+
+
+def test_stop_gives_messages_back(running) -> None:
+    """On SIGTERM running batches end, their messages are visible at once, and the worker is gone in a second."""
+    sqs = MemorySqs(5)
+    worker = running(sqs, cancellable(sqs), concurrency=3)
+    until(lambda: sqs.visible() == 2)
+    assert stop(worker) < 2
+    assert sqs.visible() == 5
+    assert (worker.totals.given_back, worker.totals.failed, worker.drain.has_leftovers) == (3, 0, False)
+
+
+def test_no_renewal_after_the_message_is_given_back(running) -> None:
+    """A renewal under way when the worker stops does not hide again what is given back."""
+    sqs = MemorySqs(1)
+    change = sqs.change_message_visibility
+
+    def slow(**asked: Any) -> None:
+        time.sleep(0.3)
+        change(**asked)
+
+    sqs.change_message_visibility = slow
+
+    def deliver(record: Any, _seconds: float, cancelled: threading.Event) -> Outcome:
+        cancelled.wait()
+        change(ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
+        return AGAIN
+
+    worker = running(sqs, deliver, lease=0.3)
+    time.sleep(0.2)
+    stop(worker)
+    time.sleep(0.4)
+    assert sqs.visible() == 1
+
+
+def test_what_arrives_after_the_stop_is_given_back(running) -> None:
+    """A message that a receive brings after SIGTERM is given back unopened."""
+    sqs, seen = MemorySqs(1), []
+    sqs.held.clear()
+    worker = running(sqs, lambda *args: seen.append(args) or DONE)
+    until(lambda: sqs.messages["0"].receives)
+    worker.drain.stop()
+    time.sleep(0.1)
+    sqs.held.set()
+    finish(worker)
+    assert (seen, sqs.visible()) == ([], 1)
+
+
+def test_a_second_signal_waits_for_nothing(running) -> None:
+    """A batch that does not end is given back over its head as soon as a second signal says so."""
+    sqs, forever = MemorySqs(1), threading.Event()
+    worker = running(sqs, lambda *_: forever.wait(60) and DONE)
+    until(lambda: not sqs.visible())
+    worker.drain.stop()
+    began = time.monotonic()
+    assert stop(worker) < 1
+    assert time.monotonic() - began < 1
+    assert (sqs.visible(), worker.totals.given_back, worker.drain.has_leftovers) == (1, 1, True)
+    forever.set()
+
+
+def test_one_signal_is_enough_for_a_batch_that_hangs(running, monkeypatch) -> None:
+    """Without a second signal a batch that does not end is given back after the grace."""
+    monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 0.3)
+    sqs, forever = MemorySqs(1), threading.Event()
+    worker = running(sqs, lambda *_: forever.wait(60) and DONE)
+    until(lambda: not sqs.visible())
+    assert stop(worker) < 2
+    assert sqs.visible() == 1
+    forever.set()
+
+
+def test_sqs_may_be_away(running, caplog) -> None:
+    """While SQS is away nothing ends and nothing is lost; that it went and that it is back is said once each."""
+    sqs = MemorySqs(6)
+    worker = running(sqs, lambda *_: time.sleep(0.05) or DONE, until_empty=True)
+    until(lambda: len(sqs.messages) < 6)
+    sqs.away = True
+    time.sleep(0.6)
+    assert worker.thread.is_alive()
+    assert any("SQS" in view.away for view in worker.views)
+    sqs.away = False
+    totals = finish(worker)
+    said = [record.getMessage() for record in caplog.records if record.name == "lambda_worker.outage"]
+    assert (sqs.messages, totals.done, totals.failed) == ({}, 6, 0)
+    assert len(said) == 2
+    assert "SQS is away (EndpointConnectionError" in said[0]
+    assert "SQS is back after" in said[1]
+
+
+def test_a_batch_done_while_sqs_is_away_is_not_made_again(running) -> None:
+    """A batch that ends while SQS is away is deleted when SQS is back, not delivered again."""
+    sqs, seen = MemorySqs(1), []
+
+    def deliver(*_: object) -> Outcome:
+        seen.append(sqs)
+        sqs.away = True
+        return DONE
+
+    worker = running(sqs, deliver, until_empty=True)
+    until(lambda: sqs.calls["delete"] > 1)
+    sqs.away = False
+    finish(worker)
+    assert (len(seen), sqs.messages) == (1, {})
+
+
+def test_a_stop_does_not_wait_for_sqs(running) -> None:
+    """A worker told to stop while SQS is away stops all the same."""
+    sqs = MemorySqs(1)
+    worker = running(sqs, cancellable(sqs, 0.05))
+    sqs.away = True
+    time.sleep(0.3)
+    assert stop(worker) < 2
+
+
+def test_s3_may_be_away(running, s3, caplog) -> None:
+    """What failed because S3 was away is made again here when it is back, at no receive; nothing is taken meanwhile."""
+    sqs, delivered = MemorySqs(8), []
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        delivered.append(record["messageId"])
+        time.sleep(0.02)
+        if not s3.away:
+            return DONE
+        sqs.show_again(record, 0.05)
+        return Outcome(delete=False, failure="upload: no route")
+
+    s3.away = True
+    worker = running(sqs, deliver, until_empty=True)
+    time.sleep(0.6)
+    assert len(sqs.messages) - sqs.visible() == 2
+    s3.away = False
+    totals = finish(worker)
+    assert (sqs.messages, totals.done, totals.failed) == ({}, 8, 0)
+    assert Counter(delivered).most_common(1)[0][1] == 2
+    assert sqs.calls["delete"] == 8
+    assert caplog.text.count("S3 is away") == caplog.text.count("S3 is back after") == 1
+
+
+def test_an_outage_that_is_over_when_the_batch_fails_counts(running, s3) -> None:
+    """A batch that fails just when the network is back is made again here, too, at no receive."""
+    sqs, delivered = MemorySqs(1), []
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        delivered.append(record["attributes"]["ApproximateReceiveCount"])
+        if len(delivered) > 1:
+            return DONE
+        sqs.away = True
+        time.sleep(0.4)
+        sqs.away = False
+        time.sleep(0.4)
+        return AGAIN
+
+    totals = finish(running(sqs, deliver, lease=0.5, until_empty=True))
+    assert (delivered, totals.done, totals.failed) == (["1", "1"], 1, 0)
+
+
+def test_what_others_took_during_an_outage_is_left_to_them(running, s3) -> None:
+    """A message whose lease was lost in an outage is not made again here: somebody else has it."""
+    sqs, delivered = MemorySqs(1), []
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        delivered.append(record["attributes"]["ApproximateReceiveCount"])
+        if len(delivered) > 1:
+            return DONE
+        sqs.messages["0"].receives, sqs.messages["0"].visible_at = 2, time.monotonic() + 0.5
+        s3.away = True
+        threading.Timer(0.2, setattr, (s3, "away", False)).start()
+        return AGAIN
+
+    totals = finish(running(sqs, deliver, until_empty=True))
+    assert (delivered, totals.done, totals.failed) == (["1", "3"], 1, 1)
+
+
+def test_a_stop_does_not_wait_for_s3(running, s3) -> None:
+    """Messages kept until S3 is back are given back when the worker is to stop."""
+    sqs = MemorySqs(2)
+    s3.away = True
+    worker = running(sqs, lambda *_: AGAIN)
+    until(lambda: not sqs.visible())
+    time.sleep(0.1)
+    assert stop(worker) < 2
+    assert sqs.visible() == 2
+
+
+def test_a_failure_is_one_line(running, caplog) -> None:
+    """Each failure is one line with the batch, why, and what becomes of the message; the totals tell them apart."""
+    sqs = MemorySqs(3)
+    ends = {"0": DONE, "1": DEAD}
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        if record["attributes"]["ApproximateReceiveCount"] == "2":
+            return DONE
+        if record["messageId"] == "2":
+            sqs.show_again(record, 0.05)
+        return ends.get(record["messageId"], AGAIN)
+
+    with caplog.at_level(logging.WARNING):
+        totals = finish(running(sqs, deliver, until_empty=True))
+    assert str(totals) == "2 batches done, 2 failed, 10 samples"
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        "T-1 0-4: crash: no font; it is a dead letter",
+        "T-2 0-4: crash: bad luck; it comes again",
+    ]
+
+
+def test_a_fault_of_the_handler_costs_one_delivery(running, caplog) -> None:
+    """A handler that raises frees its slot, and the message comes again when its lease ends."""
+    sqs = MemorySqs(1)
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        if record["attributes"]["ApproximateReceiveCount"] == "1":
+            raise RuntimeError("a bug")
+        return DONE
+
+    totals = finish(running(sqs, deliver, lease=0.3, concurrency=1, until_empty=True))
+    assert (totals.done, totals.failed) == (1, 1)
+    assert "RuntimeError: a bug" in caplog.text
+
+
+def test_a_worker_that_cannot_receive_says_so(running) -> None:
+    """A fault in the loop itself ends the worker with that fault, not with a process that does nothing."""
+    sqs = MemorySqs()
+    sqs.receive_message = None
+    worker = running(sqs, lambda *_: DONE)
+    finish(worker)
+    assert isinstance(worker.error, TypeError)
+
+
+def test_the_view_tells_what_a_person_wants_to_know(running) -> None:
+    """A view holds the running batches, the totals, the pace, the queue and when it will be empty."""
+    sqs = MemorySqs(12)
+    sqs.messages["11"].body = "no JSON"
+    drain_look = drain_module._LOOK_SECONDS
+    drain_module._LOOK_SECONDS = 0.05
+    try:
+        worker = running(sqs, lambda *_: time.sleep(0.1) or DONE, until_empty=True)
+        finish(worker)
+    finally:
+        drain_module._LOOK_SECONDS = drain_look
+    full = next(view for view in worker.views if view.seconds_left is not None and view.samples_per_minute)
+    assert 1 <= len(full.running) <= 2
+    assert (full.running[0].generator, full.running[0].samples) != ("", 0)
+    assert "running" in full.lines[0]
+    assert "samples (" in full.lines[0]
+    assert "empty in about" in full.lines[1]
+    assert any(batch.generator == "(unreadable)" for view in worker.views for batch in view.running)

@@ -1,0 +1,167 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import obstore
+import pytest
+from moto import mock_aws
+from obstore.store import MemoryStore
+
+from lambda_worker import handler as door
+from lambda_worker.batch import Worker
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.s3.listing import sizes, take_inventory
+
+
+@dataclass
+class Context:
+    seconds: float = 60
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(1000 * self.seconds)
+
+
+@dataclass
+class Queue:
+    """The task queue and the dead letter queue of a test."""
+
+    client: Any
+    url: str
+    dlq: str
+
+    def receive(self, *bodies: str) -> list[dict[str, Any]]:
+        """Send these bodies and receive them as a Lambda event has them."""
+        for body in bodies:
+            self.client.send_message(QueueUrl=self.url, MessageBody=body)
+        answer = self.client.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        )
+        return [
+            {
+                "messageId": m["MessageId"],
+                "receiptHandle": m["ReceiptHandle"],
+                "body": m["Body"],
+                "attributes": m["Attributes"],
+            }
+            for m in answer.get("Messages", [])
+        ]
+
+    def dead(self) -> list[dict[str, Any]]:
+        answer = self.client.receive_message(
+            QueueUrl=self.dlq, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return answer.get("Messages", [])
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch, generators: Path, store: MemoryStore) -> Iterator[Queue]:
+    """The handler, with this test's queues, generators and bucket."""
+    with mock_aws():
+        client = boto3.client("sqs", region_name="us-east-2")
+        queue = Queue(
+            client,
+            client.create_queue(QueueName="tasks")["QueueUrl"],
+            client.create_queue(QueueName="dead")["QueueUrl"],
+        )
+        monkeypatch.setattr(door, "config", Config(sqs_queue_url=queue.url, sqs_dlq_url=queue.dlq))
+        monkeypatch.setattr(door, "_sqs", lambda: client)
+        monkeypatch.setattr(door, "_open_bucket", lambda _: store)
+        monkeypatch.setattr(door, "worker", lambda: Worker(generators, lambda _: store))
+        yield queue
+
+
+def body(generator: str, **fields: object) -> str:
+    return json.dumps({"type": generator, "num_samples": 2, "seed": 1, **fields})
+
+
+def test_messages_of_one_event_are_judged_one_by_one(queue: Queue, tiny: Callable[..., str], store) -> None:
+    """Of two messages in one event the good one is stored, the bad one given up; neither comes again."""
+    good, bad = tiny("T-good"), tiny("T-bad", crash="x")
+    event = {"Records": queue.receive(body(good), body(bad))}
+    assert door.handler(event, Context()) == {"batchItemFailures": []}
+    assert take_inventory(store)[good].whole(IndexRange(0, 2)) == 2
+    assert [json.loads(letter["Body"])["type"] for letter in queue.dead()] == [bad]
+
+
+def test_what_would_fail_again_is_given_up_at_once(queue: Queue, tiny: Callable[..., str]) -> None:
+    """A crash is not paid for three times: the message is in the dead letter queue with its cause, and done."""
+    records = queue.receive(body(tiny("T-bad", crash="no such colour")))
+    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    (letter,) = queue.dead()
+    assert letter["Body"] == records[0]["body"]
+    assert letter["MessageAttributes"]["cause"]["StringValue"] == "crash"
+    assert "no such colour" in letter["MessageAttributes"]["detail"]["StringValue"]
+
+
+def test_what_may_pass_comes_back(queue: Queue, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that does not take the files is no reason to give up: the message is delivered again."""
+    monkeypatch.setattr("lambda_worker.upload.obstore.put", away)
+    records = queue.receive(body(tiny()))
+    failures = door.handler({"Records": records}, Context())["batchItemFailures"]
+    assert failures == [{"itemIdentifier": records[0]["messageId"]}]
+    assert queue.dead() == []
+
+
+def test_a_dead_letter_queue_that_is_away_loses_nothing(queue: Queue, tiny, monkeypatch) -> None:
+    """Where the message can't be moved it stays in its queue, and the log says why."""
+    monkeypatch.setattr(door, "config", Config(sqs_queue_url=queue.url, sqs_dlq_url=None))
+    monkeypatch.chdir("/")
+    records = queue.receive(body(tiny("T-bad", crash="x")))
+    assert len(door.handler({"Records": records}, Context())["batchItemFailures"]) == 1
+
+
+def test_an_unreadable_message_is_recorded_with_the_reason(queue: Queue, store: MemoryStore) -> None:
+    """A body that is no message leaves a record of the field that is wrong, and is given up."""
+    records = queue.receive(body("T-1", num_samples=0))
+    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert keys.unreadable(records[0]["messageId"]) in {key for key, _ in sizes(store, keys.OWN)}
+    assert "num_samples" in queue.dead()[0]["MessageAttributes"]["detail"]["StringValue"]
+
+
+def test_a_bare_message_is_answered(queue: Queue, tiny: Callable[..., str]) -> None:
+    """Invoked directly, the handler returns what was stored."""
+    result = door.handler({"type": tiny(), "num_samples": 2, "start_index": 5}, Context())
+    assert result["sample_ids"] == ["tiny_0005", "tiny_0006"]
+
+
+def test_without_a_seed_every_attempt_has_the_same(queue: Queue, tiny, store: MemoryStore) -> None:
+    """A message that leaves the seed open gives the same samples each time it is delivered."""
+    message = json.dumps({"type": tiny(), "num_samples": 1})
+    (record,) = queue.receive(message)
+    door.deliver(record, 30)
+    before = dict(sizes(store, "questions")), receipts(store)
+    door.deliver(record, 30)
+    assert (dict(sizes(store, "questions")), receipts(store)) == before
+
+
+def test_finished_batches_are_not_made_again(queue: Queue, tiny: Callable[..., str]) -> None:
+    """A message delivered again after its batch was finished costs a look: its generator, which would hang, is let go."""
+    (record,) = queue.receive(body(tiny()))
+    assert door.deliver(record, 30)
+    tiny(hang=30)
+    assert door.deliver({**record, "attributes": {"ApproximateReceiveCount": "2"}}, 5)
+    assert queue.dead() == []
+
+
+def test_a_finished_batch_that_lost_a_file_is_made_again(queue: Queue, tiny, store: MemoryStore) -> None:
+    """A receipt alone is no proof: with one prompt gone the batch is made, and the prompt is back."""
+    (record,) = queue.receive(body(tiny()))
+    door.deliver(record, 30)
+    (prompt, *_) = (key for key, _ in sizes(store, "questions") if key.endswith("tiny_0001/prompt.txt"))
+    obstore.delete(store, prompt)
+    door.deliver(record, 30)
+    assert prompt in dict(sizes(store, "questions"))
+
+
+def receipts(store: MemoryStore) -> list[str]:
+    return [key for key, _ in sizes(store, keys.RECEIPTS)]
+
+
+def away(*_: object, **__: object) -> None:
+    raise OSError("the bucket is away")
