@@ -38,6 +38,12 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it
 test: check  ## every check and every test
 	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
+soak: $(READY)  ## long fault and load runs
+	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
+
+bench: $(READY)  ## how fast the worker is, and what it costs
+	$(BIN)/python -m bench.worker
+
 check: $(READY)  ## ruff, strict types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

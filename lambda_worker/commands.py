@@ -15,6 +15,7 @@ import click
 import psutil
 
 from lambda_worker import handler
+from lambda_worker.batch import Worker
 from lambda_worker.drain import Drain, Options
 from lambda_worker.host import default_concurrency
 from lambda_worker.lease import Queue, Record
@@ -91,8 +92,8 @@ def _run(queue: Queue, options: Options, shown: Screen) -> None:
         generators,
         config.generators_path,
     )
-    handler.worker()  # cleans up after workers that died; here, where nothing runs yet
-    drain = Drain(queue, _deliver(), probe, options, shown.show)
+    worker = handler.make_worker(options.concurrency)
+    drain = Drain(queue, _deliver(worker), probe, options, shown.show)
     started = time.monotonic()
     with _stopped_by_signals(drain):
         totals = drain.run()
@@ -103,13 +104,15 @@ def _run(queue: Queue, options: Options, shown: Screen) -> None:
         _leave()
 
 
-def _deliver() -> Deliver:
+def _deliver(worker: Worker) -> Deliver:
     """The Lambda's handler, and what it says of failures."""
     ear = Ear()
     handler.log.addFilter(ear)
 
     def deliver(record: Record, seconds: float, cancelled: threading.Event) -> Outcome:
-        return ear.outcome_of(record, lambda: handler.deliver(record, seconds, cancelled=cancelled))
+        return ear.outcome_of(
+            record, lambda: handler.deliver(record, seconds, by=worker, cancelled=cancelled)
+        )
 
     return deliver
 

@@ -76,8 +76,10 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
     return worker().process(delivery).model_dump()
 
 
-def deliver(record: Event, seconds: float, *, cancelled: threading.Event | None = None) -> bool:
-    """Process one SQS record within `seconds`.
+def deliver(
+    record: Event, seconds: float, *, by: Worker | None = None, cancelled: threading.Event | None = None
+) -> bool:
+    """Process one SQS record within `seconds`, by the warm Lambda's worker where no other is given.
 
     Returns:
         True where the message may be deleted: its batch is done, or it is in the dead letter queue with its
@@ -89,7 +91,7 @@ def deliver(record: Event, seconds: float, *, cancelled: threading.Event | None 
         message = _parse(record, attempt)
         seed = _seed(message, record["messageId"])
         delivery = Delivery(message, seed, attempt, seconds, cancelled or threading.Event())
-        result = worker().process(delivery)
+        result = (by or worker()).process(delivery)
     except Cancelled:
         _show_again(record, 0)
         return False
@@ -176,14 +178,21 @@ def side_by_side() -> int:
     return max(1, min(cores, round(memory / _BYTES_PER_CORE))) if memory else cores
 
 
-@cache
-def worker() -> Worker:
-    """The worker of this process; what one that died before it left behind is removed first."""
+def make_worker(batches: int) -> Worker:
+    """A worker whose limits are a share of this host for each of `batches` at once.
+
+    What a worker that died left here before is removed first.
+    """
     processes.prepare()
     sweep()
     memory = lambda_memory_bytes() or psutil.virtual_memory().total
-    limits = Limits.of_host(memory, side_by_side=side_by_side())
-    return Worker(config.generators_path, _open_bucket, limits)
+    return Worker(config.generators_path, _open_bucket, Limits.of_host(memory, side_by_side=batches))
+
+
+@cache
+def worker() -> Worker:
+    """The worker of a warm Lambda."""
+    return make_worker(side_by_side())
 
 
 @cache

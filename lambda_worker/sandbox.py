@@ -87,9 +87,10 @@ def sandbox() -> Iterator[Sandbox]:
     before = processes.children()
     root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        with (root / _LOCK).open("w") as lock:
-            # Held as long as the run: who finds the folder without it knows that its worker died.
+        with (root / "unlocked").open("w") as lock:
+            # Held as long as the run: who can take it knows that its worker died. It gets its name when it is held.
             fcntl.flock(lock, fcntl.LOCK_EX)
+            (root / "unlocked").rename(root / _LOCK)
             for name in ("output", "home", "tmp"):
                 (root / name).mkdir()
             yield Sandbox(root)

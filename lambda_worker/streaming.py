@@ -71,6 +71,8 @@ class _Stream:
 
     def _writing_all(self) -> Callable[..., Any]:
         def write_dataset(writer: Any, pairs: Any) -> Any:  # noqa: ANN401
+            # It may make its samples only now, one by one.
+            pairs = list(pairs)
             self._check(writer, *pairs)
             wanted = [pair.task_id for pair in pairs]
             if not set(wanted) <= set(self._out) or len(set(wanted)) != len(wanted):

@@ -63,7 +63,8 @@ class Cause(StrEnum):
         return self in _TRANSIENT
 
 
-_TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST}
+# A worker beside this one may have the generator that this one lacks.
+_TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST, Cause.UNKNOWN_GENERATOR}
 _SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
 
 
