@@ -8,6 +8,8 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.MULTILINE)
+# More of one line says no more.
+_LINE = 500
 _BY_TEXT = (
     (re.compile(r"\b(?:ModuleNotFoundError|ImportError)\b"), Cause.MISSING_DEPENDENCY),
     (re.compile(r"\bMemoryError\b|Cannot allocate memory"), Cause.MEMORY),
@@ -51,7 +53,5 @@ def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
 def signature(stderr_tail: str) -> str:
     """The last line that names an exception, else the last line that says anything."""
     named = _EXCEPTION.findall(stderr_tail)
-    if named:
-        return str(named[-1]).strip()
-    lines = stderr_tail.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    lines = named or stderr_tail.strip().splitlines()
+    return lines[-1].strip()[:_LINE] if lines else ""

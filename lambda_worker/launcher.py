@@ -29,7 +29,7 @@ def main() -> None:
     _die_with(job["parent"])
     _limit(job)
     if job["landlock"]:
-        _load(job["landlock"])["confine_writes"]([job["root"]])
+        _load(job["landlock"])["confine_writes"](job["writable"])
     script = job["script"]
     sys.argv = [script, *job["arguments"]]
     sys.path[0] = str(Path(script).parent)

@@ -7,6 +7,7 @@ if it became our child without our starting it: as the subreaper, this process i
 import ctypes
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -83,6 +84,19 @@ def resident_bytes(pid: int, root: Path | None = None) -> int:
     for process in processes.values():
         with suppress(*_GONE):
             total += process.memory_info().rss
+    return total
+
+
+def unnamed_bytes(root: Path) -> int:
+    """What files take on disk that the run has open and has deleted; counted once for each who holds them."""
+    total = 0
+    for process in members(root):
+        with suppress(OSError):
+            for handle in os.scandir(f"/proc/{process.pid}/fd"):
+                with suppress(OSError):
+                    status = os.stat(handle.path)  # noqa: PTH116
+                    if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
+                        total += status.st_blocks * 512
     return total
 
 

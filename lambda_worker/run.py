@@ -97,6 +97,7 @@ def _command(box: Sandbox, script: Path, arguments: list[str], job: Job, limits:
         "script": str(script),
         "arguments": arguments,
         "root": str(box.root),
+        "writable": [str(folder) for folder in box.writable],
         "output": str(box.output),
         "file_bytes": limits.file_bytes,
         "open_files": limits.open_files,
@@ -169,6 +170,7 @@ class _Supervisor:
 
     def _check_family(self, pid: int, elapsed: float) -> float:
         self._judge_memory(processes.resident_bytes(pid, self._box.root))
+        self._judge_disk(processes.unnamed_bytes(self._box.root))
         return elapsed + _FAMILY_SECONDS
 
     def _judge_memory(self, used: int) -> None:
@@ -178,15 +180,17 @@ class _Supervisor:
                 f"the generator used {used >> 20} MB of memory; {self._limits.memory_bytes >> 20} MB are its share",
             )
 
+    def _judge_disk(self, used: int) -> None:
+        if used > self._limits.disk_bytes:
+            share = self._limits.disk_bytes >> 20
+            self._stopped = BatchFailed(
+                Cause.DISK, f"the generator wrote {used >> 20} MB; {share} MB are its share"
+            )
+
     def _check_disk(self, pid: int, elapsed: float) -> float:
         del pid
         began = time.monotonic()
-        used = self._box.disk_bytes()
-        if used > self._limits.disk_bytes:
-            self._stopped = BatchFailed(
-                Cause.DISK,
-                f"the generator wrote {used >> 20} MB; {self._limits.disk_bytes >> 20} MB are its share",
-            )
+        self._judge_disk(self._box.disk_bytes())
         # Thousands of files take a while to look at: never more than a twentieth of the time.
         return elapsed + max(_DISK_SECONDS, 20 * (time.monotonic() - began))
 

@@ -16,10 +16,11 @@ from itertools import count
 from pathlib import Path
 
 from lambda_worker import processes
-from lambda_worker.streaming import MARK
+from lambda_worker.streaming import MARK, STAGING
 
 _PREFIX = "datafactory-"
 _LOCK = "lock"
+_FOLDERS = ("output", "home", "tmp", STAGING)
 
 # What a program needs to start at all; everything else is made here.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE")
@@ -55,7 +56,12 @@ class Sandbox:
     @property
     def streams(self) -> bool:
         """Whether the generator lets its samples out as they are made."""
-        return (self.root / MARK).exists()
+        return (self.root / STAGING / MARK).exists()
+
+    @property
+    def writable(self) -> list[Path]:
+        """The folders that the generator may write in."""
+        return [self.root / name for name in _FOLDERS]
 
     def environment(self, generator: Path) -> dict[str, str]:
         """Everything the generator's process will find in its environment."""
@@ -91,7 +97,7 @@ def sandbox() -> Iterator[Sandbox]:
             # Held as long as the run: who can take it knows that its worker died. It gets its name when it is held.
             fcntl.flock(lock, fcntl.LOCK_EX)
             (root / "unlocked").rename(root / _LOCK)
-            for name in ("output", "home", "tmp"):
+            for name in _FOLDERS:
                 (root / name).mkdir()
             yield Sandbox(root)
     finally:

@@ -17,8 +17,8 @@ from typing import Any
 
 # Exit code: what was let out is not what the generator means to write. Nothing of it is kept.
 RERUN = 97
-# A file of this name in the sandbox says that samples come out early.
-MARK = "streaming"
+# The folder of the sandbox that samples are written in, and the file in it that says that they come out early.
+STAGING, MARK = "staging", "streaming"
 
 
 def stream(output: Path, root: Path) -> None:
@@ -32,8 +32,8 @@ def stream(output: Path, root: Path) -> None:
     except Exception:  # noqa: BLE001 - the script will meet the same error, and tell it
         return
     if all(callable(method) for method in methods):
-        (root / MARK).touch()
-        _Stream(output, root / "staging", writer).wrap(generator)
+        (root / STAGING / MARK).touch()
+        _Stream(output, root / STAGING, writer).wrap(generator)
 
 
 class _Stream:

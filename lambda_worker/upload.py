@@ -11,6 +11,7 @@ import tarfile
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -23,7 +24,7 @@ from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import compress
-from vbvrdatafactory.core.samples import FIRST_FRAME
+from vbvrdatafactory.core.samples import FIRST_FRAME, read_regular
 
 UPLOAD_THREADS = 32
 # The one part of an archive that is held in memory; 5 MiB is S3's least.
@@ -144,7 +145,7 @@ class _SampleUpload:
 
 
 def _put_file(store: ObjectStore, key: str, path: Path) -> int:
-    data = path.read_bytes()
+    data = read_regular(path)
     kind = _CONTENT_TYPES.get(path.suffix, "application/octet-stream")
     obstore.put(store, key, data, attributes={"Content-Type": kind}, use_multipart=False)
     return len(data)
@@ -205,9 +206,9 @@ def write_archive(to: "IO[bytes] | _Counted", generator: str, samples: Iterable[
             root = f"{keys.task_root(generator, sample.task)}/{keys.sample_name(sample.task, sample.index)}"
             for file in sample.files():
                 member = tarfile.TarInfo(f"{root}/{file.name}")
-                member.size = file.stat().st_size
-                with file.open("rb") as content:
-                    tar.addfile(member, content)
+                content = read_regular(file)
+                member.size = len(content)
+                tar.addfile(member, BytesIO(content))
 
 
 def _failed(error: Exception) -> BatchFailed:

@@ -5,7 +5,10 @@ A required file of zero bytes is not there. Bytes are checked where the files ar
 only names and sizes.
 """
 
+import errno
 import json
+import os
+import stat
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,20 +54,34 @@ def defects(folder: Path, required: Iterable[str] = ALWAYS_REQUIRED) -> list[str
     return found
 
 
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file; never follows a link, never waits for a FIFO that took its place.
+
+    Raises:
+        OSError: it is something else by now, or gone.
+    """
+    with open(path, "rb", opener=_open_regular) as file:
+        return file.read()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return handle
+
+
 def file_defect(path: Path) -> str | None:
     """What makes this file unusable, or None. PNG, MP4, JSON and the prompt are read; others need a byte."""
-    data = path.read_bytes()
+    try:
+        data = read_regular(path)
+    except OSError as error:
+        return f"unreadable: {error.strerror or error}"
     if not data:
         return "empty"
-    if path.suffix == ".png":
-        return _png_defect(data)
-    if path.suffix == ".mp4":
-        return _mp4_defect(data)
-    if path.suffix == ".json":
-        return _json_defect(data)
-    if path.name == PROMPT:
-        return _prompt_defect(data)
-    return None
+    check = _prompt_defect if path.name == PROMPT else _CHECKS.get(path.suffix)
+    return check(data) if check else None
 
 
 def _prompt_defect(data: bytes) -> str | None:
@@ -120,3 +137,6 @@ def _json_defect(data: bytes) -> str | None:
     except (ValueError, RecursionError):
         return "not JSON"
     return None
+
+
+_CHECKS = {".png": _png_defect, ".mp4": _mp4_defect, ".json": _json_defect}

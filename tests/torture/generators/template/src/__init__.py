@@ -1,0 +1,4 @@
+from .config import TaskConfig
+from .generator import TaskGenerator
+
+__all__ = ["TaskConfig", "TaskGenerator"]

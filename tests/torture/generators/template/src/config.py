@@ -1,0 +1,5 @@
+from core import GenerationConfig
+
+
+class TaskConfig(GenerationConfig):
+    pass
