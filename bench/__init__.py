@@ -1,0 +1,1 @@
+"""Measures the worker against its predecessor; nothing here is installed."""
