@@ -33,7 +33,7 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)  ## make a dataset on the embedded AWS and report on it
 	@$(PREFECT) $(BIN)/datafactory local exec -- $(BIN)/python -m flows --dataset "$(DATASET)" \
 	  $(foreach g,$(GENERATORS),-g '$(g)') -n $(SAMPLES) -b $(BATCH) -s $(SEED) --output-format $(FORMAT) \
-	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder $(STATE)/reports/$(DATASET)
+	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder "$(STATE)/reports/$(DATASET)"
 
 test: check  ## every check and every test
 	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -18,6 +18,8 @@ from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, to_json
 from vbvrdatafactory.sqs.depth import Depth, Drained, depth
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
 
+# A wait is never silent for longer.
+_SILENT_SECONDS = 60.0
 # Mapped submissions run side by side already; each needs few calls under way.
 _THREADS_EACH = 4
 
@@ -80,6 +82,7 @@ def wait_until_drained(sent: int, patience: Patience, round_number: int) -> Wait
             return Waited(stalled=False, last=seen)
         if watch.is_news(seen, time.monotonic()):
             progress.move(watch.percent)
+        if watch.is_due(time.monotonic()):
             log.info("%s; %s", seen, watch.forecast(time.monotonic()))
         if watch.idle(time.monotonic()) > patience.stall_seconds and not seen.in_flight and seen.total:
             log.error(
@@ -118,6 +121,7 @@ class _Watch:
     def __init__(self, sent: int, started: float) -> None:
         self._sent = sent
         self._started = self._changed = started
+        self._said: tuple[Depth | None, float] = (None, started)
         self._last: Depth | None = None
         self._done = 0
 
@@ -126,6 +130,14 @@ class _Watch:
             return False
         self._last, self._changed = seen, now
         self._done = max(self._done, self._sent - seen.total)
+        return True
+
+    def is_due(self, now: float) -> bool:
+        """Whether the log should say how it stands: when the counts changed, and each minute when they do not."""
+        seen, at = self._said
+        if seen == self._last and now - at < _SILENT_SECONDS:
+            return False
+        self._said = (self._last, now)
         return True
 
     def idle(self, now: float) -> float:

@@ -1,7 +1,12 @@
 """What every test stands on: no way to a real AWS account, and examples that do not depend on luck."""
 
+import signal
+
 import pytest
 from hypothesis import settings
+
+# A shell in the background has its children ignore Ctrl-C, and they their own: tests that send it need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run; `--hypothesis-profile explore` looks for new ones.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)

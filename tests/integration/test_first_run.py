@@ -103,3 +103,49 @@ def test_ctrl_c_leaves_nothing_running(make_run, state: Path) -> None:
     run.communicate(timeout=60)
     assert run.returncode != 0
     assert not processes_naming(state)
+
+
+def test_ctrl_c_in_a_terminal_ends_at_once(state: Path) -> None:
+    """Ctrl-C, which a terminal sends to all, ends a run with a server of its own in seconds, and says how to go on."""
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    log = state.parent / "ctrl-c.log"
+    with log.open("wb") as output:
+        run = subprocess.Popen(
+            [
+                *(BIN / "datafactory", "local", "exec", "--state-dir", state, "--"),
+                *(BIN / "python", "-m", "flows", "-n", "60", "-b", "2"),
+            ],
+            cwd=CHECKOUT,
+            env={**environment, "PREFECT_HOME": str(state.parent / "prefect")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 120
+    while "wait-round" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    began = time.monotonic()
+    os.killpg(run.pid, signal.SIGINT)
+    run.wait(timeout=60)
+    assert time.monotonic() - began < 30
+    assert "run the same again" in log.read_text()
+    assert not processes_naming(state)
+
+
+def test_what_cannot_be_planned_is_refused_at_once(state: Path) -> None:
+    """A wrong wish is one line, before any server is started for it."""
+    command = [
+        BIN / "datafactory",
+        "local",
+        "exec",
+        "--state-dir",
+        state,
+        "--",
+        BIN / "python",
+        "-m",
+        "flows",
+    ]
+    run = subprocess.run([*command, "-g", "V-9_nobody"], cwd=CHECKOUT, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: unknown generator 'V-9_nobody'; known: V-1")
+    assert len(run.stderr.splitlines()) == 1
