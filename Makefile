@@ -36,9 +36,10 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it
 	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder "$(STATE)/reports/$(DATASET)"
 
 test: check  ## every check and every test
-	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/torture
 
-soak: $(READY)  ## long fault and load runs
+soak: $(READY)  ## generators that misbehave, and long fault and load runs
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture
 	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
 
 bench: $(READY)  ## how fast the worker is, and what it costs
