@@ -9,6 +9,7 @@ standard input does, and so never outlives whoever started it.
 
 import asyncio
 import json
+import re
 import resource
 import sys
 import threading
@@ -18,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 SMALL = 256 * 1024
 _PAGE = 1000
@@ -120,7 +121,7 @@ class Cloud:
 
     def _of_bucket(self, request: Request) -> Answer:
         if request.method == "POST":
-            return Answer(501)
+            return self._delete_many(request)
         if request.method != "GET":
             return Answer()
         prefix = request.option("prefix")
@@ -134,6 +135,13 @@ class Cloud:
             f"<ListBucketResult><KeyCount>{len(page)}</KeyCount>"
             f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}</ListBucketResult>"
         )
+
+    def _delete_many(self, request: Request) -> Answer:
+        keys = [unescape(key) for key in re.findall(r"<Key>([^<]*)</Key>", request.body.decode())]
+        for key in keys:
+            self.objects.pop(key, None)
+        rows = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+        return _xml(f"<DeleteResult>{rows}</DeleteResult>")
 
     def _row(self, key: str) -> str:
         stored = self.objects[key]

@@ -39,6 +39,8 @@ def test_small_objects_come_back_and_are_counted(aws: Cloud) -> None:
     assert obstore.head(store, "a/receipt.json")["size"] == 2
     assert [entry["path"] for page in obstore.list(store, "a") for entry in page] == ["a/receipt.json"]
     assert aws.state()["counts"] == {"PUT": 1, "GET": 2, "HEAD": 1}
+    obstore.delete(store, ["a/receipt.json"])
+    assert aws.state()["objects"] == {}
 
 
 def test_a_frame_is_known_by_its_digest_only(aws: Cloud) -> None:

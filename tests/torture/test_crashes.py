@@ -42,6 +42,18 @@ def test_a_death_half_way_keeps_what_was_made(arena, shaped, death: str) -> None
         assert arena.content(name, place, "prompt.txt") == arena.kit.files(7, place)["prompt.txt"]
 
 
+def test_a_death_half_way_keeps_what_was_made_in_an_archive(arena, shaped) -> None:
+    """What was finished before a crash is kept where samples are packed, too."""
+    end = arena.run(shaped("os._exit(3)", 3), count=6, output_format="tar")
+    assert end.short == (Cause.CRASH, [0, 1, 2])
+
+
+def test_a_death_behind_the_wanted_sample_is_forgiven(arena, shaped) -> None:
+    """A replay for one lost sample has done its work when that sample is there, whatever dies after it."""
+    end = arena.run(shaped("os._exit(3)", 3), only_indices=[21])
+    assert end.short == (None, [1])
+
+
 def test_a_death_before_the_first_sample(arena, shaped) -> None:
     """A generator that dies in its first sample stores none, and the first index is named."""
     end = arena.run(shaped("raise ValueError('no such shape')", 0))
@@ -129,6 +141,23 @@ def test_garbage_on_stderr_is_kept_as_text(arena, stderr: str, expected: str) ->
     assert end.short == (Cause.CRASH, [])
     assert expected in end.detail
     assert "\n" not in end.detail.strip()
+
+
+def test_last_words_are_kept(arena, shaped) -> None:
+    """A script that exits with a sentence instead of an exception is reported with that sentence."""
+    end = arena.run(shaped("sys.exit('no font called Wingdings')", 1))
+    assert end.short == (Cause.CRASH, [0])
+    assert "no font called Wingdings" in end.detail
+
+
+def test_an_option_that_is_not_known_is_named(arena) -> None:
+    """A script that does not take the seed says so in its failure."""
+    name = arena.plain("write_samples(out, 7, count)")
+    script = arena.generators / name / "examples" / "generate.py"
+    script.write_text(script.read_text().replace('"--seed"', '"--luck"'))
+    end = arena.run(name)
+    assert end.short == (Cause.CRASH, [])
+    assert "unrecognized arguments: --seed 7" in end.detail
 
 
 def test_a_missing_dependency_is_named(arena) -> None:

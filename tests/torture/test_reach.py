@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 
@@ -310,6 +310,32 @@ def test_the_death_of_the_worker_ends_its_generator(arena, left: str) -> None:
     assert not list(arena.temp.iterdir())
 
 
+def test_the_death_of_a_worker_that_clears_away(arena) -> None:
+    """What a worker has not yet cleared away when it is killed is left to the next one, and that one does it."""
+    litter = arena.plain(
+        """
+        for number in range(5000):
+            Path(tempfile.gettempdir(), f"file{number}").touch()
+        write_samples(out, seed, count)
+        """
+    )
+    good = arena.plain("write_samples(out, seed, count)", name="T-3_good_data-generator")
+    arena.begin()
+    most = 0
+    with arena.apart(litter, seconds=30) as process:
+        while process.poll() is None:
+            entries = len(list(arena.temp.glob("datafactory-*/*")))
+            if entries < most:
+                break
+            most = entries
+        process.kill()
+        process.wait()
+    (end,) = arena.run_apart(good)
+    assert end.short == (None, ALL)
+    arena.reap()
+    assert not list(arena.temp.iterdir())
+
+
 def test_a_pool_of_processes_works(arena) -> None:
     """A generator may use multiprocessing, with its locks and queues, as far as the host has them."""
     body = """
@@ -326,6 +352,20 @@ def test_a_pool_of_processes_works(arena) -> None:
         [worker.join() for worker in workers]
     """
     assert arena.run(arena.plain(body)).short == (None, ALL)
+
+
+def test_a_pool_of_new_interpreters_works(arena) -> None:
+    """The same holds where its processes are not copies of it."""
+    body = """
+        import multiprocessing
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            pool.starmap(write_sample, [(out, seed, place) for place in range(count)])
+    """
+    name = arena.plain(body)
+    script = arena.generators / name / "examples" / "generate.py"
+    head, tail = script.read_text().split("parser = ")
+    script.write_text(f"{head}if __name__ == '__main__':\n" + indent(f"parser = {tail}", "    "))
+    assert arena.run(name).short == (None, ALL)
 
 
 def _until(true, seconds: float = 10) -> None:

@@ -36,8 +36,13 @@ except OSError:
 """
 
 
-@pytest.mark.parametrize("file", ["prompt.txt", "first_frame.png", "ground_truth.mp4"])
-@pytest.mark.parametrize("what", INSTEAD)
+@pytest.mark.parametrize(
+    ("what", "file"),
+    [
+        *((what, "prompt.txt") for what in INSTEAD),
+        *((what, file) for what in ("symlink", "fifo") for file in ("first_frame.png", "ground_truth.mp4")),
+    ],
+)
 def test_what_is_no_file_is_no_samples_file(arena, what: str, file: str) -> None:
     """A link, a FIFO, a socket or a folder in the place of a file tears the sample, and is never followed."""
     (arena.outside / "secret").write_bytes(b"do not tell")
@@ -266,7 +271,7 @@ LITTER = {
     "deep-folders": """
         for root in (out, Path(tempfile.gettempdir())):
             os.chdir(root)
-            for _ in range(1500):
+            for _ in range(1100):
                 os.mkdir("deep")
                 os.chdir("deep")
     """,
@@ -326,7 +331,7 @@ def test_a_sample_that_nobody_may_read(arena) -> None:
     assert second.short == (None, ALL)
 
 
-@pytest.mark.parametrize("file", ["final_frame.png", "metadata.json", "notes.txt", "question_metadata.json"])
+@pytest.mark.parametrize("file", ["metadata.json", "notes.txt"])
 @pytest.mark.parametrize("what", ["symlink", "fifo", "folder"])
 def test_what_is_no_file_beside_the_required_ones_is_not_stored(arena, what: str, file: str) -> None:
     """In the place of a file that nobody requires, a link, FIFO or folder is neither stored nor followed."""
