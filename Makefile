@@ -35,7 +35,8 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it
 	  $(foreach g,$(GENERATORS),-g '$(g)') -n $(SAMPLES) -b $(BATCH) -s $(SEED) --output-format $(FORMAT) \
 	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder "$(STATE)/reports/$(DATASET)"
 
-test: check  ## every check and every test
+test: check  ## checks and tests; the long ones are in soak
+	@mkdir -p $(STATE)
 	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/torture
 
 soak: $(READY)  ## generators that misbehave, and long fault and load runs
