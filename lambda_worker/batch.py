@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -131,16 +131,14 @@ class Worker:
                 tick()
                 for sample in watch.new() if as_files and box.streams else ():
                     if sample.index in wanted:
-                        uploads.give(sample)
+                        # One that is gone again or changes is judged when the run is over.
+                        with suppress(OSError):
+                            uploads.give(sample)
 
             run = run_generator(box, job, self.limits, give_new)
             found = Collection([]) if run.exit_code == RERUN else collect(box.output, message)
             samples = [sample for sample in found.whole if sample.index in wanted]
-            for sample in samples if as_files else ():
-                uploads.give(sample)
-            uploaded = uploads.finish(sample.index for sample in samples)
-            if not as_files:
-                uploaded = upload_archives(store, message.type, samples)
+            uploaded = uploads.finish(samples) if as_files else upload_archives(store, message.type, samples)
         return _Made(uploaded, samples, found, run)
 
     def _record_receipt(

@@ -37,9 +37,9 @@ class Sample:
         )
 
     def fingerprint(self) -> tuple[tuple[str, int, int, int], ...]:
-        """What changes when any of its files is written again."""
-        stats = ((path.name, path.stat()) for path in self.files())
-        return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+        """What changes when any of its files is written again; a program can't set the time of a change."""
+        stats = ((path.name, path.lstat()) for path in self.files())
+        return tuple((name, stat.st_ino, stat.st_size, stat.st_ctime_ns) for name, stat in stats)
 
 
 def _can_be_in_a_key(name: str) -> bool:

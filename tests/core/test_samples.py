@@ -158,3 +158,20 @@ def test_a_file_no_sample_has_cannot_be_required() -> None:
     """A misspelt requirement would make every sample torn for ever."""
     with pytest.raises(SpecError, match=r"no sample has a file 'video\.mp4'; .*ground_truth\.mp4"):
         required_files(["video.mp4"])
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "prompt.txt"])
+def test_text_that_no_person_wrote_is_not_read(sample: Path, name: str) -> None:
+    """A prompt or metadata of many megabytes is a defect, told without reading it."""
+    with (sample / name).open("wb") as file:
+        file.truncate(17 << 20)
+    assert file_defect(sample / name) == "larger than 16 MB"
+
+
+def test_a_length_that_no_file_has_is_no_reason_to_read_on(sample: Path) -> None:
+    """A PNG whose chunk claims gigabytes is one cut short."""
+    path = sample / "first_frame.png"
+    data = bytearray(path.read_bytes())
+    data[8:12] = b"\xff\xff\xff\xff"
+    path.write_bytes(bytes(data))
+    assert file_defect(path) == "a PNG cut short"

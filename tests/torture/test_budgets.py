@@ -1,6 +1,10 @@
 """Generators that take more than their share of disk, memory, descriptors or talk: named, stopped, survived."""
 
+from pathlib import Path
+
+import obstore
 import pytest
+from obstore.store import LocalStore
 
 from vbvrdatafactory.core.models import Cause
 
@@ -155,3 +159,28 @@ def test_stdin_is_empty(arena) -> None:
     """A generator that reads its standard input finds it empty and does not wait."""
     end = arena.run(arena.plain("assert sys.stdin.read() == ''\nwrite_samples(out, seed, count)"))
     assert end.short == (None, ALL)
+
+
+def test_large_files_do_not_add_up_in_memory(
+    arena, peak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples with 12 MB each are stored, whole, by a worker that never holds more than a few of them."""
+    body = """
+        for place in range(count):
+            folder = write_sample(out, seed, place)
+            (folder / "depth.bin").write_bytes(bytes(12 << 20))
+    """
+    put = obstore.put
+
+    def put_without_attributes(*what: object, attributes: object, **options: object) -> object:
+        del attributes
+        return put(*what, **options)
+
+    # A store on disk, so that memory is the worker's; it takes no attributes.
+    monkeypatch.setattr(obstore, "put", put_without_attributes)
+    arena.limited(disk_bytes=1 << 30)
+    arena.store = LocalStore(tmp_path)
+    name = arena.plain(body)
+    assert arena.run(name, count=20).short == (None, list(range(20)))
+    assert len(arena.content(name, 19, "depth.bin")) == 12 << 20
+    assert peak() < 96 * MB

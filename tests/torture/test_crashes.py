@@ -1,7 +1,9 @@
 """Generators that die: finished samples are kept under their indices, the one that killed it is named."""
 
 import re
+import time
 
+import obstore
 import pytest
 
 from vbvrdatafactory.core.models import Cause
@@ -22,6 +24,7 @@ DEATHS = {
 }
 
 
+NO_NINES = [place for place in range(40) if place % 10 != 9]
 OWN_LOOP = """
     def generate_dataset(self):
         return [self.generate_task_pair(f"torture_{i:08d}") for i in range(self.config.num_samples)]
@@ -246,6 +249,35 @@ def test_a_script_that_changes_its_tasks(arena) -> None:
     name = arena.template(between="for task in tasks: task.prompt = 'Changed.'\nreturn tasks")
     assert arena.run(name).short == (None, ALL)
     assert arena.content(name, 2, "prompt.txt") == b"Changed."
+
+
+@pytest.mark.parametrize(
+    ("between", "after", "expected"),
+    [
+        ("for task in tasks: task.prompt = 'Changed.'\nreturn tasks", "pass", (None, list(range(40)))),
+        ("return [task for task in tasks if task.task_id[-1] != '9']", "pass", (Cause.WRONG_COUNT, NO_NINES)),
+        ("return tasks", "[shutil.rmtree(path) for path in out.glob('*/*9')]", (Cause.WRONG_COUNT, NO_NINES)),
+        (
+            "return tasks",
+            "[path.unlink() for path in out.glob('*/*9/prompt.txt')]",
+            (Cause.TORN_SAMPLES, NO_NINES),
+        ),
+    ],
+    ids=["changed", "left-out", "deleted", "torn"],
+)
+def test_samples_that_change_while_they_are_stored(
+    arena, monkeypatch: pytest.MonkeyPatch, between: str, after: str, expected: tuple
+) -> None:
+    """What a template script does to its samples is the same where a slow bucket has not taken them yet."""
+    put = obstore.put
+
+    def slow_put(*args: object, **options: object) -> object:
+        time.sleep(0.05)
+        return put(*args, **options)
+
+    monkeypatch.setattr(obstore, "put", slow_put)
+    end = arena.run(arena.template("time.sleep(0.005)", between=between, after=after), count=40)
+    assert end.short == expected
 
 
 @pytest.mark.parametrize(

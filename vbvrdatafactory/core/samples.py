@@ -10,8 +10,9 @@ import json
 import os
 import stat
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from vbvrdatafactory.core.errors import SpecError
 
@@ -27,6 +28,10 @@ KNOWN_FILES = (FIRST_FRAME, PROMPT, FINAL_FRAME, VIDEO, METADATA, QUESTION_METAD
 ALL_FIVE = (FIRST_FRAME, PROMPT, FINAL_FRAME, VIDEO, METADATA)
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIECE = 1024 * 1024
+# A prompt or a metadata file is read as a whole; real ones have a few kilobytes.
+_MOST_TEXT = 16 * 1024 * 1024
+_TOO_LARGE = f"larger than {_MOST_TEXT >> 20} MB"
 
 
 def required_files(extra: Iterable[str] = ()) -> tuple[str, ...]:
@@ -54,14 +59,13 @@ def defects(folder: Path, required: Iterable[str] = ALWAYS_REQUIRED) -> list[str
     return found
 
 
-def read_regular(path: Path) -> bytes:
-    """The bytes of a regular file; never follows a link, never waits for a FIFO that took its place.
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, open to be read; never follows a link, never waits for a FIFO that took its place.
 
     Raises:
         OSError: it is something else by now, or gone.
     """
-    with open(path, "rb", opener=_open_regular) as file:
-        return file.read()
+    return open(path, "rb", opener=_open_regular)
 
 
 def _open_regular(path: str, flags: int) -> int:
@@ -73,20 +77,28 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def file_defect(path: Path) -> str | None:
-    """What makes this file unusable, or None. PNG, MP4, JSON and the prompt are read; others need a byte."""
+    """What makes this file unusable, or None. PNG, MP4, JSON and the prompt are read; others need a byte.
+
+    However large the file, little of it is in memory at once.
+    """
     try:
-        data = read_regular(path)
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            check = _prompt_defect if path.name == PROMPT else _CHECKS.get(path.suffix, _no_defect)
+            return check(file, size) if size else "empty"
     except OSError as error:
         return f"unreadable: {error.strerror or error}"
-    if not data:
-        return "empty"
-    check = _prompt_defect if path.name == PROMPT else _CHECKS.get(path.suffix)
-    return check(data) if check else None
 
 
-def _prompt_defect(data: bytes) -> str | None:
+def _no_defect(file: BinaryIO, size: int) -> None:
+    del file, size
+
+
+def _prompt_defect(file: BinaryIO, size: int) -> str | None:
+    if size > _MOST_TEXT:
+        return _TOO_LARGE
     try:
-        text = data.decode()
+        text = file.read().decode()
     except UnicodeDecodeError:
         return "not UTF-8"
     if "\0" in text:
@@ -94,49 +106,59 @@ def _prompt_defect(data: bytes) -> str | None:
     return None if text.strip() else "blank"
 
 
-def _png_defect(data: bytes) -> str | None:
-    if not data.startswith(_PNG_SIGNATURE):
+def _png_defect(file: BinaryIO, size: int) -> str | None:
+    if file.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
         return "not a PNG"
-    at = len(_PNG_SIGNATURE)
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        body = data[at + 4 : at + 8 + length]
-        checksum = data[at + 8 + length : at + 12 + length]
-        if len(checksum) < 4:
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if length > size:
             break
-        if zlib.crc32(body) != int.from_bytes(checksum, "big"):
+        checksum = zlib.crc32(kind)
+        for at in range(0, length, _PIECE):
+            checksum = zlib.crc32(file.read(min(_PIECE, length - at)), checksum)
+        stored = file.read(4)
+        if len(stored) < 4:
+            break
+        if checksum != int.from_bytes(stored, "big"):
             return "a damaged PNG"
-        if body.startswith(b"IEND"):
+        if kind == b"IEND":
             return None
-        at += 12 + length
     return "a PNG cut short"
 
 
-def _mp4_defect(data: bytes) -> str | None:
+def _mp4_defect(file: BinaryIO, size: int) -> str | None:
     boxes, at = set(), 0
-    while at + 8 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        elif size == 0:
-            size = len(data) - at
-        if size < 8:
+    while at + 8 <= size:
+        file.seek(at)
+        head = file.read(16)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        elif length == 0:
+            length = size - at
+        if length < 8:
             return "not an MP4"
         boxes.add(kind)
-        at += size
+        at += length
     if b"ftyp" not in boxes:
         return "not an MP4"
-    if at != len(data) or not boxes >= {b"moov", b"mdat"}:
+    if at != size or not boxes >= {b"moov", b"mdat"}:
         return "an MP4 cut short"
     return None
 
 
-def _json_defect(data: bytes) -> str | None:
+def _json_defect(file: BinaryIO, size: int) -> str | None:
+    if size > _MOST_TEXT:
+        return _TOO_LARGE
     try:
-        json.loads(data)
+        json.loads(file.read())
     except (ValueError, RecursionError):
         return "not JSON"
     return None
 
 
-_CHECKS = {".png": _png_defect, ".mp4": _mp4_defect, ".json": _json_defect}
+_CHECKS: dict[str, Callable[[BinaryIO, int], str | None]] = {
+    ".png": _png_defect,
+    ".mp4": _mp4_defect,
+    ".json": _json_defect,
+}
