@@ -14,12 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 from lambda_worker import processes
 from lambda_worker.streaming import MARK, STAGING
 
 _PREFIX = "datafactory-"
-_LOCK = "lock"
+_LOCK = ".lock"
 _FOLDERS = ("output", "home", "tmp", STAGING)
 
 # What a program needs to start at all; everything else is made here.
@@ -90,31 +91,58 @@ class Sandbox:
 @contextmanager
 def sandbox() -> Iterator[Sandbox]:
     """Fresh folders for one run; whatever happens, they and every process of the run are gone afterwards."""
-    before = processes.children()
-    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    try:
-        with (root / "unlocked").open("w") as lock:
-            # Held as long as the run: who can take it knows that its worker died. It gets its name when it is held.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (root / "unlocked").rename(root / _LOCK)
-            for name in _FOLDERS:
-                (root / name).mkdir()
-            yield Sandbox(root)
-    finally:
-        processes.end_all(root, before)
-        remove(root)
+    before, locked = processes.children(), False
+    while not locked:
+        root = Path(tempfile.gettempdir()) / f"{_PREFIX}{uuid4().hex}"
+        with _locked(root) as locked:
+            if not locked:
+                # A sweep saw the lock before it was held.
+                continue
+            try:
+                root.mkdir(mode=0o700)
+                for name in _FOLDERS:
+                    (root / name).mkdir()
+                yield Sandbox(root)
+            finally:
+                processes.end_all(root, before)
+                remove(root)
 
 
 def sweep() -> int:
     """Remove what workers that died left in the temp folder, processes too; returns how many runs it was."""
-    swept = 0
-    for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError), (root / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            processes.end_all(root, processes.children())
-            remove(root)
-            swept += 1
+    temp, swept = Path(tempfile.gettempdir()), 0
+    # A folder is never without its lock, unless a generator took it away.
+    roots = {path.with_suffix("") for path in temp.glob(f"{_PREFIX}{'[0-9a-f]' * 32}*")}
+    for root in roots:
+        # Another user's are that user's to sweep.
+        with suppress(PermissionError), _locked(root) as locked:
+            if locked:
+                processes.end_all(root, processes.children())
+                remove(root)
+                swept += 1
     return swept
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[bool]:
+    """Hold the lock of a run, and delete its file in the end; gives False where somebody else holds it.
+
+    Who can take it knows that the run's worker died. It lies beside the run's folder, so that it is there
+    before the folder is and as long as anything of it is.
+    """
+    path = root.with_suffix(_LOCK)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder deletes it: then this is the lock of nothing.
+            is_held = path.stat().st_ino == os.fstat(file.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            is_held = False
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                path.unlink(missing_ok=True)
 
 
 def remove(root: Path) -> None:

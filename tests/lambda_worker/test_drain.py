@@ -207,15 +207,14 @@ def test_what_arrives_after_the_stop_is_given_back(running) -> None:
     assert (seen, sqs.visible()) == ([], 1)
 
 
-def test_a_second_signal_waits_for_nothing(running) -> None:
+def test_a_second_signal_waits_for_nothing(running, monkeypatch) -> None:
     """A batch that does not end is given back over its head as soon as a second signal says so."""
+    monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 60)
     sqs, forever = MemorySqs(1), threading.Event()
     worker = running(sqs, lambda *_: forever.wait(60) and DONE)
     until(lambda: not sqs.visible())
     worker.drain.stop()
-    began = time.monotonic()
-    assert stop(worker) < 1
-    assert time.monotonic() - began < 1
+    assert stop(worker) < 20
     assert (sqs.visible(), worker.totals.given_back, worker.drain.has_leftovers) == (1, 1, True)
     forever.set()
 

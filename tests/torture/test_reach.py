@@ -290,7 +290,7 @@ def _process_together(arena, batches: list[dict[str, object]]) -> None:
         "pass",
         "subprocess.Popen(sleep(30))",
         "daemon()",
-        "try: (out.parent / 'lock').unlink()\nexcept OSError: pass",
+        "try: own(out.parent).with_suffix('.lock').unlink()\nexcept OSError: pass",
     ],
     ids=["alone", "child", "daemon", "meddler"],
 )
