@@ -37,10 +37,10 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it
 
 test: check  ## checks and tests; the long ones are in soak
 	@mkdir -p $(STATE)
-	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/torture
+	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-soak: $(READY)  ## generators that misbehave, and long fault and load runs
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture
+soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fault and load runs
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
 	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
 
 bench: $(READY)  ## how fast the worker is, and what it costs

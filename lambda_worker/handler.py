@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from lambda_worker import processes
+from lambda_worker import namespaces, processes
 from lambda_worker.batch import Delivery, Worker, write_failure
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits, lambda_memory_bytes
@@ -185,6 +185,8 @@ def make_worker(batches: int) -> Worker:
     """
     processes.prepare()
     sweep()
+    # Found out before the first batch waits for it.
+    namespaces.are_allowed()
     memory = lambda_memory_bytes() or psutil.virtual_memory().total
     return Worker(config.generators_path, _open_bucket, Limits.of_host(memory, side_by_side=batches))
 

@@ -1,6 +1,6 @@
 """Runs in the generator's process, before the generator: binds it to its limits and lets its samples out early.
 
-Started as a script with one JSON argument, it uses the standard library and its two neighbours only. Nearly
+Started as a script with one JSON argument, it uses the standard library and its neighbours only. Nearly
 all public generators share a template (`core`, `src`) that collects every sample in memory and writes at the
 end. Where it is recognised, each sample is written as soon as it is made, with the template's own writer: the
 bytes are the same, memory stays flat, and a generator that dies keeps what it finished. Any other generator
@@ -28,6 +28,8 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     _die_with(job["parent"])
     _limit(job)
+    if job["namespaces"]:
+        _load(job["namespaces"])["enter"](job["shared_bytes"])
     if job["landlock"]:
         _load(job["landlock"])["confine_writes"](job["writable"])
     script = job["script"]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,8 @@ import psutil
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError)
 _END_SECONDS = 10.0
+_ORPHAN_SECONDS = 1.0
+_KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()
 
 _lock = threading.Lock()
 # Processes that this one started for runs that go on.
@@ -37,7 +39,7 @@ def prepare() -> None:
 
 def children() -> frozenset[int]:
     """Children this process has now."""
-    return frozenset(child.pid for child in psutil.Process().children())
+    return frozenset(_children_of(os.getpid()))
 
 
 def start(command: list[str], *, cwd: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -62,37 +64,42 @@ def ended(process: "subprocess.Popen[bytes]") -> None:
         _leaders.discard(process.pid)
 
 
-def members(root: Path) -> Iterator[psutil.Process]:
-    """Living processes of the run whose folder is `root`."""
-    needle = str(root)
+def family(pid: int) -> set[int]:
+    """Process `pid` and all that descend from it, as far as their parents live."""
+    found, new = {pid}, {pid}
+    while new:
+        new = {child for parent in new for child in _children_of(parent)} - found
+        found |= new
+    return found
+
+
+def members(root: Path) -> set[int]:
+    """Living processes that the folder `root` of a run shows as that run's, whoever is their parent."""
+    needle, found = str(root), set()
     for process in psutil.process_iter():
         with suppress(*_GONE):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if needle in process.environ().get("TMPDIR", "") or process.cwd().startswith(needle):
-                yield process
+                found.add(process.pid)
+    return found
 
 
-def resident_bytes(pid: int, root: Path | None = None) -> int:
-    """Resident memory of process `pid` alone or, with `root`, of every process of the run."""
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Resident memory of these processes; what two share counts twice."""
     total = 0
-    processes = {p.pid: p for p in members(root)} if root else {}
-    with suppress(*_GONE):
-        leader = psutil.Process(pid)
-        family = [leader, *leader.children(recursive=True)] if root else [leader]
-        processes |= {process.pid: process for process in family}
-    for process in processes.values():
+    for pid in pids:
         with suppress(*_GONE):
-            total += process.memory_info().rss
+            total += psutil.Process(pid).memory_info().rss
     return total
 
 
-def unnamed_bytes(root: Path) -> int:
-    """What files take on disk that the run has open and has deleted; counted once for each who holds them."""
+def unnamed_bytes(pids: Iterable[int]) -> int:
+    """What files take on disk that these processes have open and deleted; counted once for each who holds them."""
     total = 0
-    for process in members(root):
+    for pid in pids:
         with suppress(OSError):
-            for handle in os.scandir(f"/proc/{process.pid}/fd"):
+            for handle in os.scandir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
                     status = os.stat(handle.path)  # noqa: PTH116
                     if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
@@ -107,22 +114,45 @@ def end_all(root: Path, before: frozenset[int]) -> None:
     """
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
-        left = [*members(root), *_orphans(before)]
-        if not left:
-            return
-        for process in left:
+        left = members(root)
+        for pid in left:
             with suppress(*_GONE):
-                process.send_signal(signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        if not _end_orphans(before) and not left:
+            return
         time.sleep(0.002)
 
 
-def _orphans(before: frozenset[int]) -> list[psutil.Process]:
-    """Children that this process inherited since `before`; those that ended are reaped."""
-    with _lock:
-        found = [c for c in psutil.Process().children() if c.pid not in before and c.pid not in _leaders]
-    living = []
-    for child in found:
-        with suppress(ChildProcessError):
-            if os.waitpid(child.pid, os.WNOHANG) == (0, 0):
-                living.append(child)
-    return living
+def _end_orphans(before: frozenset[int]) -> bool:
+    """Kill and bury children that this process inherited since `before`; whether there were any.
+
+    Without a pause: one that forks and leaves is found again before it does so once more.
+    """
+    deadline, were_any = time.monotonic() + _ORPHAN_SECONDS, False
+    while time.monotonic() < deadline:
+        with _lock:
+            orphans = _children_of(os.getpid()) - before - _leaders
+        if not orphans:
+            break
+        were_any = True
+        for pid in orphans:
+            # It is our child, so nobody else has its number before it is buried.
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(OSError):
+                os.waitpid(pid, os.WNOHANG)
+    return were_any
+
+
+def _children_of(pid: int) -> set[int]:
+    """From the kernel's own lists, in microseconds, where it has them."""
+    found: set[int] = set()
+    try:
+        for task in os.scandir(f"/proc/{pid}/task"):
+            with open(f"{task.path}/children", "rb") as children, suppress(OSError):  # noqa: PTH123 - it is quicker
+                found.update(map(int, children.read().split()))
+    except OSError:
+        if not _KERNEL_LISTS_CHILDREN:
+            with suppress(*_GONE):
+                found.update(child.pid for child in psutil.Process(pid).children())
+    return found

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_worker import landlock, processes, streaming
+from lambda_worker import landlock, namespaces, processes, streaming
 from lambda_worker.capture import Capture
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits
@@ -23,11 +23,11 @@ from vbvrdatafactory.core.catalogue import ENTRY_POINT
 from vbvrdatafactory.core.models import Cause
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_LANDLOCK, _STREAMING = Path(landlock.__file__), Path(streaming.__file__)
+_LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, namespaces, streaming))
 
 _TICK_SECONDS = 0.05
 _MEMORY_SECONDS = 0.1
-_FAMILY_SECONDS = 1.0
+_HIDDEN_SECONDS = 1.0
 _DISK_SECONDS = 0.5
 _GRACE_SECONDS = 2.0
 
@@ -101,8 +101,10 @@ def _command(box: Sandbox, script: Path, arguments: list[str], job: Job, limits:
         "output": str(box.output),
         "file_bytes": limits.file_bytes,
         "open_files": limits.open_files,
-        "landlock": str(_LANDLOCK),
-        "stream": str(_STREAMING) if job.stream else None,
+        "landlock": _LANDLOCK,
+        "namespaces": _NAMESPACES if namespaces.are_allowed() else None,
+        "shared_bytes": limits.memory_bytes // 2,
+        "stream": _STREAMING if job.stream else None,
     }
     return [sys.executable, str(_LAUNCHER), json.dumps(orders)]
 
@@ -114,7 +116,7 @@ class _Supervisor:
         self._box, self._job, self._limits, self._tick = box, job, limits, tick
         self._before = processes.children()
         self._stopped: BatchFailed | None = None
-        self._next = {self._check_memory: 0.0, self._check_family: _FAMILY_SECONDS, self._check_disk: 0.0}
+        self._next = {self._check_memory: 0.0, self._check_hidden: _HIDDEN_SECONDS, self._check_disk: 0.0}
 
     def run(self, command: list[str], environment: dict[str, str]) -> Run:
         started = time.monotonic()
@@ -165,13 +167,15 @@ class _Supervisor:
         processes.end_all(self._box.root, self._before)
 
     def _check_memory(self, pid: int, elapsed: float) -> float:
-        self._judge_memory(processes.resident_bytes(pid))
+        self._judge_memory(processes.resident_bytes(processes.family(pid)))
         return elapsed + _MEMORY_SECONDS
 
-    def _check_family(self, pid: int, elapsed: float) -> float:
-        self._judge_memory(processes.resident_bytes(pid, self._box.root))
-        self._judge_disk(processes.unnamed_bytes(self._box.root))
-        return elapsed + _FAMILY_SECONDS
+    def _check_hidden(self, pid: int, elapsed: float) -> float:
+        """What no look at the family and the folders shows: who left it, and files without a name."""
+        everyone = processes.family(pid) | processes.members(self._box.root)
+        self._judge_memory(processes.resident_bytes(everyone))
+        self._judge_disk(processes.unnamed_bytes(everyone))
+        return elapsed + _HIDDEN_SECONDS
 
     def _judge_memory(self, used: int) -> None:
         if used > self._limits.memory_bytes:

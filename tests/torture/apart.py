@@ -8,7 +8,7 @@ from pathlib import Path
 import obstore
 from obstore.store import MemoryStore
 
-from lambda_worker import processes
+from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Delivery, Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
@@ -21,6 +21,9 @@ from vbvrdatafactory.s3.listing import sizes, take_inventory
 def main() -> None:
     asked = json.loads(sys.argv[1])
     store = MemoryStore()
+    if asked["bare"]:
+        namespaces.are_allowed = lambda: False
+        run._LANDLOCK = None
     # As the handler does when it makes its worker.
     processes.prepare()
     sweep()

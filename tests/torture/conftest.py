@@ -30,7 +30,7 @@ import psutil
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker import processes
+from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Delivery, Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
@@ -47,7 +47,11 @@ START = 20
 SEED = 7
 LIMITS = Limits(memory_bytes=256 * MB, disk_bytes=64 * MB, file_bytes=16 * MB, open_files=256)
 
+# Set by --bare.
+BARE = False
+
 _LANDLOCK_CREATE_RULESET = 444
+_LANDLOCK_SCOPES_SIGNALS = 6
 _DROP_CAPABILITY = 24
 _CAPABILITIES = 64
 _RESET_PEAK = "5"
@@ -67,12 +71,26 @@ def _load_kit() -> ModuleType:
 KIT = _load_kit()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--bare",
+        action="store_true",
+        help="the worker is to do without namespaces and Landlock, as on AWS Lambda",
+    )
+
+
 def landlock_abi() -> int:
-    """The version of Landlock that this kernel has; 0 where it has none."""
-    if not sys.platform.startswith("linux"):
+    """The version of Landlock that this kernel has; 0 where it has none, or is to do without."""
+    if BARE or not sys.platform.startswith("linux"):
         return 0
     version = ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)
     return max(version, 0)
+
+
+def do_without() -> None:
+    """Contain generators by what every Linux has."""
+    namespaces.are_allowed = lambda: False
+    run._LANDLOCK = None
 
 
 @dataclass(frozen=True)
@@ -298,6 +316,7 @@ class Arena:
             ],
             "seconds": seconds,
             "search": search,
+            "bare": BARE,
             "answers": str(self.root / "answers.jsonl"),
         }
         with subprocess.Popen(
@@ -453,6 +472,12 @@ def _drop_capabilities() -> None:
         library.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--bare", default=False):
+        globals()["BARE"] = True
+        do_without()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _prepared() -> Iterator[None]:
     """Make this process a worker once, as the handler makes its own; no fault of it can take all memory."""
@@ -501,6 +526,22 @@ def landlock() -> int:
     if not (version := landlock_abi()):
         pytest.skip("this kernel has no Landlock: nothing but permissions keeps a generator in its folders")
     return version
+
+
+@pytest.fixture(name="namespaces")
+def _namespaces() -> None:
+    """Skips a test that needs a world of the generator's own where the kernel gives none."""
+    if not namespaces.are_allowed():
+        pytest.skip(
+            "this kernel gives no namespaces: a process that hides well may outlive a worker that was killed"
+        )
+
+
+@pytest.fixture
+def out_of_reach() -> None:
+    """Skips a test of signals to the worker where the kernel lets a process send them to all of its user's."""
+    if not namespaces.are_allowed() and landlock_abi() < _LANDLOCK_SCOPES_SIGNALS:
+        pytest.skip("this kernel lets a generator kill its worker; the message comes back")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ LEFT_BEHIND = {
     "daemon-that-writes-samples": "daemon(lambda: write_sample(out, seed, 3, name(time.monotonic_ns() % 10**8)))",
     "daemon-that-holds-the-output-folder": "daemon(lambda: os.chdir(out))",
     "daemon-that-left-everything": "bare_daemon()",
+    "daemon-that-is-never-the-same": "hopper()",
 }
 
 ATTACKS = {
@@ -73,7 +74,7 @@ def test_what_is_left_running_is_ended(arena, what: str) -> None:
     assert end.seconds < 10
 
 
-@pytest.mark.parametrize("what", ["daemon-that-left-everything"])
+@pytest.mark.parametrize("what", ["daemon-that-left-everything", "daemon-that-is-never-the-same"])
 def test_what_a_crash_leaves_running_is_ended(arena, what: str) -> None:
     """A generator that leaves a daemon and crashes is reported as crashed, and the daemon is gone."""
     end = arena.run(arena.plain(f"{LEFT_BEHIND[what]}\nraise ValueError('no such shape')"))
@@ -81,9 +82,10 @@ def test_what_a_crash_leaves_running_is_ended(arena, what: str) -> None:
     assert "ValueError: no such shape" in end.detail
 
 
-def test_what_a_hang_leaves_running_is_ended(arena) -> None:
+@pytest.mark.parametrize("daemon", ["bare_daemon()", "hopper()"])
+def test_what_a_hang_leaves_running_is_ended(arena, daemon: str) -> None:
     """A deadline ends daemons too, even those that the generator made before it hung."""
-    end = arena.run(arena.plain("bare_daemon()\nhang()"), seconds=2)
+    end = arena.run(arena.plain(f"{daemon}\nhang()"), seconds=2)
     assert end.short == (Cause.DEADLINE, [])
 
 
@@ -119,7 +121,7 @@ def test_two_hundred_children_are_ended(arena) -> None:
 
 @pytest.mark.parametrize("shape", ["plain", "template"])
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_worker_survives_its_generator(arena, attack: str, shape: str) -> None:
+def test_the_worker_survives_its_generator(arena, out_of_reach, attack: str, shape: str) -> None:
     """A generator that kills its parent, its parent's group or every ancestor does not kill the worker."""
     bad = (
         arena.plain(f"{ATTACKS[attack]}\nwrite_samples(out, seed, count)")

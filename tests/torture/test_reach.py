@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
@@ -93,6 +94,32 @@ def test_what_a_stranger_left_is_not_touched(arena) -> None:
     assert arena.run(arena.plain("write_samples(out, seed, count)\nbare_daemon()")).short == (None, ALL)
     assert (arena.temp / "precious" / "file").read_text() == "x"
     assert (arena.temp / "datafactory.txt").read_text() == "x"
+
+
+def test_shared_memory_is_its_own(arena, namespaces) -> None:
+    """What a generator leaves in /dev/shm is gone with it, and it fills no more of it than its share."""
+    body = """
+        assert not list(Path("/dev/shm").iterdir())
+        (Path("/dev/shm") / token()).write_text("x")
+        write_samples(out, seed, 3)
+        with (Path("/dev/shm") / "large").open("wb") as large:
+            for _ in range(200):
+                large.write(bytes(1 << 20))
+    """
+    assert arena.run(arena.plain(body)).short == (Cause.DISK, [0, 1, 2])
+    assert not (Path("/dev/shm") / arena.token).exists()
+
+
+def test_a_generator_sees_only_its_own_processes(arena, namespaces) -> None:
+    """In a world of its own a generator finds no process but those it started, and its own number."""
+    body = """
+        child = subprocess.Popen(sleep(5))
+        seen = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        assert seen == [1, os.getpid(), child.pid], seen
+        assert Path("/proc/self").readlink() == Path(str(os.getpid()))
+        write_samples(out, seed, count)
+    """
+    assert arena.run(arena.plain(body)).short == (None, ALL)
 
 
 SEARCH = """
@@ -290,12 +317,17 @@ def _process_together(arena, batches: list[dict[str, object]]) -> None:
         "pass",
         "subprocess.Popen(sleep(30))",
         "daemon()",
+        "bare_daemon()",
+        "hopper()",
         "try: own(out.parent).with_suffix('.lock').unlink()\nexcept OSError: pass",
     ],
-    ids=["alone", "child", "daemon", "meddler"],
+    ids=["alone", "child", "daemon", "bare-daemon", "hopper", "meddler"],
 )
-def test_the_death_of_the_worker_ends_its_generator(arena, left: str) -> None:
+def test_the_death_of_the_worker_ends_its_generator(arena, left: str, request: pytest.FixtureRequest) -> None:
     """When the worker is killed, its generator and all it started end; the next worker removes its folders."""
+    if left in ("bare_daemon()", "hopper()"):
+        # They hide so well that only the kernel finds them.
+        request.getfixturevalue("namespaces")
     name = arena.plain(f"{left}\n(Path.home() / 'started').touch()\nhang()")
     good = arena.plain("write_samples(out, seed, count)", name="T-3_good_data-generator")
     arena.begin()

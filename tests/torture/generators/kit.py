@@ -193,7 +193,7 @@ def fill(folder, megabytes):
 def theirs(pid):
     """`pid`, if it is a process of the worker that runs this; nobody else is to be hurt."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    if pid <= 1 or not (token().encode() in command or b"lambda_worker" in command):
+    if pid < 1 or not (token().encode() in command or b"lambda_worker" in command):
         raise RuntimeError(f"nobody to kill: {pid} is {command}")
     return pid
 
