@@ -17,15 +17,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# The folder of this script must not lend its modules to the generator.
-sys.path[0] = ""
-
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 
 
-def main() -> None:
-    """Bind this process as the argument says, then become the generator."""
-    job = json.loads(sys.argv[1])
+def launch(job: dict[str, Any]) -> None:
+    """Bind this process as `job` says, then become the generator."""
     _die_with(job["parent"])
     _limit(job)
     if job["namespaces"]:
@@ -33,6 +29,7 @@ def main() -> None:
     if job["landlock"]:
         _load(job["landlock"])["confine_writes"](job["writable"])
     script = job["script"]
+    _name(Path(script).parents[1].name)
     sys.argv = [script, *job["arguments"]]
     sys.path[0] = str(Path(script).parent)
     if job["stream"]:
@@ -55,6 +52,12 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
+def _name(name: str) -> None:
+    """Call this process `name`, as far as the kernel keeps it, for whoever looks at a list of processes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
 def _limit(job: dict[str, int]) -> None:
     for kind, wanted in (
         (resource.RLIMIT_CORE, 0),
@@ -67,4 +70,6 @@ def _limit(job: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # The folder of this script must not lend its modules to the generator.
+    sys.path[0] = ""
+    launch(json.loads(sys.argv[1]))

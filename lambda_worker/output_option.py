@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lambda_worker import processes
+from lambda_worker import launch, processes
 from lambda_worker.failure import BatchFailed, from_exit
 from vbvrdatafactory.core.models import Cause
 
@@ -51,7 +51,7 @@ def declared_options(source: str) -> set[str]:
 
 def _ask(script: Path, environment: Mapping[str, str]) -> str:
     command = [sys.executable, str(script), "--help"]
-    process = processes.start(command, cwd=script.parent.parent, environment=environment)
+    process = launch.run(command, cwd=script.parent.parent, environment=environment)
     try:
         out, err = process.communicate(timeout=_HELP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -59,7 +59,7 @@ def _ask(script: Path, environment: Mapping[str, str]) -> str:
     finally:
         process.kill()
         process.wait()
-        processes.ended(process)
+        processes.ended(process.pid)
     text = out.decode(errors="replace")
     for option in OUTPUT_OPTIONS:
         if option in text.split() or f"{option} " in text:

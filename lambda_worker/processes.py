@@ -8,12 +8,11 @@ import ctypes
 import os
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -25,7 +24,7 @@ _ORPHAN_SECONDS = 1.0
 _KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()
 
 _lock = threading.Lock()
-# Processes that this one started for runs that go on.
+# Processes that this one started and still waits for.
 _leaders: set[int] = set()
 
 
@@ -42,26 +41,20 @@ def children() -> frozenset[int]:
     return frozenset(_children_of(os.getpid()))
 
 
-def start(command: list[str], *, cwd: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """Start a run's own process, in a session of its own and with nothing inherited but two pipes."""
+@contextmanager
+def starting() -> Iterator[Callable[[int], None]]:
+    """While a process of ours begins; call what it gives with the number that it has.
+
+    Until then nobody may take it for an orphan.
+    """
     with _lock:
-        process = subprocess.Popen(  # noqa: S603 - a generator is a program we are here to run
-            command,
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        _leaders.add(process.pid)
-    return process
+        yield _leaders.add
 
 
-def ended(process: "subprocess.Popen[bytes]") -> None:
-    """Say that a run's own process was waited for."""
+def ended(pid: int) -> None:
+    """Say that a process of ours was waited for."""
     with _lock:
-        _leaders.discard(process.pid)
+        _leaders.discard(pid)
 
 
 def family(pid: int) -> set[int]:

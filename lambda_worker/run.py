@@ -1,11 +1,8 @@
 """Runs a generator in its sandbox and watches it: deadline, memory, disk, cancellation, finished samples."""
 
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_worker import landlock, namespaces, processes, streaming
+from lambda_worker import landlock, launch, namespaces, processes, streaming
 from lambda_worker.capture import Capture
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits
@@ -22,10 +19,10 @@ from lambda_worker.sandbox import Sandbox
 from vbvrdatafactory.core.catalogue import ENTRY_POINT
 from vbvrdatafactory.core.models import Cause
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 _LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, namespaces, streaming))
 
 _TICK_SECONDS = 0.05
+_POLL_SECONDS = 0.01
 _MEMORY_SECONDS = 0.1
 _HIDDEN_SECONDS = 1.0
 _DISK_SECONDS = 0.5
@@ -88,11 +85,12 @@ def run_generator(box: Sandbox, job: Job, limits: Limits, tick: Tick = lambda: N
     environment = box.environment(job.generator.resolve())
     option = output_option(script, environment)
     arguments = ["--num-samples", str(job.num_samples), "--seed", str(job.seed), option, str(box.output)]
-    return _Supervisor(box, job, limits, tick).run(_command(box, script, arguments, job, limits), environment)
+    return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
 
 
-def _command(box: Sandbox, script: Path, arguments: list[str], job: Job, limits: Limits) -> list[str]:
-    orders = {
+def _orders(box: Sandbox, script: Path, arguments: list[str], job: Job, limits: Limits) -> dict[str, object]:
+    """What the launcher does before it becomes the generator."""
+    return {
         "parent": os.getpid(),
         "script": str(script),
         "arguments": arguments,
@@ -106,7 +104,6 @@ def _command(box: Sandbox, script: Path, arguments: list[str], job: Job, limits:
         "shared_bytes": limits.memory_bytes // 2,
         "stream": _STREAMING if job.stream else None,
     }
-    return [sys.executable, str(_LAUNCHER), json.dumps(orders)]
 
 
 class _Supervisor:
@@ -118,9 +115,9 @@ class _Supervisor:
         self._stopped: BatchFailed | None = None
         self._next = {self._check_memory: 0.0, self._check_hidden: _HIDDEN_SECONDS, self._check_disk: 0.0}
 
-    def run(self, command: list[str], environment: dict[str, str]) -> Run:
+    def run(self, orders: dict[str, object], environment: dict[str, str]) -> Run:
         started = time.monotonic()
-        process = processes.start(command, cwd=self._job.generator, environment=environment)
+        process = launch.start(orders, cwd=self._job.generator, environment=environment)
         assert process.stdout
         assert process.stderr
         out, err = Capture(process.stdout), Capture(process.stderr)
@@ -133,7 +130,7 @@ class _Supervisor:
             out.finish()
             err.finish()
         return Run(
-            process.returncode,
+            process.wait(),
             err.tail,
             time.monotonic() - started,
             out.generated,
@@ -141,7 +138,7 @@ class _Supervisor:
             self._stopped,
         )
 
-    def _watch(self, process: "subprocess.Popen[bytes]", waiter: "Waiter", started: float) -> None:
+    def _watch(self, process: launch.Started, waiter: "Waiter", started: float) -> None:
         while not waiter.wait(_TICK_SECONDS) and not self._stopped:
             self._tick()
             elapsed = time.monotonic() - started
@@ -159,11 +156,11 @@ class _Supervisor:
                 os.killpg(process.pid, signal.SIGTERM)
             waiter.wait(_GRACE_SECONDS)
 
-    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+    def _end(self, process: launch.Started) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        processes.ended(process)
+        processes.ended(process.pid)
         processes.end_all(self._box.root, self._before)
 
     def _check_memory(self, pid: int, elapsed: float) -> float:
@@ -202,7 +199,7 @@ class _Supervisor:
 class Waiter:
     """Waits for a process, and wakes the moment it ends where the kernel has handles of processes."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: launch.Started) -> None:
         self._process = process
         self._handle = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
 
@@ -211,9 +208,10 @@ class Waiter:
         if self._handle is not None:
             select.select([self._handle], [], [], seconds)
             return self._process.poll() is not None
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        return self._process.poll() is not None
+        end = time.monotonic() + seconds
+        while (code := self._process.poll()) is None and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
+        return code is not None
 
     def close(self) -> None:
         """Give the handle back."""

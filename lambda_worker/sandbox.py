@@ -44,6 +44,11 @@ _FIXED = {
 }
 
 
+def common_environment() -> dict[str, str]:
+    """What all generators find in their environment."""
+    return {**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, **_FIXED}
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """The folders of one run; all of them below `root`, which goes away with the run."""
@@ -68,8 +73,7 @@ class Sandbox:
         """Everything the generator's process will find in its environment."""
         home, temp = self.root / "home", self.root / "tmp"
         return {
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            **_FIXED,
+            **common_environment(),
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / ".cache"),
             "XDG_CONFIG_HOME": str(home / ".config"),

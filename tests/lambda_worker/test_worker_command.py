@@ -97,8 +97,8 @@ def summary(line: str) -> tuple[int, ...]:
 
 
 def generator_runs(name: str) -> bool:
-    """Whether any process has a folder of the generator in its command line."""
-    return any(name in " ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"]))
+    """Whether any process works in a folder of the generator."""
+    return any(name in (process.info["cwd"] or "") for process in psutil.process_iter(["cwd"]))
 
 
 @pytest.mark.aws

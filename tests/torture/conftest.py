@@ -30,10 +30,11 @@ import psutil
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker import namespaces, processes, run
+from lambda_worker import launch, namespaces, processes, run
 from lambda_worker.batch import Delivery, Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
+from lambda_worker.sandbox import common_environment
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
@@ -333,6 +334,8 @@ class Arena:
                 yield process
             finally:
                 process.kill()
+                process.wait()
+                self.bury()
 
     def assert_unharmed(self) -> None:
         """Disk, processes and descriptors are as they were; the next batch of a good generator succeeds."""
@@ -377,6 +380,13 @@ class Arena:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             self.reap()
+
+    def bury(self) -> None:
+        """Take note of what a worker apart left to end by itself when it ended, its warm parent for one."""
+        end = time.monotonic() + _PATIENCE
+        while _children() - self.known and time.monotonic() < end:
+            self.reap()
+            time.sleep(0.01)
 
     def reap(self) -> None:
         """Take note of children that have ended: a killed worker's orphans are ours."""
@@ -482,6 +492,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _prepared() -> Iterator[None]:
     """Make this process a worker once, as the handler makes its own; no fault of it can take all memory."""
     processes.prepare()
+    launch.warm_up(common_environment())
     # The first use of a store opens descriptors for good.
     obstore.put(MemoryStore(), "warm", b"up")
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
