@@ -1,7 +1,7 @@
 """Everything a generator started: found, measured and ended, even what detached itself from its parent.
 
-A process belongs to a run if its environment names the run's folder, if its working directory lies in it, or
-if it became our child without our starting it: as the subreaper, this process inherits orphans.
+A process belongs to a run if its environment names the run's folder, if it works in it or holds something of
+it open, or if it became our child without our starting it: as the subreaper, this process inherits orphans.
 """
 
 import ctypes
@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from lambda_worker import namespaces
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError)
@@ -73,9 +75,23 @@ def members(root: Path) -> set[int]:
         with suppress(*_GONE):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if needle in process.environ().get("TMPDIR", "") or process.cwd().startswith(needle):
+            if (
+                needle in process.environ().get("TMPDIR", "")
+                or process.cwd().startswith(needle)
+                or (not namespaces.are_allowed() and _holds(process.pid, needle))
+            ):
                 found.add(process.pid)
     return found
+
+
+def _holds(pid: int, needle: str) -> bool:
+    """Whether a process has something below the folder `needle` open: one that was forked keeps its parent's environment."""
+    with suppress(OSError):
+        for handle in os.scandir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                if os.readlink(handle.path).startswith(needle):  # noqa: PTH115
+                    return True
+    return False
 
 
 def resident_bytes(pids: Iterable[int]) -> int:

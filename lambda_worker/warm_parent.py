@@ -81,6 +81,8 @@ def _become(request: dict[str, Any], descriptors: list[int], line: socket.socket
     for target, descriptor in enumerate(descriptors, start=1):
         os.dup2(descriptor, target)
         os.close(descriptor)
+    # Kept open by all it will start: a list of open files shows whose run they are, as an environment would.
+    os.set_inheritable(os.open(request["orders"]["root"], os.O_RDONLY), True)  # noqa: FBT003
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
