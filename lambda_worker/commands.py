@@ -21,12 +21,12 @@ from lambda_worker.host import default_concurrency
 from lambda_worker.lease import Queue, Record
 from lambda_worker.outage import FAULTS, is_away
 from lambda_worker.outcome import Deliver, Ear, Outcome
-from lambda_worker.progress import span
 from lambda_worker.screen import Screen, screen
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.config import ENV_FILE_VARIABLE, config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.words import span
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -12,6 +12,7 @@ from lambda_worker.lease import Lease, Record
 from lambda_worker.outcome import Outcome
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
+from vbvrdatafactory.core.words import span
 from vbvrdatafactory.sqs.depth import Depth
 
 # Generators differ: the first minutes say little of the last ones.
@@ -165,20 +166,6 @@ class _Pace:
             self._seen.popleft()
         since, first = self._seen[0]
         return (value - first) / (at - since) if at > since else None
-
-
-def span(seconds: float) -> str:
-    """Seconds for a person.
-
-    >>> [span(s) for s in (8, 95, 4000)]
-    ['8 s', '1 min 35 s', '1 h 06 min']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
 def _plural(number: int, one: str, many: str) -> str:

@@ -1,0 +1,143 @@
+"""Who takes messages from a queue: what its event source mappings say, and why nobody does.
+
+A `datafactory worker` that somebody runs takes messages too; no service of AWS knows of it.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlparse
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from vbvrdatafactory.core.errors import DataFactoryError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef as Mapping
+    from mypy_boto3_sqs import SQSClient
+
+_ON, _OFF = {"Creating", "Enabling", "Enabled"}, {"Disabling", "Disabled"}
+_DEPLOY = "deploy the stack ('cdk deploy', or 'datafactory local up' on the embedded AWS)"
+_OR_BY_HAND = "or take messages on any machine with 'datafactory worker'"
+
+
+class Diagnosis(NamedTuple):
+    """Why messages are taken, or not.
+
+    Args:
+        reason: what was found.
+        next_move: what to do about it, a command where there is one.
+        consuming: whether messages can be taken; None where that could not be seen.
+    """
+
+    reason: str
+    next_move: str
+    consuming: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.next_move}"
+
+
+def diagnose(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> Diagnosis:
+    """Why messages of the queue are taken, or not. What AWS refuses to say is a finding too, never an error."""
+    try:
+        found = [_examine(functions, mapping) for mapping in _mappings(sqs, functions, queue_url)]
+    except ClientError as error:
+        return _refused(error)
+    except BotoCoreError as error:
+        return Diagnosis(f"AWS does not answer: {error}", "check the network and AWS_ENDPOINT_URL", None)
+    nobody = Diagnosis(
+        "no event source mapping takes messages from the queue", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False
+    )
+    return max(found, key=lambda one: bool(one.consuming), default=nobody)
+
+
+def set_consuming(
+    sqs: "SQSClient",
+    functions: "LambdaClient",
+    queue_url: str,
+    enabled: bool,  # noqa: FBT001 - the one thing it sets
+) -> int:
+    """Let the queue's mappings take messages, or stop them; what is in flight goes on. Returns how many there are.
+
+    Raises:
+        DataFactoryError: a mapping can't be changed, with the reason and the next move.
+    """
+    try:
+        mappings = list(_mappings(sqs, functions, queue_url))
+        for mapping in mappings:
+            if mapping["State"] not in (_ON if enabled else _OFF):
+                functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+    except ClientError as error:
+        raise DataFactoryError(str(_refused(error))) from error
+    return len(mappings)
+
+
+def _mappings(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> "Iterator[Mapping]":
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    pages = functions.get_paginator("list_event_source_mappings")
+    for page in pages.paginate(EventSourceArn=answer["Attributes"]["QueueArn"]):
+        yield from page["EventSourceMappings"]
+
+
+def _examine(functions: "LambdaClient", mapping: "Mapping") -> Diagnosis:
+    name = mapping["FunctionArn"].split(":function:")[-1]
+    if mapping["State"] in _ON | {"Updating"}:
+        return _examine_function(functions, name, mapping.get("LastProcessingResult", "unknown"))
+    why = mapping.get("StateTransitionReason", "USER_INITIATED")
+    because = "" if why == "USER_INITIATED" else f" ({why})"
+    return Diagnosis(
+        f"the event source mapping of {name} is {mapping['State'].lower()}{because}",
+        _command(functions, f"update-event-source-mapping --uuid {mapping['UUID']} --enabled"),
+        consuming=False,
+    )
+
+
+def _examine_function(functions: "LambdaClient", name: str, last_result: str) -> Diagnosis:
+    """What hinders the function of an enabled mapping."""
+    try:
+        function = functions.get_function_configuration(FunctionName=name)
+    except functions.exceptions.ResourceNotFoundException:
+        return Diagnosis(f"the function {name} does not exist", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False)
+    if function.get("State") == "Failed":
+        why = function.get("StateReason", "no reason given")
+        return Diagnosis(f"the function {name} is failed: {why}", f"{_DEPLOY} again", consuming=False)
+    if functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
+        return Diagnosis(
+            f"the function {name} is throttled: its reserved concurrency is 0",
+            _command(functions, f"delete-function-concurrency --function-name {name}"),
+            consuming=False,
+        )
+    update = " and its last update failed" if function.get("LastUpdateStatus") == "Failed" else ""
+    return Diagnosis(
+        f"the function {name} is there, its event source mapping is enabled{update}, "
+        f"the last result was: {last_result}",
+        f"look at its log: {_aws(functions, f'logs tail /aws/lambda/{name} --since 15m')}",
+        consuming=True,
+    )
+
+
+def _refused(error: ClientError) -> Diagnosis:
+    code, operation = error.response["Error"]["Code"], error.operation_name
+    if "NonExistentQueue" in code or "QueueDoesNotExist" in code:
+        return Diagnosis("the queue does not exist", f"check SQS_QUEUE_URL, or {_DEPLOY}", consuming=False)
+    if "AccessDenied" in code or "Unauthorized" in code:
+        service = "sqs" if "Queue" in operation else "lambda"
+        permission = f"{service}:{operation}"
+        return Diagnosis(
+            f"not allowed to look: {permission} is missing", f"grant {permission} to this role", None
+        )
+    return Diagnosis(f"AWS refused {operation}: {error}", "try again in a minute", None)
+
+
+def _command(functions: "LambdaClient", arguments: str) -> str:
+    return f"run: {_aws(functions, f'lambda {arguments}')}"
+
+
+def _aws(functions: "LambdaClient", arguments: str) -> str:
+    """A command of the AWS CLI for the region and, beside AWS itself, the endpoint of the client."""
+    endpoint = functions.meta.endpoint_url
+    elsewhere = not (urlparse(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    return (
+        f"aws {arguments} --region {functions.meta.region_name}" + f" --endpoint-url {endpoint}" * elsewhere
+    )
