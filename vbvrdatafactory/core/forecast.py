@@ -82,10 +82,14 @@ class Forecast:
 
     def describe(self, now: float, noun: str = "samples") -> str:
         """How it stands in one line, such as ``1,200 of 9,000 samples, 2.3/s, about 55 min left (50 min to 2 h)``."""
-        line, left, rate = f"{self.done:,} of {self.total:,} {noun}", self.remaining(now), self.rate(now)
+        line, left, rate = self.counts(noun), self.remaining(now), self.rate(now)
         if left is None or rate is None or not left.latest:
             return line
         return f"{line}, {pace(rate)}, {describe_remaining(left)}"
+
+    def counts(self, noun: str = "samples") -> str:
+        """What is done, such as ``1,200 of 9,000 samples``."""
+        return f"{self.done:,} of {self.total:,} {noun}"
 
     def _step(self, point: _Point) -> None:
         last = self._steps[-1]

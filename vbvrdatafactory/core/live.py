@@ -1,0 +1,97 @@
+"""How a run stands, in Markdown: the first line is the answer."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from vbvrdatafactory.core import charts
+from vbvrdatafactory.core.charts import Curve
+from vbvrdatafactory.core.forecast import Forecast, describe_remaining
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.watch import Counts, Status
+from vbvrdatafactory.core.words import pace
+
+_COLOURS = {Status.SLOW: "#d99a1c", Status.STALLED: "#c8483f", Status.PAUSED: "#7a869a"}
+_GOOD = "#2a9d5c"
+# When nothing goes on, an end can't be foretold.
+_STILL = {Status.STALLED, Status.PAUSED}
+
+
+class Snapshot(NamedTuple):
+    """One look at a run.
+
+    Args:
+        status: how its queue stands.
+        done: samples that are whole, of those the run is about.
+        depth: the queue's counts.
+        failures: failed attempts so far.
+        note: what a person should know or do now, such as a diagnosis; empty if nothing.
+    """
+
+    status: Status
+    done: int
+    depth: Counts
+    failures: Mapping[Cause, int] = {}
+    note: str = ""
+
+
+class Progress:
+    """The looks at one run, and what they say. `at` and `now` are seconds of any monotonic clock."""
+
+    def __init__(self, total: int) -> None:
+        self._forecast = Forecast(total)
+        self._curve = Curve()
+
+    def saw(self, at: float, seen: Snapshot) -> None:
+        """Remember one look."""
+        paused = seen.status is Status.PAUSED
+        self._forecast.saw(at, seen.done, paused=paused)
+        self._curve.add(at, self._forecast.done)
+
+    @property
+    def percent(self) -> float:
+        """Done of the total, 0 to 100; 100.0 only when all is done."""
+        done, total = self._forecast.done, self._forecast.total
+        return 100.0 if done >= total else min(99.9, round(100 * done / total, 1))
+
+    def headline(self, seen: Snapshot, now: float) -> str:
+        """The answer in one line, such as ``working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
+        still = seen.status in _STILL
+        return f"{seen.status}: {self._forecast.counts() if still else self._forecast.describe(now)}"
+
+    def to_markdown(self, seen: Snapshot, now: float, at: datetime) -> str:
+        """The answer, the chart, and the figures, at the time `at` of a person's clock."""
+        left = None if seen.status in _STILL else self._forecast.remaining(now)
+        colour = _COLOURS.get(seen.status, _GOOD)
+        chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self._rows(seen, now, at))
+        note = f"**{seen.note}**\n\n" if seen.note else ""
+        return (
+            f"**{self.headline(seen, now)}**\n\n{note}![samples over time]({chart})\n\n"
+            f"| figure | now |\n|---|---|\n{rows}\n"
+        )
+
+    def _rows(self, seen: Snapshot, now: float, at: datetime) -> list[tuple[str, str]]:
+        done, total, rate = self._forecast.done, self._forecast.total, self._forecast.rate(now)
+        return [
+            ("samples", f"{done:,} of {total:,} ({self.percent} %)"),
+            ("rate", f"{pace(rate)} of late" if rate else "not known yet"),
+            ("end", self._end(seen.status, now, at)),
+            ("queue", f"{seen.depth}"),
+            ("failed attempts", describe_failures(seen.failures)),
+            ("looked at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
+        ]
+
+    def _end(self, status: Status, now: float, at: datetime) -> str:
+        left = self._forecast.remaining(now)
+        if status in _STILL:
+            return f"not while it is {status}"
+        if left is None:
+            return "not known yet"
+        return f"{describe_remaining(left)}, at {at + timedelta(seconds=left.likely):%a %H:%M %Z}"
+
+
+def describe_failures(failures: Mapping[Cause, int]) -> str:
+    """Failed attempts by cause, the most frequent first: ``12 crash, 3 deadline``."""
+    ordered = sorted(failures.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {cause}" for cause, count in ordered if count) or "none"
