@@ -84,10 +84,9 @@ def _examine(functions: "LambdaClient", mapping: "Mapping") -> Diagnosis:
     name = mapping["FunctionArn"].split(":function:")[-1]
     if mapping["State"] in _ON | {"Updating"}:
         return _examine_function(functions, name, mapping.get("LastProcessingResult", "unknown"))
-    why = mapping.get("StateTransitionReason", "USER_INITIATED")
-    because = "" if why == "USER_INITIATED" else f" ({why})"
+    why = mapping.get("StateTransitionReason", "no reason given")
     return Diagnosis(
-        f"the event source mapping of {name} is {mapping['State'].lower()}{because}",
+        f"the event source mapping of {name} is {mapping['State'].lower()} ({why})",
         _command(functions, f"update-event-source-mapping --uuid {mapping['UUID']} --enabled"),
         consuming=False,
     )
@@ -102,17 +101,20 @@ def _examine_function(functions: "LambdaClient", name: str, last_result: str) ->
     if function.get("State") == "Failed":
         why = function.get("StateReason", "no reason given")
         return Diagnosis(f"the function {name} is failed: {why}", f"{_DEPLOY} again", consuming=False)
-    if functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
+    # Its concurrency and its log are not those of one version or alias.
+    plain = name.split(":", maxsplit=1)[0]
+    if functions.get_function_concurrency(FunctionName=plain).get("ReservedConcurrentExecutions") == 0:
         return Diagnosis(
-            f"the function {name} is throttled: its reserved concurrency is 0",
-            _command(functions, f"delete-function-concurrency --function-name {name}"),
+            f"the function {plain} is throttled: its reserved concurrency is 0",
+            _command(functions, f"delete-function-concurrency --function-name {plain}"),
             consuming=False,
         )
+    log_group = function.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{plain}")
     update = " and its last update failed" if function.get("LastUpdateStatus") == "Failed" else ""
     return Diagnosis(
         f"the function {name} is there, its event source mapping is enabled{update}, "
         f"the last result was: {last_result}",
-        f"look at its log: {_aws(functions, f'logs tail /aws/lambda/{name} --since 15m')}",
+        f"look at its log: {_aws(functions, f'logs tail {log_group} --since 15m')}",
         consuming=True,
     )
 
@@ -125,19 +127,18 @@ def _refused(error: ClientError) -> Diagnosis:
         service = "sqs" if "Queue" in operation else "lambda"
         permission = f"{service}:{operation}"
         return Diagnosis(
-            f"not allowed to look: {permission} is missing", f"grant {permission} to this role", None
+            f"not allowed to look: {permission} is missing", f"grant {permission} to whoever runs this", None
         )
     return Diagnosis(f"AWS refused {operation}: {error}", "try again in a minute", None)
 
 
 def _command(functions: "LambdaClient", arguments: str) -> str:
-    return f"run: {_aws(functions, f'lambda {arguments}')}"
+    return f"run {_aws(functions, f'lambda {arguments}')}"
 
 
 def _aws(functions: "LambdaClient", arguments: str) -> str:
     """A command of the AWS CLI for the region and, beside AWS itself, the endpoint of the client."""
     endpoint = functions.meta.endpoint_url
     elsewhere = not (urlparse(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    return (
-        f"aws {arguments} --region {functions.meta.region_name}" + f" --endpoint-url {endpoint}" * elsewhere
-    )
+    where = f" --endpoint-url {endpoint}" if elsewhere else ""
+    return f"`aws {arguments} --region {functions.meta.region_name}{where}`"
