@@ -31,6 +31,9 @@ Answer = TypeVar("Answer")
 
 # Every update is kept by the server as an event too: the longer a run, the less often it needs one.
 _EACH_SECONDS, _EACH_SECONDS_AT_MOST, _UPDATES = 5.0, 30.0, 400
+# The UI shows a description above the Markdown, whose first line is the answer already.
+_LIVE = "How far the run is, updated while it goes on"
+_SUMMARY = "What is in the bucket, and why the rest is not"
 # The last update is worth a moment's wait, not more.
 _LAST_SECONDS = 5.0
 
@@ -55,9 +58,15 @@ class LiveProgress:
         self._last: tuple[float, datetime, live.Snapshot] | None = None
 
     def show(self, now: float, seen: live.Snapshot) -> None:
-        """Remember how the run stands at `now`, any monotonic clock's seconds; show it if it is time again."""
+        """Remember how the run stands at `now`, any monotonic clock's seconds; show it if it is time again.
+
+        A note stands until another comes, or the status changes.
+        """
         self._progress.saw(now, seen)
-        changed = self._last is None or self._last[-1].status is not seen.status
+        before = self._last[-1] if self._last else None
+        changed = before is None or before.status is not seen.status
+        if before and not changed and not seen.note:
+            seen = seen._replace(note=before.note)
         self._last = (now, datetime.now(UTC), seen)
         self._began = now if self._began is None else self._began
         if changed or now >= self._next:
@@ -69,16 +78,17 @@ class LiveProgress:
         return self._progress.headline(seen, now)
 
     def close(self) -> None:
-        """Show the last look, and wait a moment for it to be written."""
+        """Show the last look as that of a run that is over, and wait a moment for it to be written."""
         if self._last:
-            self._write(*self._last)
+            now, at, seen = self._last
+            self._write(now, at, seen._replace(over=True))
         self._writer.close(_LAST_SECONDS)
 
     def _write(self, now: float, at: datetime, seen: live.Snapshot) -> None:
         line, percent = self._progress.headline(seen, now), self._progress.percent
         text = self._progress.to_markdown(seen, now, at)
         bar = ProgressArtifact(key=f"{self._key}-progress", progress=percent, description=line)
-        page = MarkdownArtifact(key=f"{self._key}-live", markdown=text, description=line)
+        page = MarkdownArtifact(key=f"{self._key}-live", markdown=text, description=_LIVE)
 
         def write() -> None:
             self._bar.show(bar)
@@ -93,22 +103,6 @@ class LiveProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Progress:
-    """A progress artifact in percent; it only moves when the number does."""
-
-    def __init__(self, key: str, description: str) -> None:
-        self._shown = 0.0
-        self._key, self._description = key, description
-        self._bar = _Updated()
-
-    def move(self, percent: float) -> None:
-        """Show `percent`, 0 to 100."""
-        percent = round(min(100.0, max(self._shown, percent)), 1)
-        if percent != self._shown:
-            self._bar.show(ProgressArtifact(key=self._key, progress=percent, description=self._description))
-            self._shown = percent
 
 
 class _Updated:
@@ -169,7 +163,7 @@ def publish(report: Report, *, filed: bool = True) -> None:
     key, headline = artifact_key(report.dataset), report.headline
     summary = to_summary(report, places_of(report) if filed else [])
     table = completeness_rows(report)
-    guarded(lambda: _create(MarkdownArtifact(key=f"{key}-summary", markdown=summary, description=headline)))
+    guarded(lambda: _create(MarkdownArtifact(key=f"{key}-summary", markdown=summary, description=_SUMMARY)))
     guarded(lambda: _create(TableArtifact(key=f"{key}-completeness", table=table, description=headline)))
 
 

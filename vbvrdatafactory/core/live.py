@@ -26,6 +26,7 @@ class Snapshot(NamedTuple):
         depth: the queue's counts.
         failures: failed attempts so far.
         note: what a person should know or do now, such as a diagnosis; empty if nothing.
+        over: whether the run has ended; what it then lacks, it will not make.
     """
 
     status: Status
@@ -33,6 +34,17 @@ class Snapshot(NamedTuple):
     depth: Counts
     failures: Mapping[Cause, int] = {}
     note: str = ""
+    over: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an end can be foretold."""
+        return not self.over and self.status not in _STILL
+
+    @property
+    def word(self) -> str:
+        """The status, or that the run is over."""
+        return "ended" if self.over else str(self.status)
 
 
 class Progress:
@@ -55,17 +67,17 @@ class Progress:
         return 100.0 if done >= total else min(99.9, round(100 * done / total, 1))
 
     def headline(self, seen: Snapshot, now: float) -> str:
-        """The answer in one line, such as ``working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
-        still = seen.status in _STILL
-        return f"{seen.status}: {self._forecast.counts() if still else self._forecast.describe(now)}"
+        """The answer in one line, such as ``Working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
+        line = self._forecast.describe(now) if seen.goes_on else self._forecast.counts()
+        return f"{seen.word.capitalize()}: {line}"
 
     def to_markdown(self, seen: Snapshot, now: float, at: datetime) -> str:
         """The answer, the chart, and the figures, at the time `at` of a person's clock."""
-        left = None if seen.status in _STILL else self._forecast.remaining(now)
+        left = self._forecast.remaining(now) if seen.goes_on else None
         colour = _COLOURS.get(seen.status, _GOOD)
         chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))
         rows = "\n".join(f"| {name} | {value} |" for name, value in self._rows(seen, now, at))
-        note = f"**{seen.note}**\n\n" if seen.note else ""
+        note = f"{seen.note}\n\n" if seen.note else ""
         return (
             f"**{self.headline(seen, now)}**\n\n{note}![samples over time]({chart})\n\n"
             f"| figure | now |\n|---|---|\n{rows}\n"
@@ -76,16 +88,16 @@ class Progress:
         return [
             ("samples", f"{done:,} of {total:,} ({self.percent} %)"),
             ("rate", f"{pace(rate)} of late" if rate else "not known yet"),
-            ("end", self._end(seen.status, now, at)),
+            ("end", self._end(seen, now, at)),
             ("queue", f"{seen.depth}"),
             ("failed attempts", describe_failures(seen.failures)),
             ("looked at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
         ]
 
-    def _end(self, status: Status, now: float, at: datetime) -> str:
+    def _end(self, seen: Snapshot, now: float, at: datetime) -> str:
         left = self._forecast.remaining(now)
-        if status in _STILL:
-            return f"not while it is {status}"
+        if not seen.goes_on:
+            return "now" if seen.over else f"not while it is {seen.status}"
         if left is None:
             return "not known yet"
         return f"{describe_remaining(left)}, at {at + timedelta(seconds=left.likely):%a %H:%M %Z}"

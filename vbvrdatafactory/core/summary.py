@@ -6,58 +6,55 @@ Prefect keeps an artifact well up to about a megabyte; 300 generators take 60 KB
 from collections.abc import Iterable, Sequence
 
 from vbvrdatafactory.core.ranges import describe
-from vbvrdatafactory.core.report import FailureTally, Report, Tally
+from vbvrdatafactory.core.report import COLUMNS, FailureTally, Report, Tally
 
-_TABLE_ROWS, _FAILURE_ROWS, _GENERATOR_ROWS = 2000, 60, 30
-_LONGEST_DETAIL = 300
-_NUMBERS = ("expected", "whole", "torn", "missing", "stray", "percent")
+_TABLE_ROWS, _FAILURES, _GENERATORS, _REMARKS = 2000, 60, 30, 20
+_LONGEST_DETAIL = 200
 
 
-def completeness_rows(report: Report) -> list[dict[str, str | int | float]]:
+def completeness_rows(report: Report) -> list[dict[str, str]]:
     """The total, then the generators that lack most, then those that are whole, by name."""
-    rows = [report.total, *sorted(report.generators, key=lambda tally: (-_lacking(tally), tally.generator))]
-    return [
-        {"generator": row.generator, **{name: getattr(row, name) for name in _NUMBERS}}
-        for row in rows[: _TABLE_ROWS + 1]
-    ]
+    rows = [report.total, *_worst_first(report.generators)[:_TABLE_ROWS]]
+    return [dict(zip(COLUMNS, row.cells, strict=True)) for row in rows]
 
 
 def to_summary(report: Report, places: Sequence[str]) -> str:
     """The answer, where the full report lies, why samples are missing, and in which generators, as Markdown."""
     where = [f"Full report: {' or '.join(places)}"] if places else []
-    lines = [f"**{report.headline}**", report.run_line, *_foreign(report), *where]
+    lines = [f"**{report.headline}**", report.run_line, *_remarks(report), *where]
     parts = ["\n\n".join(line for line in lines if line), _failures(report), _incomplete(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _failures(report: Report) -> str:
-    if not report.failures:
-        return ""
-    rows = [(f.generator, f.cause, f"{f.count:,}", _code(f)) for f in report.failures[:_FAILURE_ROWS]]
-    head = ("generator", "cause", "failed attempts", "the latest said")
-    return _table("Why samples are missing", head, rows, len(report.failures))
+    """A list: the UI would cut what was said at the edge of a table."""
+    shown = report.failures[:_FAILURES]
+    lines = [f"- **{f.generator}**: {f.cause}, {f.count:,} failed attempts{_said(f)}" for f in shown]
+    return _section("Why samples are missing", lines, len(report.failures)) if lines else ""
 
 
 def _incomplete(report: Report) -> str:
-    tallies = [tally for tally in report.generators if _lacking(tally)]
-    tallies.sort(key=lambda tally: (-_lacking(tally), tally.generator))
+    tallies = _worst_first(tally for tally in report.generators if _lacking(tally))
     rows = [
-        (t.generator, f"{_lacking(t):,} of {t.expected:,}", describe(t.gaps))
-        for t in tallies[:_GENERATOR_ROWS]
+        (t.generator, f"{_lacking(t):,} of {t.expected:,}", describe(t.gaps)) for t in tallies[:_GENERATORS]
     ]
     head = ("generator", "missing or torn", "indices")
-    return _table("Incomplete generators", head, rows, len(tallies)) if rows else ""
+    lines = [_row(head), _row("---" for _ in head), *map(_row, rows)]
+    return _section("Incomplete generators", lines, len(tallies) + 2) if rows else ""
 
 
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], there_are: int) -> str:
-    lines = [f"### {title}", "", _row(head), _row("---" for _ in head), *map(_row, rows)]
-    if more := there_are - len(rows):
-        lines += ["", f"And {more:,} more rows in the full report."]
-    return "\n".join(lines)
+def _section(title: str, lines: Sequence[str], there_are: int) -> str:
+    more = there_are - len(lines)
+    left_off = ["", f"And {more:,} more in the full report."] if more else []
+    return "\n".join([f"### {title}", "", *lines, *left_off])
 
 
-def _foreign(report: Report) -> list[str]:
-    notes = []
+def _worst_first(tallies: Iterable[Tally]) -> list[Tally]:
+    return sorted(tallies, key=lambda tally: (-_lacking(tally), tally.generator))
+
+
+def _remarks(report: Report) -> list[str]:
+    notes = report.run.remarks[:_REMARKS] if report.run else []
     if report.unrecognised:
         notes.append(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
     if report.strangers:
@@ -73,8 +70,8 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _code(failure: FailureTally) -> str:
-    """What a generator said, as it can neither break the table nor fill the page; its end says most."""
-    text = " ".join(failure.detail.split()).replace("|", "\\|").replace("`", "'")
+def _said(failure: FailureTally) -> str:
+    """What the latest attempt said, on one line that can't break out of its place; the end says most."""
+    text = " ".join(failure.detail.split()).replace("`", "'")
     short = text if len(text) <= _LONGEST_DETAIL else f"… {text[-_LONGEST_DETAIL:]}"
-    return f"`{short}`" if short else ""
+    return f"; the latest said `{short}`" if short else ""
