@@ -66,3 +66,27 @@ def test_the_order_of_the_listing_does_not_matter(listing: list[tuple[str, datet
     evidence = Evidence(listing)
     assert [made.at for made in evidence.runs("G")] == [at(5), at(4), at(1)]
     assert [failed.at for failed in evidence.failures("G")] == [at(2)]
+
+
+def test_runs_that_ended_since_are_counted_once_each() -> None:
+    """Attempts at one run are one; what a later receipt made good is made; what ended before is left out."""
+    evidence = Evidence(
+        [
+            receipt(1),
+            receipt(5, IndexRange(25, 50)),
+            failure(2, salt=1),
+            failure(5, IndexRange(50, 75), attempt=1),
+            failure(6, IndexRange(50, 75), attempt=2),
+            failure(4, IndexRange(25, 50)),
+        ]
+    )
+    assert evidence.outcomes(at(4)) == (1, 1)
+    assert evidence.outcomes(at(0)) == (2, 2)
+    assert [failed.at for failed in evidence.failed_since(at(4))] == [at(6)]
+
+
+def test_the_last_failure_of_a_run_is_known_even_if_it_was_made_good() -> None:
+    """A letter of it may lie in the queue still."""
+    evidence = Evidence([failure(1), failure(2, attempt=2), receipt(3)])
+    assert evidence.last_failure("G", FIRST, 0).at == at(2)
+    assert evidence.last_failure("G", FIRST, 1) is None

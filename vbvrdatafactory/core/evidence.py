@@ -26,6 +26,17 @@ class Failed(NamedTuple):
     at: datetime
 
 
+class Outcomes(NamedTuple):
+    """How many runs ended well and how many did not, each run of a generator counted once."""
+
+    made: int
+    failed: int
+
+    @property
+    def finished(self) -> int:
+        return self.made + self.failed
+
+
 class Evidence:
     """Receipts and failures of some generators."""
 
@@ -54,3 +65,42 @@ class Evidence:
             ),
             key=lambda failed: failed.at,
         )
+
+    def newest(self, generator: str) -> Made | Failed | None:
+        """The latest record; of a receipt and a failure of one moment, the receipt."""
+        records = (*self._made.get(generator, {}).values(), *self._failed.get(generator, ()))
+        return max(records, key=lambda record: (record.at, isinstance(record, Made)), default=None)
+
+    def since_last_made(self, generator: str) -> list[Failed]:
+        """The last failure of each run that failed after the generator's latest receipt, in order of time."""
+        made = max((made.at for made in self._made.get(generator, {}).values()), default=None)
+        failed = [f for f in self.failures(generator) if made is None or f.at > made]
+        return _last_of_each(failed)
+
+    def last_failure(self, generator: str, indices: IndexRange, salt: int) -> Failed | None:
+        """The latest failed attempt at one run, made good since or not."""
+        attempts = (
+            failed
+            for failed in self._failed.get(generator, ())
+            if (failed.key.indices, failed.key.salt) == (indices, salt)
+        )
+        return max(attempts, key=lambda failed: failed.at, default=None)
+
+    def failed_since(self, since: datetime) -> list[Failed]:
+        """The last failure of each run that failed at `since` (the bucket's clock) or later."""
+        return [
+            failed
+            for generator in self._failed
+            for failed in _last_of_each(f for f in self.failures(generator) if f.at >= since)
+        ]
+
+    def outcomes(self, since: datetime) -> Outcomes:
+        """How many runs of all these generators ended at `since` (the bucket's clock) or later."""
+        made = sum(made.at >= since for runs in self._made.values() for made in runs.values())
+        return Outcomes(made, len(self.failed_since(since)))
+
+
+def _last_of_each(failed: Iterable[Failed]) -> list[Failed]:
+    """Of failures in order of time the last one of each run, in order of time."""
+    latest = {(f.key.indices, f.key.salt): f for f in failed}
+    return sorted(latest.values(), key=lambda f: f.at)
