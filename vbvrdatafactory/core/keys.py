@@ -9,6 +9,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
 
     _datafactory/datasets/{dataset}/spec.json
     _datafactory/datasets/{dataset}/report.json | report.md | report.html
+    _datafactory/datasets/{dataset}/lease.json | control.json
     _datafactory/datasets/{dataset}/dead-letters/{message id}.json
     _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
@@ -145,6 +146,16 @@ def unreadable(message_id: str) -> str:
 def dataset_file(dataset: str, name: str) -> str:
     """A file of the dataset's own: ``spec.json``, ``report.json``, ``report.md``, ``report.html``."""
     return f"{DATASETS}{dataset}/{name}"
+
+
+def lease(dataset: str) -> str:
+    """Who is making the dataset now."""
+    return dataset_file(dataset, "lease.json")
+
+
+def control(dataset: str) -> str:
+    """What people want of whoever makes the dataset: that it pauses, or goes on."""
+    return dataset_file(dataset, "control.json")
 
 
 def dead_letter(dataset: str, message_id: str) -> str:
