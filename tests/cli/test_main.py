@@ -11,7 +11,7 @@ import pytest
 
 from vbvrdatafactory.cli import plugins
 
-COMMANDS = ["submit", "monitor", "report", "dlq", "download", "generators"]
+COMMANDS = ["submit", "monitor", "report", "pause", "resume", "dlq", "download", "generators"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""`datafactory pause` and `resume`: what is wanted lies in the bucket."""
+
+import pytest
+
+from vbvrdatafactory.core.plan import make_spec
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.control import read_control
+
+
+@pytest.fixture
+def planned(place):
+    """A dataset that the bucket describes."""
+    records.write_spec(place.store, make_spec(dataset="mine", generators=("G",), samples=10))
+    return place
+
+
+def test_a_pause_is_data_in_the_bucket(planned, run) -> None:
+    """It says why and who, and how it ends; after resume it is not wanted any more."""
+    told = run("pause", "mine", "--reason", "lunch")
+    wanted = read_control(planned.store, "mine")
+    assert (told.exit_code, wanted.paused, wanted.reason) == (0, True, "lunch")
+    assert "@" in wanted.by
+    assert "datafactory resume mine" in told.output
+    assert run("resume", "mine").exit_code == 0
+    assert not read_control(planned.store, "mine").paused
+
+
+def test_a_dataset_that_nobody_described_is_not_paused(planned, run) -> None:
+    """A slip in the name is told with the names that are known, and nothing is written."""
+    told = run("pause", "mime")
+    assert told.exit_code == 1
+    assert "described: mine" in told.output
+    assert read_control(planned.store, "mime") is None
+
+
+def test_workers_that_aws_does_not_know_are_not_said_to_have_stopped(planned, run) -> None:
+    """Without an event source mapping the dataset is paused, and the person told what that leaves running."""
+    told = run("pause", "mine", "--workers")
+    assert told.exit_code == 1
+    assert "no event source mapping" in told.output
+    assert "datafactory worker" in told.output
+    assert read_control(planned.store, "mine").paused

@@ -1,0 +1,47 @@
+"""Pausing and resuming: what is wanted is written to the bucket, and the queue's Lambda told on request."""
+
+import getpass
+import socket
+from datetime import UTC, datetime
+
+import click
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.cli import output, queues
+from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.control import Control
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.control import write_control
+from vbvrdatafactory.sqs.consumers import set_consuming
+
+
+def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: bool = False) -> None:
+    """Write what is wanted of the dataset's runs, and say what that means."""
+    store = app.store()
+    records.read_spec(store, dataset)
+    if workers:
+        queues.task_queue(app)
+    write_control(store, dataset, Control(paused=paused, reason=reason, by=_me(), at=datetime.now(UTC)))
+    click.echo(
+        f"{dataset} is paused: nothing new is sent until 'datafactory resume {dataset}'."
+        if paused
+        else f"{dataset} is not paused: its run goes on, or the next one will."
+    )
+    if workers:
+        _tell_workers(app, enabled=not paused)
+
+
+def _tell_workers(app: App, *, enabled: bool) -> None:
+    count = set_consuming(app.sqs, aws.client(app.config, "lambda"), app.config.sqs_queue_url, enabled)
+    if not count:
+        raise DataFactoryError(
+            "no event source mapping takes messages from the queue, so none was changed; workers that were "
+            "started with 'datafactory worker' are stopped where they run"
+        )
+    what = "takes messages" if enabled else "takes no more messages; what it has in flight ends"
+    click.echo(f"The Lambda {what} ({output.plural(count, 'event source mapping')}).")
+
+
+def _me() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
