@@ -198,9 +198,25 @@ def test_saving_twice_gives_the_same_files(sqs: Any, dlq: str, letters: DeadLett
 
 def test_a_filed_letter_reads_back() -> None:
     """Everything but the receipt handle, which is of no use later."""
-    letter = DeadLetter("id", task(), 3, 1768435200000, "handle")
+    letter = DeadLetter("id", task(), 3, 1768435200000, "handle", "crash", "exit code 1")
     filed = json.loads(to_json(letter))
-    assert filed == {"message_id": "id", "receive_count": 3, "sent_at_ms": 1768435200000, "body": task()}
+    assert filed == {
+        "message_id": "id",
+        "receive_count": 3,
+        "sent_at_ms": 1768435200000,
+        "cause": "crash",
+        "detail": "exit code 1",
+        "body": task(),
+    }
+
+
+def test_a_letter_brings_what_the_worker_said(sqs: Any, dlq: str) -> None:
+    """Cause and detail come as attributes of the message; a letter that SQS gave up has none."""
+    said = {name: {"DataType": "String", "StringValue": name.upper()} for name in ("cause", "detail")}
+    sqs.send_message(QueueUrl=dlq, MessageBody=task(), MessageAttributes=said)
+    send(sqs, dlq, task(start=10))
+    letters = DeadLetters(sqs, dlq, wait_seconds=0).read()
+    assert sorted((letter.cause, letter.detail) for letter in letters) == [("", ""), ("CAUSE", "DETAIL")]
 
 
 class Slow:

@@ -11,11 +11,12 @@ from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.evidence import Evidence
+from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.work import Look, look, messages_for
+from vbvrdatafactory.s3.work import look, messages_for
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
 
 _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "messages to send")

@@ -1,6 +1,6 @@
 """Plan minus inventory: what is planned and not whole in the bucket, exact to the sample."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from vbvrdatafactory.core.inventory import Inventory
@@ -40,9 +40,17 @@ class Gaps:
         return sum(gap.samples for gap in self._gaps.values())
 
 
-def find_gaps(plan: Plan, inventory: Inventory) -> Gaps:
-    """What the plan asks for and the inventory does not show whole."""
+class Look(NamedTuple):
+    """One look at the bucket: what is there, and what of the plan is not."""
+
+    inventory: Inventory
+    gaps: Gaps
+
+
+def find_gaps(plan: Plan, inventory: Inventory, among: Collection[str] | None = None) -> Gaps:
+    """What the plan asks for and the inventory does not show whole, of all generators or `among` some."""
     return Gaps(
         Gap(line.generator, tuple(inventory[line.generator].missing(IndexRange(0, line.samples))))
         for line in plan.generators.values()
+        if among is None or line.generator in among
     )

@@ -36,6 +36,7 @@ _PAGE = Template("""<!doctype html>
 <h1>$headline</h1>
 <p class="quiet">$at · bucket <code>$bucket</code></p>
 <p>$run</p>
+$remarks
 <table><thead><tr>$heads<th class="bar"></th></tr></thead><tbody>$rows</tbody><tfoot>$total</tfoot></table>
 $failures
 $gaps
@@ -54,6 +55,7 @@ def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
         at=report.at.strftime("%Y-%m-%d %H:%M:%S %Z"),
         bucket=escape(report.bucket),
         run=escape(report.run_line),
+        remarks="".join(f"<p>{escape(line)}</p>" for line in (report.run.remarks if report.run else ())),
         heads="".join(f"<th>{name}</th>" for name in COLUMNS),
         rows="".join(_row(tally) for tally in report.generators),
         total=_row(report.total),

@@ -6,6 +6,7 @@ Counts, never ids: the ranges that are missing are in the JSON alone.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -62,6 +63,45 @@ class FailureTally(_Frozen):
     detail: str = Field(default="", description="What the latest of them said")
 
 
+class Broken(_Frozen):
+    """A generator that was given up in a run: every batch that was tried failed."""
+
+    generator: str
+    cause: Cause | None = Field(default=None, description="None where there are several, or none on record")
+    detail: str = Field(default="", description="What the latest failure said")
+
+    def __str__(self) -> str:
+        why = f"{self.cause or 'no single cause'}{f'; {self.detail}' if self.detail else ''}"
+        return f"{self.generator} was given up: {why}"
+
+
+class DeadLetterTally(_Frozen):
+    """Messages of one generator that were given up of one cause in a run; they are filed in the bucket."""
+
+    generator: str
+    cause: Cause
+    count: int
+
+
+class Reason(StrEnum):
+    """Why a run ended before its work was done or its rounds were used up."""
+
+    BUDGET = "budget"
+    STALLED = "stalled"
+    LEASE = "lease"
+
+
+class EndedEarly(_Frozen):
+    """Why a run ended early, for a person: what happened, and the next move."""
+
+    reason: Reason
+    detail: str
+    next_move: str
+
+    def __str__(self) -> str:
+        return f"It ended early ({self.reason}): {self.detail}; {self.next_move}"
+
+
 class RunFigures(_Frozen):
     """What one run of the loop did. Samples are those that became whole while it ran."""
 
@@ -69,6 +109,18 @@ class RunFigures(_Frozen):
     rounds: int = 0
     samples: int = 0
     seconds: float = 0.0
+    queued: int = Field(default=0, description="Messages that are in the queue still, waiting or in flight")
+    broken: tuple[Broken, ...] = ()
+    dead_letters: tuple[DeadLetterTally, ...] = ()
+    early: EndedEarly | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know besides the counts, a line each."""
+        lines = [f"{self.early}."] if self.early else []
+        if self.queued:
+            lines.append(f"{self.queued:,} messages are in the queue still; the next run waits for them.")
+        return lines + [f"{broken}." for broken in self.broken]
 
     @property
     def rate(self) -> float:
@@ -111,6 +163,12 @@ class Report(_Frozen):
             return f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole."
         lacking = total.missing + total.torn
         return f"{self.dataset} is incomplete: {lacking:,} of {total.expected:,} samples are missing or torn."
+
+    @property
+    def verdict(self) -> str:
+        """The answer, and what a person should know of the run besides."""
+        remarks = self.run.remarks if self.run and not self.complete else []
+        return " ".join([self.headline, *remarks])
 
     @property
     def result_line(self) -> str:
@@ -163,7 +221,7 @@ class Report(_Frozen):
         return "\n".join(lines) + "\n"
 
     def _notes(self) -> list[str]:
-        notes = [self.run_line] if self.run else []
+        notes = [self.run_line, *self.run.remarks] if self.run else []
         if self.unrecognised:
             notes.append(f"{self.unrecognised:,} entries under questions/ are no sample and no archive.")
         if self.strangers:

@@ -120,12 +120,13 @@ def explain_failures(store: ObjectStore, evidence: Evidence, gaps: Iterable[Gap]
     gaps = list(gaps)
     latest = {(f.key.generator, f.key.cause): f for f in failures_in(evidence, gaps)}
     return [
-        tally.model_copy(update={"detail": _detail(store, latest[tally.generator, tally.cause])})
+        tally.model_copy(update={"detail": detail_of(store, latest[tally.generator, tally.cause])})
         for tally in tally_failures(evidence, gaps)
     ]
 
 
-def _detail(store: ObjectStore, failed: Failed) -> str:
+def detail_of(store: ObjectStore, failed: Failed) -> str:
+    """What a failure record says in one line, with the last line of stderr; empty where it can't be read."""
     record = _evidence(store, keys.failure(failed.key), FailureRecord)
     if record is None:
         return ""

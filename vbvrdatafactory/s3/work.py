@@ -1,13 +1,11 @@
 """What is left to do for a dataset, read from its bucket: the one step that flows and the command share."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator
 
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.gaps import Gap, Gaps, find_gaps
-from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.gaps import Gap, Look, find_gaps
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.replan import messages
@@ -15,17 +13,16 @@ from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
 from vbvrdatafactory.s3.records import read_receipts
 
 
-class Look(NamedTuple):
-    """One look at the bucket: what is there, and what of the plan is not."""
-
-    inventory: Inventory
-    gaps: Gaps
-
-
-def look(store: ObjectStore, plan: Plan, on_listed: Listed | None = None) -> Look:
-    """List the bucket and subtract it from the plan."""
-    inventory = take_inventory(store, plan.spec.require, on_listed=on_listed)
-    return Look(inventory, find_gaps(plan, inventory))
+def look(
+    store: ObjectStore,
+    plan: Plan,
+    on_listed: Listed | None = None,
+    *,
+    generators: Collection[str] | None = None,
+) -> Look:
+    """List the bucket and subtract it from the plan; only `generators` of it where they are given."""
+    inventory = take_inventory(store, plan.spec.require, generators=generators, on_listed=on_listed)
+    return Look(inventory, find_gaps(plan, inventory, generators))
 
 
 def messages_for(

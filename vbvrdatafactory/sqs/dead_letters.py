@@ -32,13 +32,15 @@ _EMPTY_ANSWERS = 3
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message past its max receive count."""
+    """One message that was given up: by the worker, which said why, or by SQS, which does not."""
 
     message_id: str
     body: str
     receive_count: int
     sent_at_ms: int
     receipt_handle: str
+    cause: str = ""
+    detail: str = ""
 
     @property
     def message(self) -> TaskMessage | None:
@@ -139,6 +141,7 @@ class DeadLetters:
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 WaitTimeSeconds=self._wait,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageAttributeNames=["cause", "detail"],
             )
             letters = [_letter(raw) for raw in answer.get("Messages", [])]
             new = [letter for letter in letters if letter.message_id not in seen]
@@ -166,6 +169,8 @@ def to_json(letter: DeadLetter) -> str:
         "message_id": letter.message_id,
         "receive_count": letter.receive_count,
         "sent_at_ms": letter.sent_at_ms,
+        "cause": letter.cause,
+        "detail": letter.detail,
         "body": letter.body,
     }
     return json.dumps(fields, indent=2)
@@ -179,7 +184,15 @@ def _letter(raw: "MessageTypeDef") -> DeadLetter:
         receive_count=int(attributes.get("ApproximateReceiveCount", 0)),
         sent_at_ms=int(attributes.get("SentTimestamp", 0)),
         receipt_handle=raw["ReceiptHandle"],
+        cause=_said(raw, "cause"),
+        detail=_said(raw, "detail"),
     )
+
+
+def _said(raw: "MessageTypeDef", name: str) -> str:
+    """What the worker said as it gave the message up; empty where SQS did."""
+    attribute = raw.get("MessageAttributes", {}).get(name)
+    return attribute.get("StringValue", "") if attribute else ""
 
 
 def _write(path: Path, letter: DeadLetter) -> Path:
