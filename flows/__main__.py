@@ -37,6 +37,9 @@ PIPE_WIDTH = 160
 @click.option("--poll-seconds", default=1.0, show_default=True)
 @click.option("--stall-minutes", default=5.0, show_default=True)
 @click.option("--max-rounds", default=4, show_default=True)
+@click.option("--max-failures", type=int, help="Failed batches that the run may have.")
+@click.option("--max-failure-percent", default=50, show_default=True, help="Of the finished batches.")
+@click.option("--if-busy", type=click.Choice(["wait", "refuse"]), default="wait", show_default=True)
 @click.option("--report-folder", type=click.Path(path_type=Path), help="Also write the report here.")
 def main(report_folder: Path | None, **parameters: object) -> None:
     """Make the bucket hold exactly the dataset asked for; the last line is RESULT, for scripts."""
@@ -103,6 +106,8 @@ def show(report: Report, folder: Path | None) -> None:
     for failure in report.failures:
         click.echo(f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}")
     click.echo(report.run_line)
+    for remark in report.run.remarks if report.run else ():
+        click.echo(remark)
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"
     )

@@ -9,7 +9,7 @@ from flows.ending import ending
 from tasks.dataset import look_at_bucket, publish_report, recall_dataset
 
 
-@flow(name="completeness-report", flow_run_name="report-{dataset}")
+@flow(name="completeness-report", flow_run_name="completeness-report/{dataset}")
 def completeness_report(dataset: str = "dataset") -> State[Any]:
     """Say how complete a dataset is right now.
 
@@ -17,4 +17,4 @@ def completeness_report(dataset: str = "dataset") -> State[Any]:
         dataset: Name under which the dataset was asked for.
     """
     plan = recall_dataset(dataset)
-    return ending(publish_report(plan, look_at_bucket(plan, 0), file=False))
+    return ending(publish_report(plan, look_at_bucket(plan, "now"), file=False))

@@ -13,7 +13,7 @@ class DatasetIncomplete(DataFactoryError):  # noqa: N818 - the state it makes is
     """The run ended with samples missing or torn; `report` says which."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__(report.headline)
+        super().__init__(report.verdict)
         self.report = report
 
 
@@ -22,4 +22,4 @@ def ending(report: Report) -> State[Any]:
     if report.complete:
         return Completed(message=report.headline, data=report)
     # Prefect takes an exception here, and fails the run in red under the name that people look for.
-    return Failed(name="Incomplete", message=report.headline, data=DatasetIncomplete(report))
+    return Failed(name="Incomplete", message=report.verdict, data=DatasetIncomplete(report))

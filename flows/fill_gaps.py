@@ -1,19 +1,31 @@
 """``fill-gaps``: the same loop on a dataset that the bucket already describes."""
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.cancelling import say_what_is_left
 from flows.ending import ending
-from flows.loop import make_complete
+from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import recall_dataset
-from tasks.queue import Patience
+from tasks.terms import Terms
 
 
-@flow(name="fill-gaps", flow_run_name="fill-{dataset}")
-def fill_gaps(
-    dataset: str = "dataset", max_rounds: int = 4, poll_seconds: float = 15.0, stall_minutes: float = 15.0
+@flow(
+    name="fill-gaps",
+    flow_run_name="fill-gaps/{dataset}",
+    task_runner=SUBMITTERS,
+    on_cancellation=[say_what_is_left],
+)
+def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill in
+    dataset: str = "dataset",
+    max_rounds: int = 4,
+    poll_seconds: float = 15.0,
+    stall_minutes: float = 15.0,
+    max_failures: int | None = None,
+    max_failure_percent: int = 50,
+    if_busy: Literal["wait", "refuse"] = "wait",
 ) -> State[Any]:
     """Make what a dataset lacks, exactly.
 
@@ -22,6 +34,17 @@ def fill_gaps(
         max_rounds: How often what is still missing is sent again.
         poll_seconds: Seconds between two looks at the queue.
         stall_minutes: Minutes after which messages that nobody takes end the run.
+        max_failures: Failed batches that the run may have; more end it early. Empty for any number.
+        max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
+        if_busy: When another run makes this dataset, wait for it to end, or refuse.
     """
     plan = recall_dataset(dataset)
-    return ending(make_complete(plan, Patience.of(poll_seconds, stall_minutes), max_rounds))
+    terms = Terms.of(
+        poll_seconds=poll_seconds,
+        stall_minutes=stall_minutes,
+        max_failures=max_failures,
+        max_failure_percent=max_failure_percent,
+        max_rounds=max_rounds,
+        if_busy=if_busy,
+    )
+    return ending(make_complete(plan, terms))

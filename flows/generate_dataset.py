@@ -5,15 +5,21 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.cancelling import say_what_is_left
 from flows.ending import ending
-from flows.loop import make_complete
+from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
-from tasks.queue import Patience
+from tasks.terms import Terms
 
 RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
 
 
-@flow(name="generate-dataset", flow_run_name="generate-{dataset}")
+@flow(
+    name="generate-dataset",
+    flow_run_name="generate-dataset/{dataset}",
+    task_runner=SUBMITTERS,
+    on_cancellation=[say_what_is_left],
+)
 def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that people fill in
     dataset: str = "dataset",
     generators: list[str] = ["all"],  # noqa: B006 - the form shows the default; it is never changed
@@ -26,6 +32,9 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     max_rounds: int = 4,
     poll_seconds: float = 15.0,
     stall_minutes: float = 15.0,
+    max_failures: int | None = None,
+    max_failure_percent: int = 50,
+    if_busy: Literal["wait", "refuse"] = "wait",
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
 
@@ -44,6 +53,9 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_rounds: How often what is still missing is sent again.
         poll_seconds: Seconds between two looks at the queue.
         stall_minutes: Minutes after which messages that nobody takes end the run.
+        max_failures: Failed batches that the run may have; more end it early. Empty for any number.
+        max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
+        if_busy: When another run makes this dataset, wait for it to end, or refuse.
     """
     plan = plan_dataset(
         dataset,
@@ -55,4 +67,12 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         require=tuple(require),
         overrides=overrides or {},
     )
-    return ending(make_complete(plan, Patience.of(poll_seconds, stall_minutes), max_rounds))
+    terms = Terms.of(
+        poll_seconds=poll_seconds,
+        stall_minutes=stall_minutes,
+        max_failures=max_failures,
+        max_failure_percent=max_failure_percent,
+        max_rounds=max_rounds,
+        if_busy=if_busy,
+    )
+    return ending(make_complete(plan, terms, is_new=True))

@@ -1,81 +1,163 @@
 """The one loop: look at the bucket, send what is missing, wait, look again, until nothing is missing.
 
 First run, resume, gap-fill and extension are this loop on another inventory. It ends when the dataset is
-complete, when its rounds are used up, when the queue stalls, or when a generator makes no progress any more.
+complete, when its rounds are used up, when every generator that lacks something is given up, or early: when
+the queue stalls, the budget of failures is spent, or another run took the dataset over.
 """
 
 import time
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from prefect import unmapped
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from tasks.dataset import look_at_bucket, publish_report
-from tasks.queue import Patience, file_dead_letters, queue_depth, submit_gap, wait_until_drained
-from vbvrdatafactory.core.gaps import Gap, Gaps
+from tasks import events
+from tasks.artifacts import LiveProgress
+from tasks.dataset import file_plan, look_at_bucket, publish_report
+from tasks.hold import Gate, hold
+from tasks.judging import describe_broken, explain_setbacks
+from tasks.letters import Letters, file_dead_letters
+from tasks.queue import Sent, queue_depth, submit_gap
+from tasks.run import Run
+from tasks.terms import Terms
+from tasks.waiting import wait_until_drained
+from vbvrdatafactory.core.circuit import Circuit
+from vbvrdatafactory.core.gaps import Gap, Gaps, Look
 from vbvrdatafactory.core.plan import Plan
-from vbvrdatafactory.core.report import Report, RunFigures
+from vbvrdatafactory.core.report import Broken, DeadLetterTally, EndedEarly, Reason, Report, RunFigures
 
-# A generator that stays where it was for this many rounds is not asked again in this run.
-FRUITLESS_ROUNDS = 2
+# More side by side are slower: Prefect's own work for a task takes longer than the waiting.
+SUBMITTERS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=8))
+
+# Another run's dataset is another run's to report on.
+_NOT_OURS = Reason.LEASE
+
+
+def make_complete(plan: Plan, terms: Terms, *, is_new: bool = False) -> Report:
+    """Make the bucket hold exactly what `plan` says, and report; file the plan first where it `is_new`.
+
+    Raises:
+        DataFactoryError: another run makes the dataset, and the terms say to refuse.
+    """
+    started = time.monotonic()
+    with hold(plan.spec.dataset, terms) as gate:
+        if is_new:
+            file_plan(plan)
+        early = finish_earlier_messages(plan, terms, gate)
+        seen = look_at_bucket(plan, "start")
+        with LiveProgress(plan.spec.dataset, seen.gaps.sample_count) as live:
+            loop = Loop(Run(plan, terms, gate, seen.gaps, live), early)
+            while loop.goes_on and (tried := loop.circuit.worth_trying(seen.gaps)):
+                seen = loop.play_round(tried)
+        return loop.report(seen, seconds=time.monotonic() - started)
+
+
+def finish_earlier_messages(plan: Plan, terms: Terms, gate: Gate) -> EndedEarly | None:
+    """Let what a run before this one left in the queues finish, instead of sending it a second time."""
+    early = None
+    if queue_depth().total:
+        get_run_logger().info("waiting for the messages of an earlier run")
+        early = wait_until_drained(Run(plan, terms, gate, Gaps(iter(()))), "earlier").early
+    if early is None:
+        file_dead_letters(plan.spec.dataset, "earlier")
+    return early
 
 
 @dataclass
-class Standing:
-    """What the rounds so far say about each generator."""
+class Loop:
+    """The rounds of one run, and what became of them."""
 
-    fruitless: dict[str, int] = field(default_factory=dict)
+    run: Run
+    early: EndedEarly | None = None
+    rounds: int = 0
+    messages: int = 0
+    circuit: Circuit = field(default_factory=Circuit)
+    broken: list[Broken] = field(default_factory=list)
+    letters: Letters = field(default_factory=Letters)
 
-    def worth_trying(self, gaps: Gaps) -> list[Gap]:
-        """The gaps of generators that have not stood still too often."""
-        return [gap for gap in gaps if self.fruitless.get(gap.generator, 0) < FRUITLESS_ROUNDS]
+    @property
+    def goes_on(self) -> bool:
+        return not self.early and self.rounds < self.run.terms.max_rounds
 
-    def learn(self, tried: list[Gap], after: Gaps) -> None:
-        """Count a fruitless round for each generator that lacks as much as before."""
-        for gap in tried:
-            stood_still = after.of(gap.generator).samples >= gap.samples
-            self.fruitless[gap.generator] = self.fruitless.get(gap.generator, 0) + 1 if stood_still else 0
+    def play_round(self, tried: list[Gap]) -> Look:
+        """Send what `tried` lack, wait, and look: probes first of those that have proved nothing yet."""
+        self.rounds += 1
+        step = f"round-{self.rounds}"
+        asked, held_back = self.send(tried, step)
+        self.wait(step)
+        if held_back and not self.early:
+            self.send_rest(held_back, f"{step}/rest")
+        letters = self.file_letters(step)
+        seen = look_at_bucket(self.run.plan, step)
+        self.run.found(seen.gaps)
+        self.circuit.progressed(asked, seen.gaps)
+        self.judge(self.circuit.stood_still(asked, seen.gaps), letters, step)
+        return seen
+
+    def send(self, gaps: list[Gap], step: str) -> tuple[list[Gap], list[Gap]]:
+        """One task run for each generator; returns those that were sent messages, and of them those held back.
+
+        A generator whose messages could not all be sent fails its task run; the next look shows what it lacks.
+        """
+        proven = frozenset(self.circuit.proven)
+        runs = submit_gap.map(unmapped(self.run), gaps, unmapped(step), unmapped(proven))
+        sent = list(zip(gaps, map(sent_by, runs), strict=True))
+        self.messages += sum(done.messages for _, done in sent)
+        return [gap for gap, done in sent if done.messages], [gap for gap, done in sent if done.held_back]
+
+    def send_rest(self, held_back: list[Gap], step: str) -> None:
+        """Send the rest of those whose probes made something."""
+        seen = look_at_bucket(self.run.plan, step, [gap.generator for gap in held_back])
+        if rest := self.circuit.progressed(held_back, seen.gaps):
+            self.send(rest, step)
+            self.wait(step)
+
+    def wait(self, step: str) -> None:
+        self.early = self.early or wait_until_drained(self.run, step).early
+
+    def file_letters(self, step: str) -> Letters:
+        """The dead letters of this step, filed; they are left to the run that took the dataset over."""
+        if self.early and self.early.reason is _NOT_OURS:
+            return Letters()
+        letters = file_dead_letters(self.run.dataset, step)
+        self.letters += letters
+        return letters
+
+    def judge(self, stood_still: list[Gap], letters: Letters, step: str) -> None:
+        """Find out why generators made nothing, and give up those that can't do better in this run."""
+        if not stood_still or (self.early and self.early.reason is not Reason.BUDGET):
+            return
+        generators = [gap.generator for gap in stood_still]
+        setbacks = explain_setbacks(self.run, generators, letters, step)
+        for generator, why in self.circuit.learn(setbacks).items():
+            broken = describe_broken(generator, why)
+            get_run_logger().error("%s; the others go on", broken)
+            events.generator_broken(self.run.dataset, broken)
+            self.broken.append(broken)
+
+    def report(self, seen: Look, seconds: float) -> Report:
+        """What is there, and what this run did."""
+        figures = RunFigures(
+            messages=self.messages,
+            rounds=self.rounds,
+            samples=self.run.done,
+            seconds=seconds,
+            queued=queue_depth().total,
+            broken=tuple(self.broken),
+            dead_letters=tuple(
+                DeadLetterTally(generator=generator, cause=cause, count=count)
+                for (generator, cause), count in self.letters.most_common()
+            ),
+            early=self.early,
+        )
+        file = self.early is None or self.early.reason is not _NOT_OURS
+        return publish_report(self.run.plan, seen, figures, file=file)
 
 
-def make_complete(plan: Plan, patience: Patience, max_rounds: int) -> Report:
-    """Make the bucket hold exactly what `plan` says, in at most `max_rounds` rounds, and report."""
-    started, messages, rounds = time.monotonic(), 0, 0
-    wait_for_earlier_messages(patience)
-    seen = first = look_at_bucket(plan, 0)
-    standing = Standing()
-    while rounds < max_rounds and (tried := standing.worth_trying(seen.gaps)):
-        rounds += 1
-        sent = submit(plan, tried, rounds)
-        messages += sent
-        waited = wait_until_drained(sent, patience, rounds)
-        file_dead_letters(plan.spec.dataset, rounds)
-        seen = look_at_bucket(plan, rounds)
-        standing.learn(tried, seen.gaps)
-        if waited.stalled:
-            break
-    made = first.gaps.sample_count - seen.gaps.sample_count
-    figures = RunFigures(messages=messages, rounds=rounds, samples=made, seconds=time.monotonic() - started)
-    return publish_report(plan, seen, figures)
-
-
-def wait_for_earlier_messages(patience: Patience) -> None:
-    """Let what a run before this one left in the queue finish, instead of sending it a second time."""
-    if queue_depth().total:
-        get_run_logger().info("waiting for the messages of an earlier run")
-        wait_until_drained(0, patience, 0)
-
-
-def submit(plan: Plan, gaps: list[Gap], round_number: int) -> int:
-    """Send what every generator lacks, one task run for each; returns how many messages were sent.
-
-    A generator whose messages could not all be sent fails its task run; the next look shows what it lacks.
-    """
-    runs = submit_gap.map(unmapped(plan), gaps, unmapped(round_number))
-    return sum(sent_by(run) for run in runs)
-
-
-def sent_by(run: PrefectFuture[int]) -> int:
-    """Messages that a submission sent, as far as it said so."""
+def sent_by(run: PrefectFuture[Sent]) -> Sent:
+    """What a submission sent, as far as it said so."""
     run.wait()
-    return run.result() if run.state.is_completed() else 0
+    return run.result() if run.state.is_completed() else Sent()

@@ -12,6 +12,7 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import config
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -25,3 +26,10 @@ def bucket() -> ObjectStore:
 def sqs() -> "SQSClient":
     """The SQS client."""
     return aws.sqs(config)
+
+
+@cache
+def functions() -> "LambdaClient":
+    """The Lambda client: it says who takes messages."""
+    made: LambdaClient = aws.client(config, "lambda")
+    return made

@@ -1,34 +1,34 @@
 """Tasks that say what is wanted and what is there: plan, look, report."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks import artifacts
+from tasks import artifacts, events
 from tasks.connection import bucket
 from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
 from vbvrdatafactory.core.report import Report, RunFigures, make_report
 from vbvrdatafactory.s3 import records, work
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.work import Look
 
 _PAUSES = [5.0, 20.0, 60.0]
 
 
-@task(task_run_name="plan-{dataset}", persist_result=False)
+@task(task_run_name="{dataset}/plan", persist_result=False)
 def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
-    """Plan the dataset and file its spec in the bucket, so that its gaps can be filled later.
+    """Plan the dataset; nothing is written.
 
     Raises:
         SpecError: what can't be planned, with the value.
     """
     chosen = choose_generators(generators, list_generators(config.generators_path))
     plan = Plan(make_spec(dataset=dataset, generators=chosen, **wanted))
-    records.write_spec(bucket(), plan.spec)
     get_run_logger().info(
         "planned %d samples of %d generators in %d batches",
         plan.sample_count,
@@ -38,22 +38,38 @@ def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
     return plan
 
 
-@task(task_run_name="recall-{dataset}", persist_result=False)
+@task(
+    task_run_name="{plan.spec.dataset}/file-plan",
+    retries=3,
+    retry_delay_seconds=_PAUSES,
+    persist_result=False,
+)
+def file_plan(plan: Plan) -> None:
+    """File what was asked for in the bucket, so that its gaps can be filled later."""
+    records.write_spec(bucket(), plan.spec)
+    events.dataset_planned(plan)
+
+
+@task(task_run_name="{dataset}/recall", persist_result=False)
 def recall_dataset(dataset: str) -> Plan:
     """The plan of a dataset that the bucket already describes."""
     return Plan(records.read_spec(bucket(), dataset))
 
 
-@task(task_run_name="look-round-{round_number}", retries=3, retry_delay_seconds=_PAUSES, persist_result=False)
-def look_at_bucket(plan: Plan, round_number: int) -> Look:
-    """List the bucket and subtract it from the plan."""
-    del round_number  # it names the task run
-    seen = work.look(bucket(), plan)
+@task(
+    task_run_name="{plan.spec.dataset}/{step}/look",
+    retries=3,
+    retry_delay_seconds=_PAUSES,
+    persist_result=False,
+)
+def look_at_bucket(plan: Plan, step: str, generators: Collection[str] | None = None) -> Look:
+    """List the bucket and subtract it from the plan; only `generators` of it where they are given."""
+    del step  # it names the task run
+    seen = work.look(bucket(), plan, generators=generators)
     get_run_logger().info(
-        "%d keys listed; %d of %d samples missing or torn, in %d generators",
+        "%d keys listed; %d samples missing or torn, in %d generators",
         seen.inventory.key_count,
         seen.gaps.sample_count,
-        plan.sample_count,
         len(seen.gaps),
     )
     return seen
@@ -64,7 +80,9 @@ def bring_report(dataset: str, folder: Path) -> Path:
     return records.copy_report(bucket(), dataset, folder)
 
 
-@task(task_run_name="report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False)
+@task(
+    task_run_name="{plan.spec.dataset}/report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False
+)
 def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:
     """Tally what is there and why the rest is not; show it, and file it in the bucket unless told not to."""
     report = make_report(plan, seen.inventory, at=datetime.now(UTC), bucket=config.output_bucket)
@@ -73,6 +91,8 @@ def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *,
     report = report.model_copy(update={"run": figures, "failures": failures})
     if file:
         records.write_report(bucket(), report)
-    artifacts.publish(report)
-    get_run_logger().info(report.headline)
+    artifacts.publish(report, filed=file)
+    if figures:
+        events.dataset_reported(report)
+    get_run_logger().info(report.verdict)
     return report

@@ -102,11 +102,12 @@ def prefect_server() -> Iterator[str]:
 def factory(running: Factory, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Factory]:
     """The factory, with the flows of this process pointed at it."""
     monkeypatch.setenv("DATAFACTORY_ENV_FILE", str(running.env_file))
-    for module in ("tasks.connection", "tasks.dataset", "tasks.queue"):
-        monkeypatch.setattr(f"{module}.config", running.config)
+    for module in ("connection", "dataset", "queue", "letters", "waiting", "artifacts"):
+        monkeypatch.setattr(f"tasks.{module}.config", running.config)
     monkeypatch.setattr(config_module, "config", running.config)
     connection.bucket.cache_clear()
     connection.sqs.cache_clear()
+    connection.functions.cache_clear()
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield running
 

@@ -1,0 +1,27 @@
+"""``redrive-dead-letters``: back to the task queue with what was given up, after what made it fail was mended."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tasks.letters import redrive
+
+
+@flow(name="redrive-dead-letters", flow_run_name="redrive-dead-letters")
+def redrive_dead_letters(
+    generators: list[str] = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    dry_run: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
+) -> State[Any]:
+    """Move dead letters back to the task queue, all or some generators'.
+
+    Letters that a run of a dataset has filed already are not in the queue any more: what they stand for is
+    made by fill-gaps.
+
+    Args:
+        generators: Names of generators, globs such as O-*, or all.
+        dry_run: Only say how many there are, by generator and cause; they stay where they are.
+    """
+    done = redrive(generators, dry_run=dry_run)
+    return Completed(message=str(done), data=done.tally.total())

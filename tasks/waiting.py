@@ -1,0 +1,131 @@
+"""The task that waits: until the queue is drained, or until waiting is of no use any more."""
+
+import time
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.exceptions import BaseError
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks import events
+from tasks.connection import functions, sqs
+from tasks.queue import queue_depth
+from tasks.run import Run
+from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.lease import LeaseLost
+from vbvrdatafactory.core.live import Snapshot
+from vbvrdatafactory.core.report import EndedEarly, Reason
+from vbvrdatafactory.core.watch import Status, Watch
+from vbvrdatafactory.sqs.consumers import Diagnosis, diagnose
+from vbvrdatafactory.sqs.depth import Depth
+
+# The log says how it stands when that changes, seldom in a long wait, but never less than once in so long.
+_SILENT_SECONDS, _SAY_AFTER, _SAY_SHARE = 60.0, 5.0, 0.05
+_AWAY = (BotoCoreError, ClientError, BaseError)
+
+
+class Waited(NamedTuple):
+    """How a wait ended: `early` is why the run is to end, None where the queue is drained."""
+
+    early: EndedEarly | None = None
+
+
+@task(task_run_name="{run.dataset}/{step}/wait", persist_result=False)
+def wait_until_drained(run: Run, step: str) -> Waited:
+    """Watch queue and bucket until the queue is drained, the queue stalls, the budget is spent or the lease lost."""
+    del step  # it names the task run
+    return _Wait(run).until_over()
+
+
+class _Wait:
+    """One wait: what is looked at in each turn, and what is said of it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._log = get_run_logger()
+        self._patience = run.terms.patience
+        self._started = self._heard = time.monotonic()
+        self._watch = Watch(
+            looks=self._patience.looks, stall_seconds=self._patience.stall_seconds, started=self._started
+        )
+        self._said: tuple[Status | None, float] = (None, self._started)
+
+    def until_over(self) -> Waited:
+        while True:
+            try:
+                over = self._turn()
+            except LeaseLost as lost:
+                return Waited(
+                    EndedEarly(reason=Reason.LEASE, detail=str(lost), next_move="leave it to that run")
+                )
+            except _AWAY as error:
+                self._is_away(error)
+            else:
+                self._heard = time.monotonic()
+                if over:
+                    return over
+            time.sleep(self._patience.poll_seconds)
+
+    def _turn(self) -> Waited | None:
+        """One look at everything; how the wait ended, None while it goes on."""
+        run, seen, now = self._run, queue_depth(), time.monotonic()
+        run.gate.check()
+        pause = run.gate.pause()
+        run.look()
+        overspent = run.audit()
+        status = self._watch.saw(seen, run.done, now, paused=pause is not None)
+        if status is Status.DRAINED:
+            overspent = run.audit(at_once=True)
+        self._show(status, seen, now, str(pause or ""))
+        if overspent:
+            return self._hopeless(overspent)
+        if status is Status.STALLED:
+            return self._stalled(seen)
+        return Waited() if status is Status.DRAINED else None
+
+    def _show(self, status: Status, seen: Depth, now: float, note: str) -> None:
+        said, at = self._said
+        is_time = now - at >= min(_SILENT_SECONDS, _SAY_AFTER + _SAY_SHARE * (now - self._started))
+        if is_time and status is Status.SLOW:
+            note = str(self._diagnosis())
+        snapshot = Snapshot(status, self._run.done, seen, self._run.failures, note)
+        line = f"{seen}"
+        if self._run.live:
+            self._run.live.show(now, snapshot)
+            line = f"{self._run.live.headline(now, snapshot)}; {line}"
+        if status is not said or is_time:
+            self._said = (status, now)
+            self._log.info("%s%s", line, f"; {note}" if note else "")
+
+    def _stalled(self, seen: Depth) -> Waited:
+        found = self._diagnosis()
+        minutes = self._patience.stall_seconds / 60
+        early = EndedEarly(
+            reason=Reason.STALLED,
+            detail=f"{seen}, and nobody took any for {minutes:g} min: {found.reason}",
+            next_move=f"{found.next_move}; then run again, and it goes on where it was",
+        )
+        self._log.error("stalled: %s; %s", early.detail, early.next_move)
+        events.queue_stalled(self._run.dataset, early)
+        return Waited(early)
+
+    def _hopeless(self, overspent: str) -> Waited:
+        early = EndedEarly(
+            reason=Reason.BUDGET,
+            detail=f"the budget of failures is spent: {overspent}",
+            next_move="mend what the report names and run again, or allow more failures",
+        )
+        self._log.error("%s; %s", early.detail, early.next_move)
+        return Waited(early)
+
+    def _diagnosis(self) -> Diagnosis:
+        return diagnose(sqs(), functions(), config.sqs_queue_url)
+
+    def _is_away(self, error: Exception) -> None:
+        """AWS or the way to it is away: a run sits that out for as long as it waits for a worker."""
+        silent = time.monotonic() - self._heard
+        if silent > self._patience.stall_seconds:
+            raise error
+        first = str(error).partition("\n")[0]
+        self._log.warning("no answer for %.0f s, trying again: %s: %s", silent, type(error).__name__, first)
