@@ -157,7 +157,7 @@ def test_consuming_is_switched_off_and_on_again(pipeline: Pipeline) -> None:
 
 
 def test_a_switch_that_is_not_allowed_names_the_permission(pipeline: Pipeline) -> None:
-    """A pause that did not happen must not look like one."""
+    """A pause that did not happen must not look like one; what is as asked already needs no permission."""
 
     def deny(**_: object) -> None:
         error = {"Code": "AccessDeniedException", "Message": "no"}
@@ -166,3 +166,4 @@ def test_a_switch_that_is_not_allowed_names_the_permission(pipeline: Pipeline) -
     pipeline.functions.meta.events.register("before-call.lambda.UpdateEventSourceMapping", deny)
     with pytest.raises(DataFactoryError, match="lambda:UpdateEventSourceMapping is missing"):
         set_consuming(pipeline.sqs, pipeline.functions, pipeline.url, enabled=False)
+    assert set_consuming(pipeline.sqs, pipeline.functions, pipeline.url, enabled=True) == 1

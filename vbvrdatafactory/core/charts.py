@@ -108,7 +108,7 @@ def _cone(scale: _Scale, now: Point, left: Remaining, colour: str) -> str:
 def _labels(scale: _Scale, now: Point, total: int, likely: float) -> list[str]:
     at = scale.x(now.at)
     labels = [_text(_LEFT, _TOP - 8, f"{total:,} samples", "start")]
-    labels.append(_text(at, _HEIGHT - 6, f"now, after {span(now.at - scale.since)}", _anchor(at)))
+    labels.append(_text(at, _HEIGHT - 6, f"after {span(now.at - scale.since)}", _anchor(at)))
     # The two at the bottom would cover each other where the end is near.
     if likely and at < 0.6 * _WIDTH:
         labels.append(_text(_WIDTH - _RIGHT, _HEIGHT - 6, f"in about {roughly(likely)}", "end"))

@@ -97,7 +97,7 @@ class Progress:
     def _end(self, seen: Snapshot, now: float, at: datetime) -> str:
         left = self._forecast.remaining(now)
         if not seen.goes_on:
-            return "now" if seen.over else f"not while it is {seen.status}"
+            return "it has ended" if seen.over else f"not while it is {seen.status}"
         if left is None:
             return "not known yet"
         return f"{describe_remaining(left)}, at {at + timedelta(seconds=left.likely):%a %H:%M %Z}"
