@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.plan import DatasetSpec, Override, Plan, choose_generators, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 
@@ -75,6 +76,15 @@ def test_every_batch_is_a_valid_message(spec: DatasetSpec) -> None:
         assert (message.type, message.indices, message.seed) == (batch.generator, batch.indices, batch.seed)
         assert (message.output_format, message.dataset) == (spec.output_format, spec.dataset)
         assert (message.salt, message.only_indices) == (0, None)
+        assert TaskMessage.model_validate_json(message.to_json()) == message
+
+
+@given(specs)
+def test_a_plans_messages_are_those_of_its_batches(spec: DatasetSpec) -> None:
+    """In order, and with what all of them have otherwise."""
+    plan = Plan(spec)
+    assert list(plan.messages()) == [plan.message(batch) for batch in plan]
+    assert {message.output_bucket for message in plan.messages(output_bucket="my-bucket")} == {"my-bucket"}
 
 
 def test_a_million_samples_are_planned_in_the_memory_of_ten() -> None:

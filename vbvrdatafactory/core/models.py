@@ -107,10 +107,20 @@ class TaskMessage(_Frozen):
 
     def to_json(self) -> str:
         """The message body: what differs from the defaults, plus the contract's fields that are set."""
-        return self.model_dump_json(exclude_none=True, exclude_defaults=False, exclude=self._unset())
+        return self.model_dump_json(exclude_none=True, exclude=_UNSET[bool(self.salt), bool(self.require)])
 
-    def _unset(self) -> set[str]:
-        return {name for name in ("salt", "require") if not getattr(self, name)}
+    def moved(self, start_index: int, num_samples: int, seed: int) -> "TaskMessage":
+        """The same message for other indices of its generator, which are not checked again."""
+        return self.model_copy(update={"start_index": start_index, "num_samples": num_samples, "seed": seed})
+
+
+# What stays out of a message's body, by whether it has a salt and requires more.
+_UNSET: dict[tuple[bool, bool], set[str]] = {
+    (False, False): {"salt", "require"},
+    (False, True): {"salt"},
+    (True, False): {"require"},
+    (True, True): set(),
+}
 
 
 class TaskResult(_Frozen):

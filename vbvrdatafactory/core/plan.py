@@ -105,6 +105,7 @@ class Plan:
         self.generators: Mapping[str, GeneratorPlan] = {
             name: _line(spec, name, spec.overrides.get(name, Override())) for name in spec.generators
         }
+        self._checked: dict[tuple[str, int], TaskMessage] = {}
 
     def __iter__(self) -> Iterator[Batch]:
         for line in self.generators.values():
@@ -128,6 +129,25 @@ class Plan:
         self, batch: Batch, *, salt: int = 0, only_indices: tuple[int, ...] | None = None
     ) -> TaskMessage:
         """The batch on the wire."""
+        if only_indices is not None:
+            return self._message(batch, salt, only_indices)
+        alike = self._checked.get((batch.generator, salt))
+        if alike is None:
+            alike = self._checked[batch.generator, salt] = self._message(batch, salt)
+        return alike.moved(batch.start, batch.size, batch.seed)
+
+    def messages(self, **like: object) -> Iterator[TaskMessage]:
+        """Every planned batch on the wire, in order; `like` are fields that all of them have otherwise."""
+        for line in self.generators.values():
+            first = self.batch(line.generator, line.tile(0))
+            alike = self._message(first).model_copy(update=like)
+            for at in range(0, line.samples, line.batch_size):
+                _, start, size, seed = self.batch(line.generator, line.tile(at))
+                yield alike.moved(start, size, seed)
+
+    def _message(
+        self, batch: Batch, salt: int = 0, only_indices: tuple[int, ...] | None = None
+    ) -> TaskMessage:
         return TaskMessage(
             type=batch.generator,
             num_samples=batch.size,
