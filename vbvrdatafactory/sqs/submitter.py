@@ -8,10 +8,11 @@ sent in the end is named in the outcome: nothing is lost or dropped in silence.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.core.models import OutputFormat, TaskMessage
 from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.sqs.direct import DirectSender
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -30,10 +32,17 @@ log = logging.getLogger(__name__)
 
 ENTRIES_PER_CALL = 10
 BYTES_PER_CALL = 1024 * 1024
-SUBMIT_THREADS = 16
+SUBMIT_THREADS = 32
 TRIES = 5
 
 Sent = Callable[[int, int], None]
+
+
+class _Entry(NamedTuple):
+    """A message and its body, which is written once."""
+
+    message: TaskMessage
+    body: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class TaskSubmitter:
     ) -> None:
         settings = settings or config
         self.queue_url = queue_url or settings.sqs_queue_url
-        self._client = client or aws.sqs(settings)
+        self._sender = DirectSender(client or aws.sqs(settings))
         self._threads = threads
         self._pause = pause
 
@@ -127,9 +136,7 @@ class TaskSubmitter:
         )
         _check_bucket(output_bucket)
         plan = Plan(spec)
-        update = {"output_bucket": output_bucket, "dataset": None}
-        tasks = (plan.message(batch).model_copy(update=update) for batch in plan)
-        done = self.submit(tasks, on_batch_sent)
+        done = self.submit(plan.messages(output_bucket=output_bucket, dataset=None), on_batch_sent)
         return {
             "total_successful": done.sent,
             "total_failed": plan.batch_count - done.sent,
@@ -145,23 +152,24 @@ class TaskSubmitter:
             messages: read as there is room: at most two calls' worth for each thread is held.
             on_batch_sent: called in this thread with (sent, not sent) after each SendMessageBatch.
         """
-        done = Submission()
+        done, under_way = Submission(), 0
         calls = _pack(messages)
+        finished: SimpleQueue[Future[Submission]] = SimpleQueue()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="submit") as pool:
-            under_way: set[Future[Submission]] = set()
             while True:
-                room = 0 if done.stopped else 2 * self._threads - len(under_way)
-                under_way |= {pool.submit(self._send, call) for call in islice(calls, room)}
+                room = 0 if done.stopped else 2 * self._threads - under_way
+                for call in islice(calls, room):
+                    pool.submit(self._send, call).add_done_callback(finished.put)
+                    under_way += 1
                 if not under_way:
                     return done
-                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    part = future.result()
-                    done.add(part)
-                    if on_batch_sent:
-                        on_batch_sent(part.sent, len(part.unsent))
+                part = finished.get().result()
+                under_way -= 1
+                done.add(part)
+                if on_batch_sent:
+                    on_batch_sent(part.sent, len(part.unsent))
 
-    def _send(self, call: Sequence[TaskMessage]) -> Submission:
+    def _send(self, call: Sequence[_Entry]) -> Submission:
         done = Submission()
         left = dict(enumerate(call))
         for attempt in range(TRIES):
@@ -170,25 +178,25 @@ class TaskSubmitter:
             try:
                 refused = self._send_once(left)
             except _Hopeless as error:
-                done.unsent += [Unsent(message, str(error)) for message in left.values()]
+                done.unsent += [Unsent(entry.message, str(error)) for entry in left.values()]
                 done.stopped = str(error)
                 return done
             done.sent += len(left) - len(refused)
-            done.unsent += [Unsent(left[i], why) for i, (why, final) in refused.items() if final]
+            done.unsent += [Unsent(left[i].message, why) for i, (why, final) in refused.items() if final]
             left = {i: left[i] for i, (_, final) in refused.items() if not final}
             if not left:
                 return done
-        done.unsent += [Unsent(message, refused[i][0]) for i, message in left.items()]
+        done.unsent += [Unsent(entry.message, refused[i][0]) for i, entry in left.items()]
         log.warning("%d messages were not taken after %d tries", len(done.unsent), TRIES)
         return done
 
-    def _send_once(self, left: dict[int, TaskMessage]) -> dict[int, tuple[str, bool]]:
+    def _send_once(self, left: dict[int, _Entry]) -> dict[int, tuple[str, bool]]:
         """Refused entries: number -> (reason, whether trying again is useless)."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": message.to_json()} for number, message in left.items()
+            {"Id": str(number), "MessageBody": entry.body} for number, entry in left.items()
         ]
         try:
-            answer = self._client.send_message_batch(QueueUrl=self.queue_url, Entries=entries)
+            answer = self._sender.send_message_batch(self.queue_url, entries)
         except (ClientError, BotoCoreError) as error:
             if _meets_every_call(error):
                 raise _Hopeless(str(error)) from error
@@ -232,16 +240,17 @@ def _is_final(error: Exception) -> bool:
     return 400 <= status < 500 and status != 429 and "Throttl" not in code
 
 
-def _pack(messages: Iterable[TaskMessage]) -> Iterator[list[TaskMessage]]:
+def _pack(messages: Iterable[TaskMessage]) -> Iterator[list[_Entry]]:
     """Messages in calls of at most ten and 1 MiB."""
-    call: list[TaskMessage] = []
+    call: list[_Entry] = []
     size = 0
     for message in messages:
-        length = len(message.to_json())
+        body = message.to_json()
+        length = len(body.encode())
         if call and (len(call) == ENTRIES_PER_CALL or size + length > BYTES_PER_CALL):
             yield call
             call, size = [], 0
-        call.append(message)
+        call.append(_Entry(message, body))
         size += length
     if call:
         yield call
