@@ -60,14 +60,15 @@ def print_tables(
 ) -> None:
     """Print the tables, and a line for each target."""
     cases = list(cases)
-    _print(_TIMES, [[str(case), *_times(found)] for case, found in cases])
-    _print(_COSTS, [[str(case), *_costs(found)] for case, found in cases])
-    _print(_MEMORY, [row for weight, found in memory for row in _memory(weight, found)])
+    print_table(_TIMES, [[str(case), *_times(found)] for case, found in cases])
+    print_table(_COSTS, [[str(case), *_costs(found)] for case, found in cases])
+    print_table(_MEMORY, [row for weight, found in memory for row in _memory(weight, found)])
     for line in _targets(cases):
         print(line)
 
 
-def _print(head: Sequence[str], rows: list[list[str]]) -> None:
+def print_table(head: Sequence[str], rows: list[list[str]]) -> None:
+    """Print a Markdown table, if there is a row."""
     if rows:
         for row in (list(head), ["---", *["---:"] * (len(head) - 1)], *rows):
             print(f"| {' | '.join(row)} |")
