@@ -43,8 +43,9 @@ soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fau
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
 	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
 
-bench: $(READY)  ## how fast the worker is, and what it costs
+bench: $(READY)  ## how fast the worker and the control plane are, and what they cost
 	$(BIN)/python -m bench.worker
+	$(BIN)/python -m bench.control
 
 check: $(READY)  ## ruff, strict types, import contracts
 	$(BIN)/ruff check .
