@@ -12,7 +12,7 @@ import sys
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
-from bench.wire import Fake, response, serve
+from bench.wire import Fake, Request, response, serve
 
 FILES = ("final_frame.png", "first_frame.png", "ground_truth.mp4", "metadata.json", "prompt.txt")
 BUCKET = "bench-bucket"
@@ -78,9 +78,8 @@ class Listing(Fake):
         # Few pages are there at once: what is asked for at the same time is mostly another generator's same page.
         self.rows = lru_cache(maxsize=4096)(self._rows)
 
-    def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
-        del method, body
-        query = parse_qs(urlsplit(target.decode()).query)
+    def answer(self, request: Request) -> bytes:
+        query = parse_qs(urlsplit(request.target.decode()).query)
         self.counts["pages"] += 1
         prefix = query.get("prefix", [""])[0]
         if query.get("delimiter"):

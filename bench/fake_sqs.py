@@ -6,7 +6,7 @@ python -m bench.fake_sqs      prints the port it listens on
 import json
 from hashlib import blake2b, md5
 
-from bench.wire import Fake, response, serve
+from bench.wire import Fake, Request, response, serve
 
 _JSON = b"application/x-amz-json-1.0"
 
@@ -18,10 +18,9 @@ class Queue(Fake):
         super().__init__()
         self.seen: set[bytes] = set()
 
-    def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
+    def answer(self, request: Request) -> bytes:
         """Every entry is taken."""
-        del method, target
-        entries = json.loads(body)["Entries"]
+        entries = json.loads(request.body)["Entries"]
         self.counts["calls"] += 1
         self.counts["messages"] += len(entries)
         taken = [self._take(entry["Id"], entry["MessageBody"].encode()) for entry in entries]

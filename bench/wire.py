@@ -12,11 +12,26 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
 _CONTINUE = b"\r\nexpect: 100-continue"
+
+
+class Request(NamedTuple):
+    """One request; `head` is all of it above the body, in lower case."""
+
+    method: bytes
+    target: bytes
+    head: bytes
+    body: bytes
+
+    def header(self, name: bytes) -> str:
+        """A header's value, in lower case; empty where there is none."""
+        _, found, rest = self.head.partition(b"\r\n%b:" % name)
+        return rest.partition(b"\r\n")[0].strip().decode() if found else ""
 
 
 class Fake(ABC):
@@ -27,7 +42,7 @@ class Fake(ABC):
         self.counts: Counter[str] = Counter()
 
     @abstractmethod
-    def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
+    def answer(self, request: "Request") -> bytes:
         """The whole response, head and body."""
 
     def steer(self, target: str) -> bytes:
@@ -84,20 +99,20 @@ class _Connection(asyncio.Protocol):
             self.buffer[start + length :],
             False,
         )
-        method, target, _ = head[: head.find(b"\r\n") if b"\r\n" in head else None].split(b" ", 2)
-        self._reply(method, target, body)
+        method, target, _ = head.partition(b"\r\n")[0].split(b" ", 2)
+        self._reply(Request(method, target, small, body))
 
-    def _reply(self, method: bytes, target: bytes, body: bytes) -> None:
-        if target.startswith(b"/-bench/"):
-            self.transport.write(self.fake.steer(target.decode()))
+    def _reply(self, request: Request) -> None:
+        if request.target.startswith(b"/-bench/"):
+            self.transport.write(self.fake.steer(request.target.decode()))
         elif self.fake.delay:
-            self.loop.call_later(self.fake.delay, self._write, method, target, body)
+            self.loop.call_later(self.fake.delay, self._write, request)
         else:
-            self._write(method, target, body)
+            self._write(request)
 
-    def _write(self, method: bytes, target: bytes, body: bytes) -> None:
+    def _write(self, request: Request) -> None:
         if not self.transport.is_closing():
-            self.transport.write(self.fake.answer(method, target, body))
+            self.transport.write(self.fake.answer(request))
 
 
 def _length(head: bytes) -> int:
