@@ -67,7 +67,7 @@ class Fake:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.port = int(process.stdout.readline()) if process.stdout else 0
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url, self.pid = f"http://127.0.0.1:{self.port}", process.pid
 
     def steer(self, what: str) -> dict[str, Any]:
         """`delay?ms=N`, `reset` or `state`; the state after it."""

@@ -125,11 +125,17 @@ class Listing(Fake):
         missing = self.shape.missing(faulty) if faulty is not None else set()
         torn = self.shape.torn(faulty) if faulty is not None else set()
         return [b""] + [
-            _ROW.format(number=f"{index:04d}", name=name, size=900 + index).encode()
+            piece
             for index in range(start, min(start + SAMPLES_PER_PAGE, self.shape.samples))
-            for name in FILES
+            for name, piece in zip(FILES, row_pieces(index), strict=True)
             if index not in missing and not (index in torn and name == "first_frame.png")
         ]
+
+
+@lru_cache(maxsize=100_000)
+def row_pieces(index: int) -> tuple[bytes, ...]:
+    """What follows the stem of their keys in the rows of a sample's files."""
+    return tuple(_ROW.format(number=f"{index:04d}", name=name, size=900 + index).encode() for name in FILES)
 
 
 def _empty(prefix: str) -> bytes:

@@ -1,0 +1,303 @@
+"""Runs a whole large dataset in minutes: the real flow, tasks, library and Prefect server on a simulated AWS.
+
+    python -m bench.simulate [--generators 300 --samples 10000 --batch 25]
+
+What is simulated is `bench/fake_world.py`: bucket, queues and workers, with messages lost and made twice and a generator
+that always fails. Where the flow would sleep, the world's clock is moved instead; where it works, the clock goes on
+as it is. So "simulated" is how long the run would take, and "wall" how long its own work took. The run must end with
+exactly the samples that can be made, and name the generator that can't.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+import psutil
+
+from bench.control import Fake, fake
+from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
+from bench.measure import BenchError
+
+_MB = 1e6
+# us-east-2, dollars.
+_LIST = _PUT = 0.005 / 1000
+_GET, _SQS = 0.0004 / 1000, 0.40 / 1e6
+_LAMBDA_GB_SECOND, _LAMBDA_REQUEST, _LAMBDA_GB = 0.0000166667, 0.20 / 1e6, 3.0
+
+
+class Clock:
+    """The `time` of the flow's modules: a sleep moves the world's clock instead."""
+
+    def __init__(self, world: Fake) -> None:
+        self._world = world
+        self._skipped = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        """Skip so many seconds."""
+        with self._one_at_a_time:
+            self._world.steer(f"skip?seconds={seconds}")
+            self._skipped += seconds
+
+    def install(self) -> list[str]:
+        """Give it to every module of flows and tasks that uses `time`; their names."""
+        shim = SimpleNamespace(
+            monotonic=self.monotonic, sleep=self.sleep, time=time.time, perf_counter=self.monotonic
+        )
+        found = [module for name, module in sys.modules.items() if name.split(".")[0] in ("flows", "tasks")]
+        changed = [module for module in found if isinstance(getattr(module, "time", None), ModuleType)]
+        for module in changed:
+            vars(module)["time"] = shim
+        return [module.__name__ for module in changed]
+
+
+class Calls:
+    """Counts what Prefect's client asks of its server."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        for kind in (httpx.AsyncClient, httpx.Client):
+            self._count(kind)
+
+    def _count(self, kind: Any) -> None:
+        send = kind.send
+
+        def counted(client: Any, request: httpx.Request, *rest: Any, **options: Any) -> Any:
+            self.counts[f"{request.method} {_kind_of(request.url.path)}"] += 1
+            return send(client, request, *rest, **options)
+
+        kind.send = counted
+
+
+def _kind_of(path: str) -> str:
+    """An address without its ids."""
+    return "/".join("…" if len(part) == 36 and part.count("-") == 4 else part for part in path.split("/"))
+
+
+class Peak(threading.Thread):
+    """The most that the Prefect server, a child of this process, held."""
+
+    def __init__(self, but: int) -> None:
+        super().__init__(daemon=True)
+        self.but, self.bytes = but, 0
+
+    def run(self) -> None:
+        while True:
+            self.bytes = max(self.bytes, self._now())
+            time.sleep(1)
+
+    def _now(self) -> int:
+        total = 0
+        for child in psutil.Process().children(recursive=True):
+            try:
+                if child.pid != self.but:
+                    total += child.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+
+@dataclass
+class Result:
+    """What the run took."""
+
+    state: str
+    message: str
+    wall: float
+    simulated: float
+    peak: int
+    server_peak: int
+    cpu: float
+    api_calls: dict[str, int]
+    task_runs: int
+    artifacts: int
+    aws_calls: dict[str, int]
+    dollars: dict[str, float]
+    samples: int
+    expected: int
+    messages: int
+    tally: dict[str, Any]
+
+
+def simulate(options: argparse.Namespace, folder: Path) -> Result:
+    """One run.
+
+    Raises:
+        BenchError: it did not end with exactly what can be made.
+    """
+    settings = Settings(
+        options.generators, options.samples, slots=options.slots, always_failing=options.failing
+    )
+    with fake("fake_world", json.dumps(asdict(settings))) as world:
+        _environment(world, settings, folder)
+        calls, peak = Calls(), Peak(world.pid)
+        peak.start()
+        # Imported here: they read their environment, and Prefect its home, when they are.
+        from flows.generate_dataset import generate_dataset  # noqa: PLC0415
+
+        clock = Clock(world)
+        clock.install()
+        began, simulated, cpu = time.monotonic(), clock.monotonic(), _cpu()
+        state = generate_dataset(
+            dataset="simulated",
+            samples=options.samples,
+            batch_size=options.batch,
+            poll_seconds=options.poll_seconds,
+            max_rounds=options.rounds,
+            return_state=True,
+        )
+        wall, simulated, cpu = time.monotonic() - began, clock.monotonic() - simulated, _cpu() - cpu
+        asked = dict(calls.counts)
+        truth, counts = _truth(world), world.steer("state")["counts"]
+        found = Result(
+            state=state.name or "",
+            message=state.message or "",
+            wall=wall,
+            simulated=simulated,
+            peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            server_peak=peak.bytes,
+            cpu=cpu,
+            api_calls=asked,
+            task_runs=_count_of("task_runs"),
+            artifacts=_count_of("artifacts"),
+            aws_calls=counts,
+            dollars=_bill(counts, truth["tally"]),
+            samples=sum(truth["whole"].values()),
+            expected=(options.generators - options.failing) * options.samples,
+            messages=counts.get("messages", 0),
+            tally=truth["tally"],
+        )
+    if found.samples != found.expected:
+        raise BenchError(
+            f"{found.samples:,} samples are there of {found.expected:,} that can be made: {found.message}"
+        )
+    return found
+
+
+def _environment(world: Fake, settings: Settings, folder: Path) -> None:
+    generators = folder / "generators"
+    for name in settings.names:
+        (generators / name / "examples").mkdir(parents=True)
+        (generators / name / "examples" / "generate.py").touch()
+    os.environ |= {
+        "SQS_QUEUE_URL": f"{world.url}/000000000000/{QUEUE}",
+        "SQS_DLQ_URL": f"{world.url}/000000000000/{DLQ}",
+        "OUTPUT_BUCKET": BUCKET,
+        "AWS_ENDPOINT_URL": world.url,
+        "AWS_REGION": "us-east-2",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DATAFACTORY_ENV_FILE": "",
+        "GENERATORS_PATH": str(generators),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _truth(world: Fake) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", world.port)
+    try:
+        connection.request("GET", "/-bench/truth")
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def _count_of(what: str) -> int:
+    """How many of them the Prefect server holds."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+    with get_client(sync_client=True) as client:
+        return int(client.request("POST", f"/{what}/count", json={}).json())
+
+
+def _bill(counts: dict[str, int], tally: dict[str, Any]) -> dict[str, float]:
+    """Dollars at AWS's list prices: what the flow asked, and what its workers did (their SQS calls left out)."""
+    sqs = sum(count for name, count in counts.items() if name.startswith("sqs "))
+    return {
+        "LIST": counts.get("s3 LIST", 0) * _LIST,
+        "GET and HEAD": (counts.get("s3 GET", 0) + counts.get("s3 HEAD", 0)) * _GET,
+        "PUT": counts.get("s3 PUT", 0) * _PUT,
+        "SQS": sqs * _SQS,
+        "workers' PUT": tally["files_put"] * _PUT,
+        "workers' Lambda": tally["busy_seconds"] * _LAMBDA_GB * _LAMBDA_GB_SECOND
+        + tally["batches"] * _LAMBDA_REQUEST,
+    }
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def report(found: Result) -> None:
+    """Print it."""
+    rows = [
+        ("ended as", f"{found.state}: {found.message}"),
+        ("samples", f"{found.samples:,} of {found.expected:,} that can be made"),
+        ("messages sent", f"{found.messages:,}"),
+        ("what the workers did", ", ".join(f"{name} {value:,.0f}" for name, value in found.tally.items())),
+        ("simulated", f"{found.simulated / 60:,.1f} min"),
+        ("wall, beside what was slept", f"{found.wall:,.1f} s, {found.cpu:,.1f} s of CPU"),
+        ("peak memory", f"{found.peak / _MB:,.0f} MB, the Prefect server {found.server_peak / _MB:,.0f} MB"),
+        ("Prefect API calls", f"{sum(found.api_calls.values()):,}"),
+        ("task runs, artifacts", f"{found.task_runs:,}, {found.artifacts:,}"),
+        (
+            "AWS calls of the flow",
+            ", ".join(f"{name} {count:,}" for name, count in sorted(found.aws_calls.items())),
+        ),
+        ("at list prices", ", ".join(f"{name} ${value:,.4f}" for name, value in found.dollars.items())),
+    ]
+    print("| figure | |\n| --- | --- |")
+    for name, value in rows:
+        print(f"| {name} | {value} |")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--generators", type=int, default=300, help="default: %(default)s")
+    add("--samples", type=int, default=10_000, help="of each, at most 10,000 (default: %(default)s)")
+    add("--batch", type=int, default=25, help="samples of a message (default: %(default)s)")
+    add("--slots", type=int, default=990, help="workers side by side (default: %(default)s)")
+    add("--failing", type=int, default=1, help="generators that always fail (default: %(default)s)")
+    add("--poll-seconds", type=float, default=15.0, help="default: %(default)s")
+    add("--rounds", type=int, default=6, help="at most (default: %(default)s)")
+    add("--json", type=Path, help="write the figures here")
+    return parser
+
+
+def main() -> None:
+    """Run from the command line."""
+    options = arguments().parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-simulate-", ignore_cleanup_errors=True) as folder:
+        try:
+            found = simulate(options, Path(folder))
+        except BenchError as error:
+            sys.exit(str(error))
+    report(found)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(found), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
