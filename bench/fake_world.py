@@ -31,6 +31,9 @@ from vbvrdatafactory.core.ranges import compress
 
 BUCKET, QUEUE, DLQ = "sim-bucket", "tasks", "dead-letters"
 _XML, _JSON, _AMZ = b"application/xml", b"application/json", b"application/x-amz-json-1.0"
+_MAPPINGS = b"""{"EventSourceMappings": [{"UUID": "0", "State": "Enabled", "LastProcessingResult": "OK",
+"FunctionArn": "arn:aws:lambda:us-east-2:000000000000:function:worker"}]}"""
+_FUNCTION = b'{"FunctionName": "worker", "State": "Active"}'
 _PAGE = 1000
 _NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _TASK = "fake"
@@ -246,9 +249,9 @@ class World(Fake):
         if operation:
             self.counts[f"sqs {operation}"] += 1
             return self._sqs(operation, json.loads(request.body))
-        if b"event-source-mappings" in request.target:
+        if request.target.startswith(b"/2015-03-31/") or b"/functions/" in request.target:
             self.counts["lambda"] += 1
-            return response(b'{"EventSourceMappings":[]}', _JSON)
+            return response(_MAPPINGS if b"event-source-mappings" in request.target else _FUNCTION, _JSON)
         url = urlsplit(request.target.decode())
         key = unquote(url.path).lstrip("/").partition("/")[2]
         method = request.method.decode()

@@ -74,10 +74,10 @@ class Calls:
         for kind in (httpx.AsyncClient, httpx.Client):
             self._count(kind)
 
-    def _count(self, kind: Any) -> None:
+    def _count(self, kind: Any) -> None:  # noqa: ANN401 - either client
         send = kind.send
 
-        def counted(client: Any, request: httpx.Request, *rest: Any, **options: Any) -> Any:
+        def counted(client: Any, request: httpx.Request, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
             self.counts[f"{request.method} {_kind_of(request.url.path)}"] += 1
             return send(client, request, *rest, **options)
 
