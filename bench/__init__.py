@@ -1,1 +1,1 @@
-"""Measures the worker against its predecessor; nothing here is installed."""
+"""Measures worker and control plane against what was there before; nothing here is installed."""

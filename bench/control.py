@@ -74,7 +74,8 @@ class Fake:
         connection = HTTPConnection("127.0.0.1", self.port)
         try:
             connection.request("GET", f"/-bench/{what}")
-            return json.loads(connection.getresponse().read())
+            state: dict[str, Any] = json.loads(connection.getresponse().read())
+            return state
         finally:
             connection.close()
 
@@ -119,7 +120,8 @@ class Side:
         line = self.process.stdout.readline()
         if not line:
             raise BenchError(f"{self.name} died at {order['do']}")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 @contextmanager

@@ -125,7 +125,7 @@ class Workers:
                 self.waiting.append((body, sent_at))
 
     def _seconds(self, body: str) -> float:
-        size = json.loads(body)["num_samples"]
+        size: int = json.loads(body)["num_samples"]
         return (self.settings.cold_seconds + size * self.settings.seconds_a_sample) * self._random.uniform(
             0.7, 1.3
         )

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psutil
@@ -173,8 +173,8 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
             server_peak=peak.bytes,
             cpu=cpu,
             api_calls=asked,
-            task_runs=_count_of("task_runs"),
-            artifacts=_count_of("artifacts"),
+            task_runs=_count_of("/task_runs/count"),
+            artifacts=_count_of("/artifacts/count"),
             aws_calls=counts,
             dollars=_bill(counts, truth["tally"]),
             samples=sum(truth["whole"].values()),
@@ -214,17 +214,18 @@ def _truth(world: Fake) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", world.port)
     try:
         connection.request("GET", "/-bench/truth")
-        return json.loads(connection.getresponse().read())
+        truth: dict[str, Any] = json.loads(connection.getresponse().read())
+        return truth
     finally:
         connection.close()
 
 
-def _count_of(what: str) -> int:
+def _count_of(what: Literal["/task_runs/count", "/artifacts/count"]) -> int:
     """How many of them the Prefect server holds."""
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
-        return int(client.request("POST", f"/{what}/count", json={}).json())
+        return int(client.request("POST", what, json={}).json())
 
 
 def _bill(counts: dict[str, int], tally: dict[str, Any]) -> dict[str, float]:
