@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending
+from flows.form import Minutes, Percent, Rounds, Seconds
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import recall_dataset
 from tasks.terms import Terms
@@ -20,11 +21,11 @@ from tasks.terms import Terms
 )
 def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill in
     dataset: str = "dataset",
-    max_rounds: int = 4,
-    poll_seconds: float = 15.0,
-    stall_minutes: float = 15.0,
+    max_rounds: Rounds = 4,
+    poll_seconds: Seconds = 15.0,
+    stall_minutes: Minutes = 15.0,
     max_failures: int | None = None,
-    max_failure_percent: int = 50,
+    max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
 ) -> State[Any]:
     """Make what a dataset lacks, exactly.

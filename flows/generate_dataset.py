@@ -1,17 +1,18 @@
 """``generate-dataset``: say which dataset you want; the bucket is made to hold exactly that."""
 
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending
+from flows.form import Generators, Minutes, Overrides, Percent, RequiredFile, Rounds, Seconds, Seed
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
 from tasks.terms import Terms
-
-RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
+from vbvrdatafactory.core.models import OutputFormat
+from vbvrdatafactory.core.plan import BatchSize, Samples
 
 
 @flow(
@@ -22,18 +23,18 @@ RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "
 )
 def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that people fill in
     dataset: str = "dataset",
-    generators: list[str] = ["all"],  # noqa: B006 - the form shows the default; it is never changed
-    samples: int = 100,
-    batch_size: int = 25,
-    seed: int = 42,
-    output_format: Literal["files", "tar"] = "files",
+    generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    samples: Samples = 100,
+    batch_size: BatchSize = 25,
+    seed: Seed = 42,
+    output_format: OutputFormat = "files",
     require: list[RequiredFile] = [],  # noqa: B006
-    overrides: dict[str, dict[str, int]] | None = None,
-    max_rounds: int = 4,
-    poll_seconds: float = 15.0,
-    stall_minutes: float = 15.0,
+    overrides: Overrides = {},  # noqa: B006
+    max_rounds: Rounds = 4,
+    poll_seconds: Seconds = 15.0,
+    stall_minutes: Minutes = 15.0,
     max_failures: int | None = None,
-    max_failure_percent: int = 50,
+    max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
@@ -65,7 +66,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         seed=seed,
         output_format=output_format,
         require=tuple(require),
-        overrides=overrides or {},
+        overrides=overrides,
     )
     terms = Terms.of(
         poll_seconds=poll_seconds,

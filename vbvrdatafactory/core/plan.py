@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vbvrdatafactory.core.catalogue import ALL
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
@@ -193,7 +194,7 @@ def choose_generators(patterns: Iterable[str], known: Iterable[str]) -> tuple[st
         raise SpecError("there are no generators to choose from; is GENERATORS_PATH right?")
     chosen: set[str] = set()
     for pattern in patterns:
-        matches = {n for n in catalogue if pattern in ("all", n) or fnmatchcase(n, pattern)}
+        matches = {n for n in catalogue if pattern in (ALL, n) or fnmatchcase(n, pattern)}
         if not matches:
             raise SpecError(f"unknown generator {pattern!r}{_near(pattern, catalogue)}")
         chosen |= matches

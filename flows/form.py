@@ -1,0 +1,46 @@
+"""The types of the run form: limits, drop-downs and the catalogue to choose generators from."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from vbvrdatafactory.core.catalogue import ALL, families, list_generators
+from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.errors import ConfigError
+
+RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
+Seed = Annotated[int, Field(ge=0)]
+Rounds = Annotated[int, Field(ge=1, le=100)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Minutes = Annotated[float, Field(gt=0, le=7 * 24 * 60)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Overrides = dict[str, dict[Literal["samples", "batch_size"], int]]
+
+
+class _FromCatalogue:
+    """Shows a list of names as a searchable multi-select, and beside it as a list to type into.
+
+    Prefect keeps the form as it was when the flow was deployed. The typed list takes globs, and generators
+    that came later; the server accepts whatever either of the two accepts.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        typed = {**handler(schema), "minItems": 1}
+        chosen = {**typed, "items": {"type": "string", "enum": choices()}}
+        return {"anyOf": [{**chosen, "title": "Choose"}, {**typed, "title": "Type names or globs"}]}
+
+
+Generators = Annotated[list[str], _FromCatalogue()]
+
+
+def choices() -> list[str]:
+    """What the multi-select offers: all, the families as globs, every generator by name."""
+    try:
+        names = list_generators(Config().generators_path)
+    except ConfigError:
+        # A form is also made where flows only run, without the folder; a run then names what is not set.
+        names = []
+    return [ALL, *families(names), *names]
