@@ -19,6 +19,17 @@ def is_alive(pid: int, token: str) -> bool:
     return token in _command_line(pid)
 
 
+def exists(pid: int) -> bool:
+    """Whether there is a process of that number, whosever it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _command_line(pid: int) -> str:
     try:
         if _PROC.is_dir():

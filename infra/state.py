@@ -97,7 +97,7 @@ class StateFolder:
             while not _try_lock(file.fileno(), fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise DataFactoryError(
-                        f"another command has been starting or stopping the embedded AWS in "
+                        f"another command has been starting or stopping what runs in "
                         f"{str(self.root)!r} for {LOCK_SECONDS:.0f} s; wait for it or stop it"
                     )
                 time.sleep(0.05)
