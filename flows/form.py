@@ -30,7 +30,7 @@ class _FromCatalogue:
     ) -> dict[str, Any]:
         typed = {**handler(schema), "minItems": 1}
         chosen = {**typed, "items": {"type": "string", "enum": choices()}}
-        return {"anyOf": [{**chosen, "title": "Choose"}, {**typed, "title": "Type names or globs"}]}
+        return {"anyOf": [{**chosen, "title": "From the list"}, {**typed, "title": "Type names or globs"}]}
 
 
 Generators = Annotated[list[str], _FromCatalogue()]

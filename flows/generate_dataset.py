@@ -1,6 +1,6 @@
 """``generate-dataset``: say which dataset you want; the bucket is made to hold exactly that."""
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State

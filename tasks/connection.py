@@ -4,32 +4,89 @@ They are never passed from task to task: Prefect would try to hash and copy them
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from obstore.store import ObjectStore
 
 from vbvrdatafactory import aws
-from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
+    from prefect_aws import AwsCredentials
+
+
+class Account(NamedTuple):
+    """Which AWS, and who asks it."""
+
+    config: Config
+    identity: aws.Identity
+
+
+@cache
+def account() -> Account:
+    """What the environment says, and over it what the block says that ``AWS_CREDENTIALS_BLOCK`` names."""
+    name = config.aws_credentials_block
+    return account_of(load_block(name), config) if name else Account(config, aws.NOBODY_ELSE)
+
+
+def load_block(name: str) -> "AwsCredentials":
+    """The ``AwsCredentials`` block of that name.
+
+    Raises:
+        ConfigError: the Prefect server has none.
+    """
+    from prefect_aws import AwsCredentials  # noqa: PLC0415 - it takes seconds, and most runs need none
+
+    try:
+        found = AwsCredentials.load(name)
+    except ValueError as error:
+        raise ConfigError(
+            f"AWS_CREDENTIALS_BLOCK is {name!r}, and the Prefect server has no AWS Credentials block of that "
+            "name; make it in the UI under Blocks, or unset the variable to use the machine's own credentials"
+        ) from error
+    # By Prefect's types it might be a coroutine; in a task, which runs in a thread, it is not.
+    if not isinstance(found, AwsCredentials):
+        raise TypeError(f"Prefect returned {found!r} for the block {name!r}")
+    return found
+
+
+def account_of(block: "AwsCredentials", otherwise: Config) -> Account:
+    """The account that `block` describes; what it leaves empty is as in `otherwise`."""
+    there = otherwise.but(
+        aws_region=block.region_name,
+        aws_profile=block.profile_name,
+        aws_endpoint_url=block.aws_client_parameters.endpoint_url,
+    )
+    secret = block.aws_secret_access_key
+    identity = aws.Identity(
+        access_key=block.aws_access_key_id,
+        secret_key=secret.get_secret_value() if secret else None,
+        token=block.aws_session_token,
+        role_arn=block.assume_role_arn,
+        role_arguments=block.assume_role_kwargs.get_params_override(),
+    )
+    return Account(there, identity)
 
 
 @cache
 def bucket() -> ObjectStore:
     """The dataset's bucket."""
-    return aws.bucket(config)
+    where, who = account()
+    return aws.bucket(where, identity=who)
 
 
 @cache
 def sqs() -> "SQSClient":
     """The SQS client."""
-    return aws.sqs(config)
+    return aws.sqs(*account())
 
 
 @cache
 def functions() -> "LambdaClient":
     """The Lambda client: it says who takes messages."""
-    made: LambdaClient = aws.client(config, "lambda")
+    where, who = account()
+    made: LambdaClient = aws.client(where, "lambda", who)
     return made

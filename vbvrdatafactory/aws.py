@@ -7,10 +7,19 @@ times faster for a fraction of the CPU.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config as BotoConfig
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
 from botocore.session import Session as BotoSession
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
@@ -18,6 +27,8 @@ from obstore.store import S3Store
 from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from obstore.store import S3Config, S3Credential
@@ -28,12 +39,45 @@ if TYPE_CHECKING:
 _EMBEDDED_KEY = "test"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
+# How long obstore uses keys before it asks again; botocore renews a role's 10 to 15 minutes before they run out.
+_KEYS_LIVE = timedelta(minutes=5)
+
 # Connections a client keeps open; at least as many as any pool of threads that shares it.
 MAX_CONNECTIONS = 64
 
 
-def session(config: Config) -> boto3.Session:
-    """A boto3 session with the profile's or the default chain's credentials, or dummy ones for loopback."""
+@dataclass(frozen=True)
+class Identity:
+    """Who asks AWS: these keys, in this role. Without keys they come from where they come from otherwise.
+
+    Args:
+        role_arguments: of STS AssumeRole besides the role, such as ``ExternalId``.
+    """
+
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    role_arn: str | None = None
+    role_arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOBODY_ELSE = Identity()
+
+
+def session(config: Config, identity: Identity = NOBODY_ELSE) -> boto3.Session:
+    """A boto3 session with the identity's, the profile's or the default chain's credentials.
+
+    Loopback gets dummy ones, unless the identity has keys that are meant for it.
+    """
+    keys, role = _with_keys(config, identity), identity.role_arn
+    return _in_role(role, keys, config, identity.role_arguments) if role else keys
+
+
+def _with_keys(config: Config, identity: Identity) -> boto3.Session:
+    if identity.access_key:
+        return boto3.Session(
+            identity.access_key, identity.secret_key, identity.token, region_name=config.aws_region
+        )
     if config.is_embedded:
         # Without its variables botocore does not look for the profile that AWS_PROFILE may name.
         blind = BotoSession(session_vars={"profile": (None, None, None, None)})
@@ -43,9 +87,34 @@ def session(config: Config) -> boto3.Session:
     return boto3.Session(region_name=config.aws_region, profile_name=config.aws_profile)
 
 
-def client(config: Config, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+class _Role(CredentialProvider):
+    """Hands botocore credentials that renew themselves before they run out: a run may last longer than a role."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._made = DeferredRefreshableCredentials(fetcher.fetch_credentials, self.METHOD)
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return self._made
+
+
+def _in_role(role: str, keys: boto3.Session, config: Config, arguments: Mapping[str, Any]) -> boto3.Session:
+    fetcher = AssumeRoleCredentialFetcher(
+        partial(keys.client, endpoint_url=config.aws_endpoint_url),
+        keys.get_credentials(),
+        role,
+        extra_args=dict(arguments),
+    )
+    inner = BotoSession()
+    inner.register_component("credential_provider", CredentialResolver([_Role(fetcher)]))
+    return boto3.Session(region_name=config.aws_region, botocore_session=inner)
+
+
+def client(config: Config, service: str, identity: Identity = NOBODY_ELSE) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """A boto3 client for `service`; adaptive enough to ride out throttling, never more than a minute silent."""
-    return session(config).client(
+    return session(config, identity).client(
         service,  # type: ignore[call-overload]
         endpoint_url=config.aws_endpoint_url,
         config=BotoConfig(
@@ -57,9 +126,9 @@ def client(config: Config, service: str) -> Any:  # noqa: ANN401 - boto3's clien
     )
 
 
-def sqs(config: Config) -> SQSClient:
+def sqs(config: Config, identity: Identity = NOBODY_ELSE) -> SQSClient:
     """The SQS client."""
-    made: SQSClient = client(config, "sqs")
+    made: SQSClient = client(config, "sqs", identity)
     return made
 
 
@@ -69,7 +138,7 @@ def s3(config: Config) -> S3Client:
     return made
 
 
-def bucket(config: Config, name: str | None = None) -> S3Store:
+def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_ELSE) -> S3Store:
     """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``)."""
     name, endpoint = name or config.output_bucket, config.aws_endpoint_url or ""
     if not _BUCKET_NAME.fullmatch(name):
@@ -81,9 +150,15 @@ def bucket(config: Config, name: str | None = None) -> S3Store:
         name,
         config=somewhere_else,
         region=config.aws_region,
-        credential_provider=_embedded_key if config.is_embedded else Boto3CredentialProvider(session(config)),
+        credential_provider=_s3_keys(config, identity),
         client_options={"allow_http": endpoint.startswith("http://")},
     )
+
+
+def _s3_keys(config: Config, identity: Identity) -> Callable[[], S3Credential]:
+    if config.is_embedded and identity == NOBODY_ELSE:
+        return _embedded_key
+    return Boto3CredentialProvider(session(config, identity), ttl=_KEYS_LIVE)
 
 
 def _embedded_key() -> S3Credential:

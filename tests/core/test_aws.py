@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -116,3 +117,54 @@ def test_a_name_that_no_bucket_can_have_is_refused() -> None:
     """A bucket name that S3 would not take fails with the name, before anything is sent."""
     with pytest.raises(ConfigError, match="'My_Bucket' is no name of a bucket"):
         aws.bucket(Config(output_bucket="My_Bucket"))
+
+
+def test_an_identitys_own_keys_go_where_it_says(listener: Listener) -> None:
+    """Keys that somebody gave for this very account are used for SQS and S3, also on loopback."""
+    mine = aws.Identity("MINE", "secret")
+    with pytest.raises(ClientError):
+        aws.sqs(listener.config, mine).list_queues()
+    with pytest.raises(FileNotFoundError):
+        obstore.get(aws.bucket(listener.config, identity=mine), "key")
+    assert "".join(listener.seen).count("Credential=MINE/") == 2
+
+
+class Sts(Listener):
+    """Grants a role for a minute, under another key each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        granted, seen = iter(range(1, 99)), self.seen
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                seen.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                until = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+                body = (
+                    "<AssumeRoleResponse><AssumeRoleResult><Credentials>"
+                    f"<AccessKeyId>ROLE{next(granted)}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+                    f"<SessionToken>t</SessionToken><Expiration>{until}</Expiration>"
+                    "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+                ).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+
+        self.server.RequestHandlerClass = Handler
+
+
+def test_a_role_is_renewed_before_it_runs_out() -> None:
+    """A run that lasts longer than its role asks for it again, with the arguments it was given."""
+    sts = Sts()
+    thread = threading.Thread(target=sts.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    identity = aws.Identity(role_arn="arn:aws:iam::1:role/maker", role_arguments={"ExternalId": "lab"})
+    credentials = aws.session(sts.config, identity).get_credentials()
+    keys = [credentials.get_frozen_credentials().access_key for _ in range(3)]
+    sts.server.shutdown()
+    sts.server.server_close()
+    assert keys == ["ROLE1", "ROLE2", "ROLE3"]
+    assert all("role%2Fmaker" in asked and "ExternalId=lab" in asked for asked in sts.seen)

@@ -105,9 +105,8 @@ def factory(running: Factory, prefect_server: str, monkeypatch: pytest.MonkeyPat
     for module in ("connection", "dataset", "queue", "letters", "waiting", "artifacts"):
         monkeypatch.setattr(f"tasks.{module}.config", running.config)
     monkeypatch.setattr(config_module, "config", running.config)
-    connection.bucket.cache_clear()
-    connection.sqs.cache_clear()
-    connection.functions.cache_clear()
+    for made in (connection.account, connection.bucket, connection.sqs, connection.functions):
+        made.cache_clear()
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield running
 

@@ -36,6 +36,7 @@ class _Settings(BaseSettings):
     aws_region: str = DEFAULT_REGION
     aws_profile: str | None = None
     aws_endpoint_url: str | None = None
+    aws_credentials_block: str | None = None
     generators_path: Path = Path("./generators")
 
 
@@ -58,6 +59,11 @@ class Config:
             )
         self._env_file = env_file
         self._overrides = {name: value for name, value in overrides.items() if value is not None}
+
+    def but(self, **overrides: str | Path | None) -> "Config":
+        """The same with other values for some fields; None leaves a field as it is."""
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return Config(env_file=self._env_file, **{**self._overrides, **given})
 
     @cached_property
     def _settings(self) -> _Settings:
@@ -109,6 +115,11 @@ class Config:
     @property
     def aws_endpoint_url(self) -> str | None:
         return self._settings.aws_endpoint_url
+
+    @property
+    def aws_credentials_block(self) -> str | None:
+        """Name of the Prefect block that the flows' credentials are in (``AWS_CREDENTIALS_BLOCK``)."""
+        return self._settings.aws_credentials_block
 
     @property
     def generators_path(self) -> Path:
