@@ -18,7 +18,7 @@ REQUIRE ?= final_frame.png ground_truth.mp4 metadata.json
 PREFECT := PREFECT_HOME="$(CURDIR)/$(STATE)/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false \
   PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=120 PREFECT_CLI_PROMPT=false DO_NOT_TRACK=1
 
-.PHONY: run test check format soak bench clean help
+.PHONY: run up down test check format soak bench lock clean help
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -34,6 +34,12 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it
 	@$(PREFECT) $(BIN)/datafactory local exec -- $(BIN)/python -m flows --dataset "$(DATASET)" \
 	  $(foreach g,$(GENERATORS),-g '$(g)') -n $(SAMPLES) -b $(BATCH) -s $(SEED) --output-format $(FORMAT) \
 	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder "$(STATE)/reports/$(DATASET)"
+
+up: $(READY)  ## the Prefect UI with everything behind it, on this machine
+	@$(BIN)/datafactory ui up
+
+down:  ## end what make up started; samples and history are kept
+	@$(BIN)/datafactory ui down
 
 test: check  ## checks and tests; the long ones are in soak
 	@mkdir -p $(STATE)
@@ -62,5 +68,5 @@ lock: $(READY)  ## resolve requirements.lock anew; it names no host
 	  --no-emit-package vbvrdatafactory --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## forget the embedded AWS and its data, and the environment
-	-$(BIN)/datafactory local down
+	-$(BIN)/datafactory ui down
 	rm -rf $(VENV) $(STATE)

@@ -44,13 +44,13 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
 
     Args:
         dataset: Name of the dataset; its plan and its reports are filed under it.
-        generators: Names of generators, globs such as O-*, or all.
+        generators: Which generators to use; take all out to choose some. Typed, they may be globs such as O-*.
         samples: Samples of each generator.
         batch_size: Samples of one message, 1 to 1000: one Lambda invocation makes them all.
         seed: Base of every batch's seed; the same seed makes the same samples.
-        output_format: files puts each sample's files into the bucket, tar one archive for each batch.
+        output_format: How samples lie in the bucket: as files, or as one tar archive for each batch.
         require: Files every sample must have besides first_frame.png and prompt.txt.
-        overrides: Other samples or batch_size for single generators, by name.
+        overrides: Other numbers for single generators, such as {"G-40_x": {"samples": 500, "batch_size": 5}}.
         max_rounds: How often what is still missing is sent again.
         poll_seconds: Seconds between two looks at the queue.
         stall_minutes: Minutes after which messages that nobody takes end the run.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.core.catalogue import families, list_generators
 from vbvrdatafactory.core.errors import ConfigError
 
 
@@ -22,3 +22,9 @@ def test_a_path_that_is_no_folder_names_its_variable(tmp_path: Path) -> None:
     """The error says which variable to set, and to what it is set."""
     with pytest.raises(ConfigError, match=r"GENERATORS_PATH is '.*nowhere'"):
         list_generators(tmp_path / "nowhere")
+
+
+def test_families_are_globs_of_two_or_more() -> None:
+    """A family is what stands before the number, however it is joined to it; one generator is none."""
+    names = ["G-1_a", "O-2_b", "O-41_c", "O_48_d", "O_50_e", "V-1_f", "maze-runner", "maze-walker"]
+    assert families(names) == ["O-*", "O_*"]

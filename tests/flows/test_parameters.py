@@ -1,21 +1,24 @@
 import inspect
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
+from prefect.utilities.schema_tools import validate
 
 from flows.completeness_report import completeness_report
 from flows.ending import DatasetIncomplete, ending
 from flows.fill_gaps import fill_gaps
-from flows.generate_dataset import RequiredFile, generate_dataset
+from flows.form import RequiredFile, choices
+from flows.generate_dataset import generate_dataset
+from flows.redrive_dead_letters import redrive_dead_letters
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.report import Report, Tally
 from vbvrdatafactory.core.samples import ALWAYS_REQUIRED, KNOWN_FILES
 
-FLOWS = (generate_dataset, fill_gaps, completeness_report)
+FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters)
 DEPLOYMENTS = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
@@ -27,6 +30,59 @@ def test_the_form_asks_for_every_field_of_a_spec() -> None:
 def test_the_form_offers_every_file_that_can_be_required() -> None:
     """The files to choose from are the known ones that are not required anyway."""
     assert set(get_args(RequiredFile)) == set(KNOWN_FILES) - set(ALWAYS_REQUIRED)
+
+
+def field(name: str) -> dict[str, Any]:
+    """What the form knows about a field of generate-dataset."""
+    return parameter_schema(generate_dataset.fn).properties[name]
+
+
+@pytest.mark.parametrize("name", ["samples", "batch_size", "seed", "output_format"])
+def test_the_form_has_the_limits_of_a_spec(name) -> None:
+    """What the form takes a spec takes: the same type, the same least and greatest number, the same choices."""
+    limits = ("type", "minimum", "maximum", "enum")
+    spec = DatasetSpec.model_json_schema()["properties"][name]
+    assert {key: field(name).get(key) for key in limits} == {key: spec.get(key) for key in limits}
+
+
+def test_the_form_fills_in_what_a_spec_would() -> None:
+    """A field left alone means the same in the form and in a spec."""
+    given = {name: each.default for name, each in DatasetSpec.model_fields.items() if not each.is_required()}
+    del given["overrides"], given["require"]  # made anew each time
+    assert {name: field(name)["default"] for name in given} == given
+
+
+def test_the_form_offers_the_catalogue(tmp_path, monkeypatch) -> None:
+    """All, the families, every generator by name: what a person can look through and search."""
+    for name in ("O-41_b", "O-6_a", "G-1_c"):
+        (tmp_path / name / "examples").mkdir(parents=True)
+        (tmp_path / name / "examples" / "generate.py").touch()
+    monkeypatch.setenv("GENERATORS_PATH", str(tmp_path))
+    wanted = ["all", "O-*", "G-1_c", "O-41_b", "O-6_a"]
+    assert choices() == wanted
+    offered, typed = field("generators")["anyOf"]
+    assert offered["items"]["enum"] == wanted
+    assert "enum" not in typed["items"]
+
+
+def test_a_form_can_be_made_without_generators(tmp_path, monkeypatch) -> None:
+    """Where flows only run, there may be no folder of generators; the form then offers all."""
+    monkeypatch.setenv("GENERATORS_PATH", str(tmp_path / "nowhere"))
+    assert choices() == ["all"]
+
+
+@pytest.mark.parametrize("generators", [["V-1*"], ["all"], ["O-999_came_later"], ["V-*", "O-1_x"]])
+def test_the_server_takes_names_that_are_not_in_the_list(generators) -> None:
+    """Globs, and generators that came after the deploy, pass the server's check of the parameters."""
+    schema = parameter_schema(generate_dataset.fn).model_dump()
+    assert validate({"generators": generators}, schema) == []
+
+
+@pytest.mark.parametrize("wrong", [{"generators": []}, {"samples": 0}, {"samples": "abc"}, {"seed": -1}])
+def test_the_server_refuses_what_no_spec_takes(wrong) -> None:
+    """What is wrong in any case is refused before a run starts, naming the field."""
+    (error,) = validate(wrong, parameter_schema(generate_dataset.fn).model_dump())
+    assert error.json_path.startswith(f"$.{next(iter(wrong))}")
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)

@@ -1,0 +1,87 @@
+"""What `make up` starts, in a folder of its own, and a browser that sees nothing but this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from infra import paths
+from infra.ui import PrefectHere, Up
+
+Prefect = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Here(NamedTuple):
+    """All of it running."""
+
+    checkout: Path
+    prefect: PrefectHere
+    up: Up
+    said: list[str]
+
+    def ask(self) -> SyncPrefectClient:
+        return SyncPrefectClient(self.up.api)
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    """A checkout with a state of its own: its deployments, automations and generators are this one's."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in ("prefect.yaml", "automations", "generators"):
+        (checkout / name).symlink_to(paths.CHECKOUT / name)
+    prefect, said = PrefectHere(checkout), list[str]()
+    try:
+        yield Here(checkout, prefect, prefect.up(said.append), said)
+    finally:
+        prefect.down()
+
+
+@pytest.fixture
+def second_terminal(here: Here) -> Prefect:
+    """The prefect command as a person runs it there, knowing the server's address alone."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {**clean, "PREFECT_API_URL": here.up.api, "PREFECT_HOME": str(here.checkout / "person")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(
+            command,
+            cwd=here.checkout,
+            env={**environment, "PWD": str(here.checkout)},
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    return run
+
+
+@pytest.fixture
+def browser() -> Iterator[webdriver.Chrome]:
+    """The installed Chromium, without a screen; where it must be there (CI=true), its absence is a failure."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        tell = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        tell("no chromium and chromedriver here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # which root may not have
+        "--disable-dev-shm-usage",
+        "--window-size=1300,1250",
+        # The UI has a script that reports to its maker.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ):
+        options.add_argument(argument)
+    started = webdriver.Chrome(options=options, service=Service(driver))
+    yield started
+    started.quit()
