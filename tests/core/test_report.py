@@ -18,7 +18,11 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.report import (
+    Broken,
+    DeadLetterTally,
+    EndedEarly,
     FailureTally,
+    Reason,
     Report,
     RunFigures,
     Tally,
@@ -176,3 +180,43 @@ def test_failures_are_counted_by_generator_and_cause_where_something_is_missing(
         FailureTally(generator="A", cause=Cause.DEADLINE, count=2),
         FailureTally(generator="A", cause=Cause.CRASH, count=1),
     ]
+
+
+def ended_early(broken: int = 1) -> Report:
+    """A run that gave generators up and ended early."""
+    figures = RunFigures(
+        messages=9,
+        queued=1234,
+        broken=tuple(Broken(generator=f"G-{n}", cause=Cause.CRASH, detail="no font.") for n in range(broken)),
+        dead_letters=(
+            DeadLetterTally(generator="A", cause=Cause.CRASH, count=3),
+            DeadLetterTally(generator="B", cause=Cause.CRASH, count=1000),
+            DeadLetterTally(generator="B", cause=Cause.DISK, count=7),
+        ),
+        early=EndedEarly(reason=Reason.STALLED, detail="nobody took any", next_move="enable it"),
+    )
+    return report_of({"A": {0}}).model_copy(update={"run": figures})
+
+
+def test_a_run_that_ended_early_says_why_what_is_left_and_what_to_do() -> None:
+    """The answer comes first; then the reason with the next move, the queue, the letters and the generators."""
+    report = ended_early()
+    assert report.verdict == (
+        f"{report.headline} It ended early (stalled): nobody took any; enable it. "
+        "1,234 messages are in the queue still; the next run waits for them. "
+        "Messages that were given up, and are filed in the bucket: 1,003 crash, 7 disk. "
+        "G-0 was given up: crash; no font."
+    )
+    assert all(remark in report.to_markdown() for remark in report.run.remarks)
+
+
+def test_many_generators_that_were_given_up_are_counted() -> None:
+    """The line of a run's state stays one for a person to read."""
+    assert ended_early(broken=300).verdict.endswith("290 more generators were given up.")
+
+
+def test_a_complete_dataset_is_just_complete() -> None:
+    """What went wrong on the way does not hide the answer."""
+    whole = {name: set(range(30)) for name in ("A", "B")}
+    report = report_of(whole).model_copy(update={"run": ended_early().run})
+    assert report.verdict == report.headline

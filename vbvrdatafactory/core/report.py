@@ -19,6 +19,9 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.ranges import IndexRange, describe
 
+# More generators that were given up are counted: the line of a run's state is for one look.
+_BROKEN_SHOWN = 10
+
 COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent")
 
 
@@ -120,12 +123,25 @@ class RunFigures(_Frozen):
         lines = [f"{self.early}."] if self.early else []
         if self.queued:
             lines.append(f"{self.queued:,} messages are in the queue still; the next run waits for them.")
-        return lines + [f"{broken}." for broken in self.broken]
+        if self.dead_letters:
+            lines.append(f"Messages that were given up, and are filed in the bucket: {self._given_up}.")
+        lines += [f"{str(broken).rstrip('.')}." for broken in self.broken[:_BROKEN_SHOWN]]
+        if (more := len(self.broken) - _BROKEN_SHOWN) > 0:
+            lines.append(f"{more:,} more generators were given up.")
+        return lines
 
     @property
     def rate(self) -> float:
         """Samples a second."""
         return self.samples / self.seconds if self.seconds else 0.0
+
+    @property
+    def _given_up(self) -> str:
+        """Dead letters by cause, the most frequent first."""
+        causes: Counter[Cause] = Counter()
+        for tally in self.dead_letters:
+            causes[tally.cause] += tally.count
+        return ", ".join(f"{count:,} {cause}" for cause, count in causes.most_common())
 
 
 class Report(_Frozen):
@@ -221,7 +237,7 @@ class Report(_Frozen):
         return "\n".join(lines) + "\n"
 
     def _notes(self) -> list[str]:
-        notes = [self.run_line, *self.run.remarks] if self.run else []
+        notes = [self.run_line, "", *(f"- {remark}" for remark in self.run.remarks)] if self.run else []
         if self.unrecognised:
             notes.append(f"{self.unrecognised:,} entries under questions/ are no sample and no archive.")
         if self.strangers:
