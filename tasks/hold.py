@@ -59,7 +59,7 @@ class Gate:
 
     def pause(self) -> Control | None:
         """Who wants the run to pause, and why; None where it may go on."""
-        control = read_control(bucket(), self.dataset)
+        control = self._wanted()
         if control is None or not control.paused:
             return None
         if self._is_time_to_say():
@@ -69,6 +69,13 @@ class Gate:
                 self.dataset,
             )
         return control
+
+    def _wanted(self) -> Control | None:
+        """What people want; a file that can't be read was meant to stop something, and sending costs money."""
+        try:
+            return read_control(bucket(), self.dataset)
+        except DataFactoryError as error:
+            return Control(paused=True, reason=str(error), at=datetime.now(UTC))
 
     def wait_until_open(self) -> None:
         """Return when this run may send.

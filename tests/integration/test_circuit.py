@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 import obstore
 import pytest
+from prefect.client.orchestration import get_client
 
+from flows.redrive_dead_letters import redrive_dead_letters
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.models import Cause, TaskMessage
@@ -42,9 +44,13 @@ def test_a_broken_generator_costs_a_few_messages_and_is_reopened_by_one(factory)
     assert [(broken.generator, broken.cause) for broken in report.run.broken] == [(bad, Cause.CRASH)]
     assert "ValueError: no font" in report.run.broken[0].detail
     assert {(letters.generator, letters.count) for letters in report.run.dead_letters} == {(bad, 4)}
+    assert "vbvr.generator.T-mended" in resources_of("vbvr.generator.broken")
     factory.add_generator("T-mended")
     report = factory.generate(good, bad, dataset="mended", samples=20, batch_size=1)
     assert (report.complete, report.run.messages, report.run.broken) == (True, 20, ())
+    assert {"vbvr.dataset.mended"} == resources_of("vbvr.dataset.incomplete") & resources_of(
+        "vbvr.dataset.complete"
+    )
 
 
 def test_a_missing_dependency_stops_a_generator_after_one_round(factory) -> None:
@@ -114,6 +120,45 @@ def test_only_letters_of_the_dataset_are_filed_each_with_its_cause(factory) -> N
         assert depth(factory.sqs, factory.config.sqs_dlq_url).total == 1
     finally:
         factory.sqs.purge_queue(QueueUrl=factory.config.sqs_dlq_url)
+
+
+def test_dead_letters_go_back_on_request(factory) -> None:
+    """A dry run counts and moves nothing; then one generator's letters are made, and the other's stay."""
+    names = [factory.add_generator(name) for name in ("T-back", "T-stays")]
+    for name in names:
+        body = TaskMessage(type=name, num_samples=4).to_json()
+        factory.sqs.send_message(QueueUrl=factory.config.sqs_dlq_url, MessageBody=body)
+    try:
+        dry, done = (
+            redrive_dead_letters(["T-back"], dry_run=dry_run, return_state=True) for dry_run in (True, False)
+        )
+        assert (
+            dry.message
+            == "1 dead letters of 1 generators would go back to the task queue. T-back: 1 worker-lost"
+        )
+        assert (
+            done.message
+            == "1 dead letters of 1 generators went back to the task queue. T-back: 1 worker-lost"
+        )
+        until(lambda: factory.inventory()["T-back"].whole(IndexRange(0, 4)) == 4)
+        assert depth(factory.sqs, factory.config.sqs_dlq_url).total == 1
+    finally:
+        factory.sqs.purge_queue(QueueUrl=factory.config.sqs_dlq_url)
+
+
+def resources_of(event: str) -> set[str]:
+    """What the Prefect server knows events of this name to be about."""
+    found: set[str] = set()
+
+    def arrived() -> bool:
+        body = {"filter": {"event": {"name": [event]}}}
+        with get_client(sync_client=True) as client:
+            answer = client._client.post("/events/filter", json=body).json()
+        found.update(one["resource"]["prefect.resource.id"] for one in answer["events"])
+        return bool(found)
+
+    until(arrived, 20)
+    return found
 
 
 def pause(factory, dataset: str, *, wanted: bool) -> None:

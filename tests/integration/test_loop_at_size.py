@@ -1,0 +1,125 @@
+"""The loop with many generators: real Prefect, and a bucket and a queue in memory whose worker is there at once."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.ending import DatasetIncomplete
+from flows.generate_dataset import generate_dataset
+from tasks import dataset, hold, judging, letters, queue, run, waiting
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.report import Reason, Report
+
+pytestmark = [pytest.mark.prefect]
+
+
+class World:
+    """A bucket, and a queue whose messages are made, or fail of a generator's cause, as they are sent."""
+
+    def __init__(self, generators: Path, failing: dict[str, Cause]) -> None:
+        self.store = MemoryStore()
+        self.failing = failing
+        self.sent: Counter[str] = Counter()
+        self.config = SimpleNamespace(
+            generators_path=generators,
+            sqs_queue_url="tasks",
+            sqs_dlq_url="dead",
+            output_bucket="sim",
+            is_embedded=True,
+        )
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict]) -> dict:  # noqa: N803 - boto3's names
+        for entry in Entries:
+            self.work(TaskMessage.model_validate_json(entry["MessageBody"]))
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries], "Failed": []}
+
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict:  # noqa: N803
+        return {"Attributes": dict.fromkeys(AttributeNames, "0")}
+
+    def work(self, message: TaskMessage) -> None:
+        self.sent[message.type] += 1
+        if cause := self.failing.get(message.type):
+            key = keys.FailureKey(message.type, message.indices, message.salt, 1, cause)
+            obstore.put(self.store, keys.failure(key), b"{}")
+            return
+        obstore.put(self.store, keys.archive(keys.Archive(message.type, message.indices)), b"x")
+        obstore.put(
+            self.store, keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt)), b"{}"
+        )
+
+    def generate(self, **wanted: object) -> Report:
+        asked = {"samples": 200, "batch_size": 5, "output_format": "tar", "poll_seconds": 0.1, **wanted}
+        found = generate_dataset(dataset="size", **asked, return_state=True).result(raise_on_failure=False)
+        return found.report if isinstance(found, DatasetIncomplete) else found
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> Iterator:
+    """Makes a world of so many generators, of which some fail, for the flows of this process."""
+
+    def make(count: int, failing: dict[int, Cause]) -> World:
+        names = [f"G-{number:03d}" for number in range(count)]
+        for name in names:
+            (tmp_path / name / "examples").mkdir(parents=True)
+            (tmp_path / name / "examples" / "generate.py").write_text("")
+        world = World(tmp_path, {names[number]: cause for number, cause in failing.items()})
+        for module in (dataset, hold, judging, letters, queue, run, waiting):
+            for name, value in (
+                ("bucket", lambda: world.store),
+                ("sqs", lambda: world),
+                ("config", world.config),
+            ):
+                if hasattr(module, name):
+                    monkeypatch.setattr(module, name, value)
+        monkeypatch.setattr("tasks.artifacts.config", world.config)
+        return world
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield make
+
+
+def test_broken_generators_cost_a_few_messages_and_the_others_are_complete(make_world) -> None:
+    """Of 40 generators x 40 batches two never work: they cost 2 and 4 messages, the others 40 each; once mended, 40 more."""
+    world = make_world(40, {3: Cause.MISSING_DEPENDENCY, 7: Cause.CRASH})
+    report = world.generate()
+    assert {name: count for name, count in world.sent.items() if count != 40} == {"G-003": 2, "G-007": 4}
+    assert {(broken.generator, broken.cause) for broken in report.run.broken} == {
+        ("G-003", Cause.MISSING_DEPENDENCY),
+        ("G-007", Cause.CRASH),
+    }
+    assert (report.total.whole, report.run.samples, report.run.early) == (38 * 200, 38 * 200, None)
+    world.failing.clear()
+    world.sent.clear()
+    report = world.generate()
+    assert report.complete
+    assert world.sent["G-003"] == 40
+    assert set(world.sent) == {"G-003", "G-007"}
+
+
+def test_a_run_of_which_most_fails_ends_before_it_costs_anything(make_world) -> None:
+    """With 30 of 40 generators broken the probes spend the budget: nothing more is sent, and the report says why."""
+    world = make_world(40, dict.fromkeys(range(30), Cause.MISSING_DEPENDENCY))
+    report = world.generate()
+    assert sum(world.sent.values()) == 80
+    assert report.run.early.reason is Reason.BUDGET
+    assert "60 of 80 finished batches failed, 50 % may" in report.verdict
+    assert len(report.run.broken) == 30
+    assert len(report.verdict) < 3000
+
+
+def test_a_proven_generator_is_not_probed_again(make_world) -> None:
+    """A run that goes on where another stopped sends all at once: one round, no wait for probes."""
+    world = make_world(2, {})
+    world.generate(samples=20)
+    report = world.generate(samples=200)
+    assert (report.complete, report.run.rounds, report.run.messages) == (True, 1, 72)
+    filed = json.loads(bytes(obstore.get(world.store, keys.dataset_file("size", "report.json")).bytes()))
+    assert filed["run"]["messages"] == 72

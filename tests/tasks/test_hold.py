@@ -1,0 +1,128 @@
+"""Who holds a dataset, and whether its process lives."""
+
+import logging
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import obstore
+import psutil
+import pytest
+from obstore.store import MemoryStore
+
+from tasks import hold
+from tasks.terms import Patience, Terms
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.control import Control
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.lease import Lease, LeaseLost, Process
+from vbvrdatafactory.s3.control import write_control
+
+QUICK = Patience(poll_seconds=0.02)
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch) -> MemoryStore:
+    """A bucket of the test's own."""
+    made = MemoryStore()
+    monkeypatch.setattr(hold, "bucket", lambda: made)
+    monkeypatch.setattr(hold, "get_run_logger", lambda: logging.getLogger("hold"))
+    return made
+
+
+def lease(process: Process, run: str = "first") -> Lease:
+    return Lease(token="t", run=run, holder=process, taken_at=datetime.now(UTC))
+
+
+@pytest.fixture
+def child():
+    """Another process of this machine."""
+    made = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield made
+    made.kill()
+    made.wait()
+
+
+def process_of(child) -> Process:
+    return Process(hold._machine(), child.pid, psutil.Process(child.pid).create_time())
+
+
+def test_a_process_that_lives_is_not_gone(child) -> None:
+    """Neither another one nor the one that asks."""
+    assert not hold.is_gone(lease(process_of(child)))
+    assert not hold.is_gone(lease(hold.this_process()))
+
+
+def test_a_killed_process_is_gone_even_before_it_is_buried(child) -> None:
+    """Its parent may not have asked for its exit code yet."""
+    there = process_of(child)
+    child.kill()
+    psutil.wait_procs([psutil.Process(child.pid)], timeout=0.5)
+    assert hold.is_gone(lease(there))
+    child.wait()
+    assert hold.is_gone(lease(there))
+
+
+def test_another_process_of_the_same_number_is_another() -> None:
+    """Numbers are used again; the time of the start tells them apart."""
+    mine = hold.this_process()
+    assert hold.is_gone(lease(mine._replace(started=mine.started - 3600)))
+
+
+def test_of_another_machine_nothing_is_known(child) -> None:
+    """A number there says nothing here."""
+    there = process_of(child)
+    child.kill()
+    child.wait()
+    assert not hold.is_gone(lease(there._replace(machine="elsewhere")))
+
+
+def test_a_busy_dataset_is_refused_with_the_holder_and_the_next_move(child, store, monkeypatch) -> None:
+    """The person knows which run, where, and what to do."""
+    terms = Terms(QUICK, if_busy="refuse")
+    with hold.hold("d", terms):
+        monkeypatch.setattr(
+            hold, "claim", lambda: lease(process_of(child), "second").model_copy(update={"token": "u"})
+        )
+        with (
+            pytest.raises(DataFactoryError, match=r"'d' is being made by run .* on .*; let it end, or wait"),
+            hold.hold("d", terms),
+        ):
+            pass
+
+
+def test_a_dataset_is_free_when_the_block_ends(store) -> None:
+    """Even where it ends with an error."""
+    with pytest.raises(ZeroDivisionError), hold.hold("d", Terms(QUICK)):
+        1 / 0  # noqa: B018
+    with hold.hold("d", Terms(QUICK, if_busy="refuse")) as gate:
+        gate.check()
+
+
+def test_a_paused_dataset_opens_when_it_is_resumed(store, caplog) -> None:
+    """Until then nothing is sent, and the log says it once."""
+    caplog.set_level(logging.INFO)
+    with hold.hold("d", Terms(QUICK)) as gate:
+        write_control(store, "d", Control(paused=True, by="ann", at=datetime.now(UTC)))
+        assert gate.pause()
+        assert gate.pause()
+        write_control(store, "d", Control(paused=False, at=datetime.now(UTC)))
+        gate.wait_until_open()
+    assert caplog.text.count("'datafactory resume d' ends it") == 1
+
+
+def test_a_control_file_that_cannot_be_read_stops_the_sending(store) -> None:
+    """Whoever wrote it wanted something; the pause names the file."""
+    with hold.hold("d", Terms(QUICK)) as gate:
+        obstore.put(store, keys.control("d"), b"paused: yes")
+        assert "control.json is no Control" in str(gate.pause())
+
+
+def test_a_run_whose_dataset_was_taken_over_does_not_send(store) -> None:
+    """The gate says so before every send."""
+    with hold.hold("d", Terms(QUICK)) as gate:
+        other = hold.LeaseDoor(store, keys.lease("d"), hold.claim(), is_gone=lambda _: True)
+        other.take()
+        gate._door.renew()
+        with pytest.raises(LeaseLost, match="nothing more is sent"):
+            gate.wait_until_open()

@@ -1,0 +1,146 @@
+"""The wait, on a clock and a queue of the test's own: when it ends, and why."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from tasks import waiting
+from tasks.terms import Patience, Terms
+from vbvrdatafactory.core.control import Control
+from vbvrdatafactory.core.lease import LeaseLost
+from vbvrdatafactory.core.report import Reason
+from vbvrdatafactory.sqs.consumers import Diagnosis
+from vbvrdatafactory.sqs.depth import Depth
+
+EMPTY, WAITING = Depth(0, 0, 0), Depth(9, 0, 0)
+PATIENCE = Patience(poll_seconds=15, looks=4, stall_seconds=900)
+
+
+class World:
+    """A queue that answers as told, turn by turn, the last answer for ever; 15 seconds pass in each."""
+
+    def __init__(self, *answers: Depth | Exception) -> None:
+        self.answers = list(answers)
+        self.now = 0.0
+        self.done = 0
+        self.overspent: str | None = None
+        self.lost_at = self.paused_until = None
+        self.live, self.failures, self.dataset = None, {}, "d"
+        self.terms = Terms(PATIENCE)
+        self.gate = SimpleNamespace(check=self.check, pause=self.pause)
+        self.stalls: list[object] = []
+
+    def depth(self) -> Depth:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def look(self) -> None:
+        """The bucket is looked at: `done` is what the test says."""
+
+    def audit(self, *, at_once: bool = False) -> str | None:
+        return self.overspent
+
+    def check(self) -> None:
+        if self.lost_at is not None and self.now >= self.lost_at:
+            raise LeaseLost("taken over by run second")
+
+    def pause(self) -> Control | None:
+        from datetime import UTC, datetime
+
+        paused = self.paused_until is not None and self.now < self.paused_until
+        return Control(paused=True, at=datetime.now(UTC)) if paused else None
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """Runs a wait in a world."""
+
+    def run(world: World) -> waiting.Waited:
+        diagnosis = Diagnosis("the mapping is disabled", "enable it", consuming=False)
+        monkeypatch.setattr(waiting, "get_run_logger", lambda: logging.getLogger("wait"))
+        monkeypatch.setattr(waiting, "queue_depth", world.depth)
+        monkeypatch.setattr(waiting, "time", world)
+        monkeypatch.setattr(waiting._Wait, "_diagnosis", lambda _: diagnosis)
+        monkeypatch.setattr(waiting.events, "queue_stalled", lambda _, why: world.stalls.append(why))
+        return waiting._Wait(world).until_over()
+
+    return run
+
+
+def away() -> Exception:
+    return EndpointConnectionError(endpoint_url="http://sqs")
+
+
+def test_an_empty_queue_is_believed_after_several_looks(wait) -> None:
+    """Counts are approximate: one zero is no end, nor are two with a message between them."""
+    world = World(EMPTY, WAITING, EMPTY, EMPTY, EMPTY, EMPTY)
+    assert wait(world) == waiting.Waited(None)
+    assert world.now == 75
+
+
+def test_a_queue_that_nobody_takes_from_ends_the_wait_with_the_next_move(wait) -> None:
+    """After the time that counts as a stall the diagnosis is in the ending, and an event tells others."""
+    world = World(WAITING)
+    early = wait(world).early
+    assert (early.reason, world.now) == (Reason.STALLED, 900)
+    assert "nobody took any for 15 min: the mapping is disabled" in early.detail
+    assert early.next_move.startswith("enable it")
+    assert world.stalls == [early]
+
+
+def test_a_pause_is_no_stall(wait) -> None:
+    """However long it lasts, the stall's time begins when it is over."""
+    world = World(WAITING)
+    world.paused_until = 5000
+    assert wait(world).early.reason is Reason.STALLED
+    assert world.now >= 5000 + 900 - 15
+
+
+def test_a_spent_budget_ends_the_wait_at_once(wait) -> None:
+    """Nobody waits for messages of a hopeless run."""
+    world = World(WAITING)
+    world.overspent = "4 batches failed, 3 may"
+    early = wait(world).early
+    assert (early.reason, world.now) == (Reason.BUDGET, 0)
+    assert "4 batches failed, 3 may" in early.detail
+
+
+def test_a_lost_lease_ends_the_wait(wait) -> None:
+    """The run that took over is named."""
+    world = World(WAITING)
+    world.lost_at = 60
+    early = wait(world).early
+    assert (early.reason, world.now) == (Reason.LEASE, 60)
+    assert "run second" in early.detail
+
+
+def test_aws_away_for_minutes_is_sat_out(wait, caplog) -> None:
+    """Twenty looks without an answer, then the queue is read again; the log says what was wrong."""
+    assert wait(World(*[away()] * 20, EMPTY)).early is None
+    assert "no answer for 285 s, trying again: EndpointConnectionError" in caplog.text
+
+
+def test_aws_away_for_good_is_an_error(wait) -> None:
+    """After as long as a stall may take the run fails with what AWS said."""
+    world = World(away())
+    with pytest.raises(EndpointConnectionError):
+        wait(world)
+    assert world.now > 900
+
+
+def test_a_long_wait_is_neither_silent_nor_a_flood(wait, caplog) -> None:
+    """Ten hours of polls every 15 seconds are some hundred lines, never more than a minute and a look apart."""
+    caplog.set_level(logging.INFO)
+    world = World(*[Depth(9000 - n, 9, 0) for n in range(2400)], EMPTY)
+    wait(world)
+    assert 480 <= len([record for record in caplog.records if record.name == "wait"]) <= 640
