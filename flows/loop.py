@@ -87,9 +87,7 @@ class Loop:
         self.rounds += 1
         step = f"round-{self.rounds}"
         asked, held_back = self.send(tried, step)
-        self.wait(step)
-        if held_back and not self.early:
-            self.send_rest(held_back, f"{step}/rest")
+        self.wait(step, held_back)
         letters = self.file_letters(step)
         seen = look_at_bucket(self.run.plan, step)
         self.run.found(seen.gaps)
@@ -98,7 +96,7 @@ class Loop:
         return seen
 
     def send(self, gaps: list[Gap], step: str) -> tuple[list[Gap], list[Gap]]:
-        """One task run for each generator; returns those that were sent messages, and of them those held back.
+        """One task run for each generator; returns those that were sent messages, and what is held back of them.
 
         A generator whose messages could not all be sent fails its task run; the next look shows what it lacks.
         """
@@ -106,17 +104,36 @@ class Loop:
         runs = submit_gap.map(unmapped(self.run), gaps, unmapped(step), unmapped(proven))
         sent = list(zip(gaps, map(sent_by, runs), strict=True))
         self.messages += sum(done.messages for _, done in sent)
-        return [gap for gap, done in sent if done.messages], [gap for gap, done in sent if done.held_back]
+        return [gap for gap, done in sent if done.messages], [
+            done.held_back for _, done in sent if done.held_back
+        ]
 
-    def send_rest(self, held_back: list[Gap], step: str) -> None:
-        """Send the rest of those whose probes made something."""
-        seen = look_at_bucket(self.run.plan, step, [gap.generator for gap in held_back])
-        if rest := self.circuit.progressed(held_back, seen.gaps):
-            self.send(rest, step)
-            self.wait(step)
+    def wait(self, step: str, held_back: list[Gap]) -> None:
+        """Wait until the queue is drained; what is held back goes as soon as its generator has proved itself."""
+        while True:
+            waited = wait_until_drained(self.run, step, {gap.generator for gap in held_back})
+            self.early = self.early or waited.early
+            if self.early:
+                return
+            proven = waited.proven or self.made_something(held_back, step)
+            rest = [gap for gap in held_back if gap.generator in proven]
+            if not rest:
+                return
+            self.circuit.proven.update(proven)
+            held_back = [gap for gap in held_back if gap not in rest]
+            self.send(rest, f"{step}/rest")
 
-    def wait(self, step: str) -> None:
-        self.early = self.early or wait_until_drained(self.run, step).early
+    def made_something(self, held_back: list[Gap], step: str) -> frozenset[str]:
+        """Those whose probes failed and yet made samples: no record proves it, but the bucket does."""
+        generators = [gap.generator for gap in held_back]
+        if not generators:
+            return frozenset()
+        lacking = look_at_bucket(self.run.plan, f"{step}/probes", generators).gaps
+        return frozenset(
+            gap.generator
+            for gap in held_back
+            if lacking.of(gap.generator).samples < self.run.first.of(gap.generator).samples
+        )
 
     def file_letters(self, step: str) -> Letters:
         """The dead letters of this step, filed; they are left to the run that took the dataset over."""

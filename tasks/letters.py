@@ -13,7 +13,7 @@ from tasks.connection import bucket, sqs
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.letters import Redriven, cause_of
+from vbvrdatafactory.core.letters import Redriven, cause_of, describe
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
@@ -48,8 +48,8 @@ def file_dead_letters(dataset: str, step: str) -> Letters:
 
     if depth(sqs(), config.sqs_dlq_url).total:
         DeadLetters(sqs(), config.sqs_dlq_url).take(ours, file)
-    for (generator, cause), count in tally.most_common():
-        get_run_logger().info("%d dead letters of %s: %s; filed in the bucket", count, generator, cause)
+    if tally:
+        get_run_logger().info("%s; filed in the bucket", describe(tally))
     return tally
 
 
@@ -80,8 +80,8 @@ def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
             wanted(letter)
     else:
         letters.redrive(config.sqs_queue_url, wanted)
-    for (generator, cause), count in tally.most_common():
-        get_run_logger().info("%d dead letters of %s: %s", count, generator, cause)
+    if tally:
+        get_run_logger().info("%s", describe(tally))
     return Redriven(tally, dry_run)
 
 

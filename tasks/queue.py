@@ -21,10 +21,10 @@ _THREADS_EACH = 4
 
 
 class Sent(NamedTuple):
-    """What a submission sent, and whether it held the rest back until the outcome of that is known."""
+    """What a submission sent, and what it held back until the outcome of that is known."""
 
     messages: int = 0
-    held_back: bool = False
+    held_back: Gap | None = None
 
 
 def queue_depth() -> Depth:
@@ -43,9 +43,12 @@ def submit_gap(run: Run, gap: Gap, step: str, proven: Collection[str]) -> Sent:
     del step  # it names the task run
     evidence = take_evidence(bucket(), [gap.generator])
     probes = None if gap.generator in proven else circuit.probes(evidence, gap.generator)
-    messages, held_back = circuit.first_portion(
-        work.messages_for(bucket(), run.plan, [gap], evidence), probes
-    )
+    messages, is_held = circuit.first_portion(work.messages_for(bucket(), run.plan, [gap], evidence), probes)
+    rest = None
+    if is_held:
+        probing = list(messages)
+        rest = gap.without(part for message in probing for part in message.wanted)
+        messages = iter(probing)
     run.gate.wait_until_open()
     done = TaskSubmitter(config.sqs_queue_url, client=sqs(), threads=_THREADS_EACH).submit(messages)
     get_run_logger().info(
@@ -53,7 +56,7 @@ def submit_gap(run: Run, gap: Gap, step: str, proven: Collection[str]) -> Sent:
         gap.generator,
         gap.samples,
         done.sent,
-        " as probes; the rest waits for what becomes of them" if held_back else "",
+        " as probes; the rest waits for what becomes of them" if rest else "",
     )
     done.raise_if_unsent()
-    return Sent(done.sent, held_back)
+    return Sent(done.sent, rest)

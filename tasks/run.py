@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tasks.artifacts import LiveProgress
 from tasks.connection import bucket
 from tasks.hold import Gate
 from tasks.terms import Terms
 from vbvrdatafactory.core.cadence import Cadence
+from vbvrdatafactory.core.circuit import is_proven
 from vbvrdatafactory.core.evidence import Outcomes
 from vbvrdatafactory.core.gaps import Gaps
 from vbvrdatafactory.core.models import Cause
@@ -38,7 +39,8 @@ class Run:
         self.done = 0
         self.outcomes = Outcomes(0, 0)
         self.failures: Mapping[Cause, int] = {}
-        self._first = first
+        self.proven: Collection[str] = ()
+        self.first = first
         self._generators = [gap.generator for gap in first]
         self._looks = Cadence(terms.patience.poll_seconds)
         self._audits = Cadence(terms.patience.poll_seconds)
@@ -49,7 +51,7 @@ class Run:
 
     def found(self, gaps: Gaps) -> None:
         """Remember what is lacking by now."""
-        self.done = self._first.sample_count - gaps.sample_count
+        self.done = self.first.sample_count - gaps.sample_count
 
     def look(self) -> None:
         """Count this run's samples in the bucket, if that is due."""
@@ -64,6 +66,7 @@ class Run:
         if at_once or self._audits.is_due(began):
             evidence = take_evidence(bucket(), self._generators)
             self.outcomes = evidence.outcomes(self.gate.since)
+            self.proven = {g for g in self._generators if is_proven(evidence, g)}
             self.failures = Counter(failed.key.cause for failed in evidence.failed_since(self.gate.since))
             self._audits.took(began, time.monotonic())
         return self.terms.budget.overspent(self.outcomes)

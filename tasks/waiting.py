@@ -1,6 +1,7 @@
 """The task that waits: until the queue is drained, or until waiting is of no use any more."""
 
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,23 +27,34 @@ _AWAY = (BotoCoreError, ClientError, BaseError)
 
 
 class Waited(NamedTuple):
-    """How a wait ended: `early` is why the run is to end, None where the queue is drained."""
+    """How a wait ended.
+
+    Args:
+        early: why the run is to end; None where it may go on.
+        proven: generators that were waited for and have made something; none where the queue is drained.
+    """
 
     early: EndedEarly | None = None
+    proven: frozenset[str] = frozenset()
 
 
 @task(task_run_name="{run.dataset}/{step}/wait", persist_result=False)
-def wait_until_drained(run: Run, step: str) -> Waited:
-    """Watch queue and bucket until the queue is drained, the queue stalls, the budget is spent or the lease lost."""
+def wait_until_drained(run: Run, step: str, held_back: Collection[str] = ()) -> Waited:
+    """Watch queue and bucket until the queue is drained, the queue stalls, the budget is spent or the lease lost.
+
+    It also ends when probes of a generator in `held_back` have made something, so that one lost probe of
+    another does not hold back the rest of all.
+    """
     del step  # it names the task run
-    return _Wait(run).until_over()
+    return _Wait(run, held_back).until_over()
 
 
 class _Wait:
     """One wait: what is looked at in each turn, and what is said of it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, held_back: Collection[str] = ()) -> None:
         self._run = run
+        self._held_back = held_back
         self._log = get_run_logger()
         self._patience = run.terms.patience
         self._started = self._heard = time.monotonic()
@@ -82,6 +94,8 @@ class _Wait:
             return self._hopeless(overspent)
         if status is Status.STALLED:
             return self._stalled(seen)
+        if proven := frozenset(self._held_back) & frozenset(run.proven):
+            return Waited(proven=proven)
         return Waited() if status is Status.DRAINED else None
 
     def _show(self, status: Status, seen: Depth, now: float, note: str) -> None:

@@ -7,7 +7,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.gaps import Gap, find_gaps
 from vbvrdatafactory.core.inventory import Inventory
 from vbvrdatafactory.core.plan import Override, Plan, make_spec
-from vbvrdatafactory.core.ranges import IndexRange, expand
+from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 
 present = st.dictionaries(st.sampled_from(["A", "B", "stranger"]), st.sets(st.integers(0, 70)))
 
@@ -53,3 +53,16 @@ def test_ranges_are_compressed() -> None:
         Plan(make_spec(generators=["A"], samples=60)), inventory_of({"A": set(range(10, 50))}, {})
     )
     assert [str(r) for r in gaps.of("A").ranges] == ["0-9", "50-59"]
+
+
+ranges = st.builds(
+    lambda start, size: IndexRange(start, start + size), st.integers(0, 60), st.integers(1, 20)
+)
+
+
+@given(st.sets(st.integers(0, 80)), st.lists(ranges, max_size=4))
+def test_a_gap_without_what_was_sent(lacking: set[int], sent: list[IndexRange]) -> None:
+    """What is held back is what is lacking and not in what was sent, to the index."""
+    rest = Gap("A", tuple(compress(lacking))).without(sent)
+    assert set(expand(rest.ranges)) == lacking - set(expand(sent))
+    assert list(rest.ranges) == compress(expand(rest.ranges))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.letters import Redriven, cause_of
+from vbvrdatafactory.core.letters import Redriven, cause_of, describe
 from vbvrdatafactory.core.models import Cause, TaskMessage
 
 MESSAGE = TaskMessage(type="G", num_samples=10, start_index=20, salt=1)
@@ -49,3 +49,11 @@ def test_what_went_back_is_told_by_generator_and_cause() -> None:
     )
     assert "would go back" in str(Redriven(tally, dry_run=True))
     assert str(Redriven(Counter(), dry_run=False)) == "No dead letter matches; none was moved."
+
+
+def test_a_log_counts_letters_and_does_not_list_them() -> None:
+    """However many generators have dead letters, the log has one line with the most frequent of them."""
+    tally = Counter({(f"G-{number}", Cause.CRASH): number for number in range(1, 301)})
+    line = describe(tally)
+    assert line.startswith("45,150 dead letters: G-300: 300 crash; G-299: 299 crash")
+    assert line.endswith("; and 280 more")

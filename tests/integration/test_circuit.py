@@ -12,12 +12,14 @@ from prefect.client.orchestration import get_client
 
 from flows.redrive_dead_letters import redrive_dead_letters
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.circuit import PROBES
 from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.report import Reason
+from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.s3.control import write_control
-from vbvrdatafactory.s3.listing import sizes
+from vbvrdatafactory.s3.listing import sizes, times
 from vbvrdatafactory.sqs.depth import depth
 
 pytestmark = [pytest.mark.aws, pytest.mark.prefect]
@@ -51,6 +53,22 @@ def test_a_broken_generator_costs_a_few_messages_and_is_reopened_by_one(factory)
     assert {"vbvr.dataset.mended"} == resources_of("vbvr.dataset.incomplete") & resources_of(
         "vbvr.dataset.complete"
     )
+
+
+def test_a_probe_that_takes_long_holds_nobody_back(factory) -> None:
+    """What is held back goes as soon as one probe of its generator is done, while another's runs; nothing goes twice."""
+    quick, late = "T-quick", "T-late"
+    factory.add_generator(quick)
+    factory.add_generator(late, slow=5, seeds=[batch_seed(42, late, 0)])
+    report = factory.generate(quick, late, dataset="probed", samples=5, batch_size=1, poll_seconds=0.1)
+    assert (report.complete, report.run.messages) == (True, 10)
+    done = {
+        (name, keys.parse_receipt(key).indices.start): at
+        for name in (quick, late)
+        for key, at in times(factory.store, f"{keys.RECEIPTS}{name}")
+    }
+    held_back = [at for (_, start), at in done.items() if start >= PROBES]
+    assert min(held_back) < done[late, 0]
 
 
 def test_a_missing_dependency_stops_a_generator_after_one_round(factory) -> None:

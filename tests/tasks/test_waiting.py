@@ -28,6 +28,7 @@ class World:
         self.overspent: str | None = None
         self.lost_at = self.paused_until = None
         self.live, self.failures, self.dataset = None, {}, "d"
+        self.proven: set[str] = set()
         self.terms = Terms(PATIENCE)
         self.gate = SimpleNamespace(check=self.check, pause=self.pause)
         self.stalls: list[object] = []
@@ -65,14 +66,14 @@ class World:
 def wait(monkeypatch):
     """Runs a wait in a world."""
 
-    def run(world: World) -> waiting.Waited:
+    def run(world: World, held_back: tuple[str, ...] = ()) -> waiting.Waited:
         diagnosis = Diagnosis("the mapping is disabled", "enable it", consuming=False)
         monkeypatch.setattr(waiting, "get_run_logger", lambda: logging.getLogger("wait"))
         monkeypatch.setattr(waiting, "queue_depth", world.depth)
         monkeypatch.setattr(waiting, "time", world)
         monkeypatch.setattr(waiting._Wait, "_diagnosis", lambda _: diagnosis)
         monkeypatch.setattr(waiting.events, "queue_stalled", lambda _, why: world.stalls.append(why))
-        return waiting._Wait(world).until_over()
+        return waiting._Wait(world, held_back).until_over()
 
     return run
 
@@ -144,3 +145,11 @@ def test_a_long_wait_is_neither_silent_nor_a_flood(wait, caplog) -> None:
     world = World(*[Depth(9000 - n, 9, 0) for n in range(2400)], EMPTY)
     wait(world)
     assert 480 <= len([record for record in caplog.records if record.name == "wait"]) <= 640
+
+
+def test_a_wait_ends_when_what_was_held_back_may_go(wait) -> None:
+    """A generator that has made something ends the wait while others' probes are in flight; its neighbours wait on."""
+    world = World(Depth(0, 3, 0))
+    world.proven = {"quick", "another"}
+    waited = wait(world, ("quick", "late"))
+    assert (waited.proven, waited.early) == ({"quick"}, None)

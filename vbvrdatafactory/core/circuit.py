@@ -44,9 +44,14 @@ class Setback(NamedTuple):
         return cause is not None and not cause.is_seeds_fault and cause not in _INFRASTRUCTURE
 
 
+def is_proven(evidence: Evidence, generator: str) -> bool:
+    """Whether the latest that is on record of a generator is a batch that ended well."""
+    return isinstance(evidence.newest(generator), Made)
+
+
 def probes(evidence: Evidence, generator: str) -> int | None:
     """How many messages to try a generator with first; None where its latest record is a receipt."""
-    if isinstance(evidence.newest(generator), Made):
+    if is_proven(evidence, generator):
         return None
     return 1 if was_broken(evidence, generator) else PROBES
 

@@ -1,6 +1,6 @@
 """Plan minus inventory: what is planned and not whole in the bucket, exact to the sample."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from vbvrdatafactory.core.inventory import Inventory
@@ -17,6 +17,27 @@ class Gap(NamedTuple):
     @property
     def samples(self) -> int:
         return sum(r.size for r in self.ranges)
+
+    def without(self, others: Iterable[IndexRange]) -> "Gap":
+        """What is lacking outside of `others`.
+
+        >>> Gap("g", (IndexRange(0, 9),)).without([IndexRange(2, 4)]).ranges
+        (IndexRange(start=0, stop=2), IndexRange(start=4, stop=9))
+        """
+        ranges = self.ranges
+        for other in others:
+            ranges = tuple(part for mine in ranges for part in _around(mine, other))
+        return Gap(self.generator, ranges)
+
+
+def _around(mine: IndexRange, other: IndexRange) -> Iterator[IndexRange]:
+    """`mine` without `other`: what is left before it and behind it."""
+    for part in (
+        IndexRange(mine.start, min(mine.stop, other.start)),
+        IndexRange(max(mine.start, other.stop), mine.stop),
+    ):
+        if part.start < part.stop:
+            yield part
 
 
 class Gaps:

@@ -32,9 +32,15 @@ class Redriven(NamedTuple):
         if not total:
             return "No dead letter matches; none was moved."
         moved = "would go" if self.dry_run else "went"
-        rows = "; ".join(f"{g}: {count:,} {cause}" for (g, cause), count in self.tally.most_common(_ROWS))
-        more = len(self.tally) - _ROWS
-        return (
-            f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue. {rows}"
-            + (f"; and {more:,} more" if more > 0 else "")
-        )
+        return f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue. {_rows(self.tally)}"
+
+
+def describe(tally: Counter[tuple[str, Cause]]) -> str:
+    """Dead letters for a log: how many, and of whom and why, the most first."""
+    return f"{tally.total():,} dead letters: {_rows(tally)}"
+
+
+def _rows(tally: Counter[tuple[str, Cause]]) -> str:
+    rows = "; ".join(f"{g}: {count:,} {cause}" for (g, cause), count in tally.most_common(_ROWS))
+    more = len(tally) - _ROWS
+    return rows + (f"; and {more:,} more" if more > 0 else "")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.ranges import IndexRange, compress
 from vbvrdatafactory.core.samples import required_files
 
 MAX_BATCH = 1000
@@ -104,6 +104,11 @@ class TaskMessage(_Frozen):
     def indices(self) -> IndexRange:
         """The batch's indices, wanted or not."""
         return IndexRange(self.start_index, self.start_index + self.num_samples)
+
+    @property
+    def wanted(self) -> list[IndexRange]:
+        """The indices that are to be stored."""
+        return compress(self.only_indices) if self.only_indices else [self.indices]
 
     def to_json(self) -> str:
         """The message body: what differs from the defaults, plus the contract's fields that are set."""
