@@ -50,8 +50,8 @@ class Run:
         return self.plan.spec.dataset
 
     def found(self, gaps: Gaps) -> None:
-        """Remember what is lacking by now."""
-        self.done = self.first.sample_count - gaps.sample_count
+        """Remember what is lacking by now; samples that somebody deletes meanwhile are no progress backwards."""
+        self.done = max(0, self.first.sample_count - gaps.sample_count)
 
     def look(self) -> None:
         """Count this run's samples in the bucket, if that is due."""
