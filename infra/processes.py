@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 _PROC = Path("/proc")
 
 
@@ -20,14 +22,11 @@ def is_alive(pid: int, token: str) -> bool:
 
 
 def exists(pid: int) -> bool:
-    """Whether there is a process of that number, whosever it is."""
+    """Whether there is a process of that number, whosever it is; one that only waits to be reaped is gone."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _command_line(pid: int) -> str:

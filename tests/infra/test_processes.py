@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +64,16 @@ def test_users_of_another_folder_stay(sleeper: subprocess.Popen[bytes], scratch:
     processes.kill_users_of(scratch.with_name("scr"))
     with pytest.raises(subprocess.TimeoutExpired):
         sleeper.wait(0.2)
+
+
+def test_a_process_that_waits_to_be_reaped_is_gone() -> None:
+    """Whoever asks about an ended process is told so, even if its parent does not care."""
+    ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert processes.exists(ended.pid)
+    ended.stdin.close()
+    deadline = time.monotonic() + 10
+    while processes.exists(ended.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    ended.wait()
+    assert not processes.exists(ended.pid)

@@ -47,15 +47,18 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
 @pytest.fixture
 def second_terminal(here: Here) -> Prefect:
     """The prefect command as a person runs it there, knowing the server's address alone."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = {**clean, "PREFECT_API_URL": here.up.api, "PREFECT_HOME": str(here.checkout / "person")}
+    known = {
+        "PREFECT_API_URL": here.up.api,
+        "PREFECT_HOME": str(here.checkout / "person"),
+        "PWD": str(here.checkout),
+    }
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", *arguments]
+        mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         return subprocess.run(
-            command,
+            [sys.executable, "-m", "prefect", *arguments],
             cwd=here.checkout,
-            env={**environment, "PWD": str(here.checkout)},
+            env={**mine, **known},
             capture_output=True,
             text=True,
             timeout=180,

@@ -1,5 +1,6 @@
 """The Prefect that people expect: up by one command, deployed once for all, run from a form."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -7,12 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Completed, Running
+from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 
 from flows.automations import NOTIFY, described
+from infra import paths
 from infra.prefect_api import PrefectApi
 from infra.processes import exists
 from infra.ui import POOL
@@ -106,7 +111,7 @@ def test_the_form_says_what_is_wrong(here, browser) -> None:
 def test_a_second_terminal_runs_a_deployment(here, second_terminal) -> None:
     """Prefect deployment run with the address that make up prints ends with a complete dataset; globs are taken."""
     ran = second_terminal(
-        *("prefect", "deployment", "run", "generate-dataset/local", "--watch"),
+        *("deployment", "run", "generate-dataset/local", "--watch"),
         *("-p", "samples=2", "-p", "dataset=terminal", "-p", 'generators=["V-3*"]'),
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -244,6 +249,44 @@ def test_runs_whose_process_is_gone_do_not_keep_the_queue(here) -> None:
             ids.append(UUID(run["id"]))
         assert PrefectApi(here.up.api).end_lost_runs(POOL) == 1
         assert [client.read_flow_run(each).state.name for each in ids] == ["Lost", "Running"]
+
+
+def test_the_flows_are_deployed_as_ecs_tasks(here, second_terminal, monkeypatch) -> None:
+    """prefect.ecs.yaml makes what an ECS worker turns into a task with the image, the roles and the addresses given."""
+    given = {
+        "ECS_POOL": "vbvr-ecs",
+        "ECS_CLUSTER": "makers",
+        "ECS_IMAGE": "1.dkr.ecr.us-east-2.amazonaws.com/flows:1",
+        "ECS_TASK_ROLE_ARN": "arn:aws:iam::1:role/flows",
+        "ECS_EXECUTION_ROLE_ARN": "arn:aws:iam::1:role/start",
+        "SQS_QUEUE_URL": "https://sqs/tasks",
+        "SQS_DLQ_URL": "https://sqs/dead",
+        "OUTPUT_BUCKET": "samples",
+        "AWS_REGION": "us-east-2",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    (here.checkout / "prefect.ecs.yaml").symlink_to(paths.CHECKOUT / "prefect.ecs.yaml")
+    template = ECSWorker.get_default_base_job_template()
+    with here.ask() as client:
+        client.create_work_pool(WorkPoolCreate(name="vbvr-ecs", type="ecs", base_job_template=template))
+        done = second_terminal("--no-prompt", "deploy", "--all", "--prefect-file", "prefect.ecs.yaml")
+        assert done.returncode == 0, done.stdout + done.stderr
+        deployment = client.read_deployment_by_name("generate-dataset/ecs")
+
+    async def as_the_worker_does() -> ECSJobConfiguration:
+        async with PrefectClient(here.up.api) as client:
+            return await ECSJobConfiguration.from_template_and_values(
+                template, deployment.job_variables, client=client
+            )
+
+    job = asyncio.run(as_the_worker_does())
+    assert job.task_definition["containerDefinitions"][0]["image"] == given["ECS_IMAGE"]
+    assert job.task_definition["executionRoleArn"] == given["ECS_EXECUTION_ROLE_ARN"]
+    asked = job.task_run_request["overrides"]
+    assert asked["taskRoleArn"] == given["ECS_TASK_ROLE_ARN"]
+    addresses = {name: value for name, value in given.items() if not name.startswith("ECS_")}
+    assert asked["containerOverrides"][0]["environment"] == addresses
 
 
 def test_down_ends_what_up_started_and_may_be_said_twice(here) -> None:
