@@ -1,4 +1,7 @@
-"""A way to the embedded AWS that notes what passes: every call of a flow, and every message that SQS took of it."""
+"""A way to the embedded AWS that notes what passes: every call of a flow, and every message that SQS took of it.
+
+It can also answer as AWS may and the embedded AWS never does: that a queue is empty which is not.
+"""
 
 import json
 import threading
@@ -48,6 +51,8 @@ class Door:
         self.calls: list[Call] = []
         self.sent: list[Sent] = []
         self.url = ""
+        # So many of the next looks at the task queue read zero, whatever is in it.
+        self.wrong_zeros = 0
 
     @contextmanager
     def open(self) -> Iterator["Door"]:
@@ -61,6 +66,16 @@ class Door:
         finally:
             server.shutdown()
             server.server_close()
+
+    def as_told(self, kind: str, question: bytes, answer: bytes) -> bytes:
+        """The answer as it is given; where wrong zeros are asked for, a count of zero."""
+        wrong = kind == "GetQueueAttributes" and self.wrong_zeros > 0
+        if not wrong or json.loads(question)["QueueUrl"] != self.queue_url:
+            return answer
+        self.wrong_zeros -= 1
+        found = json.loads(answer)
+        counts = {name: "0" for name in found["Attributes"] if name.startswith("ApproximateNumber")}
+        return json.dumps({**found, "Attributes": {**found["Attributes"], **counts}}).encode()
 
     def passed(self, at: float, kind: str, status: int, question: bytes, answer: bytes) -> None:
         """Note a call that was answered."""
@@ -101,7 +116,7 @@ def _handler(door: Door) -> type[BaseHTTPRequestHandler]:
                 answered = behind.getresponse()
                 answer = answered.read()
             door.passed(at, kind, answered.status, question, answer)
-            self.answer(answered, answer)
+            self.answer(answered, door.as_told(kind, question, answer))
 
         def answer(self, answered: HTTPResponse, body: bytes) -> None:
             self.send_response_only(answered.status)
