@@ -38,8 +38,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     for name in ("prefect.yaml", "automations", "generators"):
         (checkout / name).symlink_to(paths.CHECKOUT / name)
     prefect, said = PrefectHere(checkout), list[str]()
+    with pytest.MonkeyPatch.context() as shell:
+        # What the shell says of a real account must not lead the deployments called local there.
+        for name in ("SQS_QUEUE_URL", "SQS_DLQ_URL", "AWS_ENDPOINT_URL"):
+            shell.setenv(name, "http://127.0.0.1:9/elsewhere")
+        shell.setenv("OUTPUT_BUCKET", "elsewhere")
+        up = prefect.up(said.append)
     try:
-        yield Here(checkout, prefect, prefect.up(said.append), said)
+        yield Here(checkout, prefect, up, said)
     finally:
         prefect.down()
 
