@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from vbvrdatafactory.core.catalogue import ALL, families, list_generators
@@ -15,6 +15,11 @@ Rounds = Annotated[int, Field(ge=1, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Minutes = Annotated[float, Field(gt=0, le=7 * 24 * 60)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+Failures = Annotated[
+    Annotated[int, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0, "title": "At most"})]
+    | Annotated[None, WithJsonSchema({"type": "null", "title": "Any number"})],
+    Field(),
+]
 Overrides = dict[str, dict[Literal["samples", "batch_size"], int]]
 
 

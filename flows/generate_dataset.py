@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending
-from flows.form import Generators, Minutes, Overrides, Percent, RequiredFile, Rounds, Seconds, Seed
+from flows.form import Failures, Generators, Minutes, Overrides, Percent, RequiredFile, Rounds, Seconds, Seed
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
 from tasks.terms import Terms
@@ -33,7 +33,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     max_rounds: Rounds = 4,
     poll_seconds: Seconds = 15.0,
     stall_minutes: Minutes = 15.0,
-    max_failures: int | None = None,
+    max_failures: Failures = None,
     max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
 ) -> State[Any]:

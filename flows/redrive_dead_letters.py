@@ -6,12 +6,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.form import Generators
 from tasks.letters import redrive
 
 
 @flow(name="redrive-dead-letters", flow_run_name="redrive-dead-letters")
 def redrive_dead_letters(
-    generators: list[str] = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
     dry_run: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Move dead letters back to the task queue, all or some generators'.
