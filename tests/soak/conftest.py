@@ -43,11 +43,15 @@ class Yard(NamedTuple):
 
 
 @pytest.fixture
-def yard(prefect_server: str, tmp_path: Path) -> Iterator[Yard]:
-    """An embedded AWS as a newcomer has it, a Prefect server that outlives every flow, and a door between."""
+def yard(request: pytest.FixtureRequest, prefect_server: str, tmp_path: Path) -> Iterator[Yard]:
+    """An embedded AWS, a Prefect server that outlives every flow, and a door between.
+
+    Its parameter is how many batches are made at a time; without one, as many as there are processors.
+    """
+    at_a_time: int | None = getattr(request, "param", None)
     generators = tmp_path / "generators"
     generators.mkdir()
-    with EmbeddedAws(tmp_path / "state", generators).running() as info:
+    with EmbeddedAws(tmp_path / "state", generators, concurrency=at_a_time).running() as info:
         function, mapping = info.function_name, info.event_source_mapping_id
         factory = _integration.Factory(info.config, info.env_file, generators, function, mapping)
         with Door(info.endpoint, info.queue_url).open() as door:
