@@ -488,9 +488,9 @@ def pytest_configure(config: pytest.Config) -> None:
         do_without()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _prepared() -> Iterator[None]:
-    """Make this process a worker once, as the handler makes its own; no fault of it can take all memory."""
+    """Make this process a worker, as the handler makes its own; while it is one no fault of it can take all memory."""
     processes.prepare()
     launch.warm_up(common_environment())
     # The first use of a store opens descriptors for good.
