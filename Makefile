@@ -46,6 +46,7 @@ test: check  ## checks and tests; the long ones are in soak
 	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fault and load runs
+	@mkdir -p $(STATE)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
 	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
 

@@ -56,9 +56,12 @@ def make_complete(plan: Plan, terms: Terms, *, is_new: bool = False) -> Report:
 
 
 def finish_earlier_messages(plan: Plan, terms: Terms, gate: Gate) -> EndedEarly | None:
-    """Let what a run before this one left in the queues finish, instead of sending it a second time."""
+    """Let what a run before this one left in the queues finish, instead of sending it a second time.
+
+    Counts are approximate: after a run that died in mid-sending one look that shows nothing is not believed.
+    """
     early = None
-    if queue_depth().total:
+    if queue_depth().total or gate.was_left:
         get_run_logger().info("waiting for the messages of an earlier run")
         early = wait_until_drained(Run(plan, terms, gate, Gaps(iter(()))), "earlier").early
     if early is None:

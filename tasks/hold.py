@@ -49,6 +49,11 @@ class Gate:
         self._said = -_SILENT_SECONDS
         self._saying = threading.Lock()
 
+    @property
+    def was_left(self) -> bool:
+        """Whether the run before this one died while it held the dataset, perhaps while it sent."""
+        return self._door.was_left
+
     def check(self) -> None:
         """Make sure that the dataset is still this run's.
 

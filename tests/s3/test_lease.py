@@ -103,13 +103,15 @@ def test_a_released_lease_is_taken_at_once(store, clock) -> None:
     first = door(store, clock, "first")
     first.take()
     first.release()
-    assert door(store, clock, "second").take() is None
+    second = door(store, clock, "second")
+    assert (second.take(), second.was_left) == (None, False)
 
 
 def test_a_dead_holder_is_not_waited_for(store, clock) -> None:
-    """Where its process is known to be gone, the lease is free."""
+    """Where its process is known to be gone, the lease is free, and known as one that was left."""
     door(store, clock, "first").take()
-    assert door(store, clock, "second", is_gone=lambda lease: lease.run == "first").take() is None
+    second = door(store, clock, "second", is_gone=lambda lease: lease.run == "first")
+    assert (second.take(), second.was_left) == (None, True)
 
 
 def test_a_retry_takes_over_its_own_lease(store, clock) -> None:

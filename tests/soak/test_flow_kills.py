@@ -26,7 +26,7 @@ from vbvrdatafactory.sqs.depth import depth
 pytestmark = [pytest.mark.soak, pytest.mark.aws, pytest.mark.prefect]
 
 KILLS = int(os.environ.get("SOAK_KILLS", "20"))
-KILLS_OF_A_RUN, KILLS_WITH_WRONG_COUNTS = 5, 3
+KILLS_OF_A_RUN = 5
 SAMPLES, BATCH = 48, 4
 LONGEST_LIFE = 35.0
 THINGS = (
@@ -178,31 +178,26 @@ def test_twenty_kills_of_the_flow_change_nothing(yard, capsys) -> None:
     check_bucket(yard.factory, runs)
 
 
-def test_a_wrong_count_costs_messages_and_nothing_else(yard, capsys) -> None:
-    """Where the first count after each of three kills is a wrong zero, some messages go twice, and the end is the same.
+def test_a_wrong_count_after_a_death_is_not_believed(yard, capsys) -> None:
+    """A flow that follows a killed one does not believe a first count of zero: nothing is sent again.
 
-    On AWS counts are approximate. A flow that starts believes the first count: what the killed one had sent
-    and nobody had made yet is then sent again, once for each wrong count. The worker makes it once more under
-    the same keys, or sees that it is made.
+    On AWS counts are approximate. What the killed one had sent is still in the queue, as nobody made it meanwhile.
     """
     story = Story(yard, random.Random(3), after_first_probes, wrong_zeros=1)
     run = misbehaving(yard.factory, 1)
-    # Nobody makes meanwhile what the killed ones had sent.
     yard.factory.consume(enabled=False)
-    while len(story.killed_at) < KILLS_WITH_WRONG_COUNTS:
-        assert story.live(run, kill=True) is None, "it was to be killed as it sent"
+    assert story.live(run, kill=True) is None, "it was to be killed as it sent"
     yard.factory.consume(enabled=True)
     flow = story.live(run, kill=False)
     sent = Counter(Wanted.of(one.message) for one in yard.door.sent)
     twice, wanted = sent - Counter(sent.keys()), needed(run.plan, run.troubles)
+    air = {one for _, one in in_the_air(yard.door.sent, story.killed_at)}
     with capsys.disabled():
         print(*("", *story.lines), sep="\n")
         print(f"{len(wanted)} messages needed, {sent.total()} sent: {twice.total()} beyond need")
     assert flow.wait() == 0, flow.output[-3000:]
     assert set(sent) == wanted
-    assert len(twice) > 0
-    assert max(sent.values()) <= 1 + KILLS_WITH_WRONG_COUNTS
-    assert twice.total() <= KILLS_WITH_WRONG_COUNTS * len(run.plan.generators) * PROBES
+    assert set(twice) <= air
     check_bucket(yard.factory, [run])
 
 

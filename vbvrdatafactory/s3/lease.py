@@ -43,6 +43,8 @@ class LeaseDoor:
         mine: the claim.
         is_gone: whether the process that holds a lease is known to have ended.
         clock: seconds that only go forward.
+
+    `was_left` is whether it was taken from a run that died without ending its claim.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class LeaseDoor:
         self._version = ""
         self._renewed = 0.0
         self._lost: Lease | None = None
+        self.was_left = False
         self._one_at_a_time = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,6 +82,7 @@ class LeaseDoor:
             return None
         unchanged = self._sighting.unchanged(found.version, self._clock())
         if is_free(found.lease, self._mine.run, unchanged, is_holder_gone=self._is_gone(found.lease)):
+            self.was_left = not found.lease.released
             return self._put(self._mine, found.version)
         return found.lease
 
