@@ -15,7 +15,6 @@ from tests.soak.door import Call, Sent
 from tests.soak.needed import Trouble, Wanted, needed, seeds_of
 from tests.soak.process import FlowProcess
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.circuit import PROBES
 from vbvrdatafactory.core.lease import TTL_SECONDS, Lease
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.plan import Plan, make_spec
