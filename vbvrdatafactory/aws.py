@@ -24,6 +24,7 @@ from botocore.session import Session as BotoSession
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from vbvrdatafactory import loopback
 from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,15 +77,31 @@ def session(config: Config, identity: Identity = NOBODY_ELSE) -> boto3.Session:
 def _with_keys(config: Config, identity: Identity) -> boto3.Session:
     if identity.access_key:
         return boto3.Session(
-            identity.access_key, identity.secret_key, identity.token, region_name=config.aws_region
+            identity.access_key,
+            identity.secret_key,
+            identity.token,
+            region_name=config.aws_region,
+            botocore_session=_botocore(config),
         )
     if config.is_embedded:
-        # Without its variables botocore does not look for the profile that AWS_PROFILE may name.
-        blind = BotoSession(session_vars={"profile": (None, None, None, None)})
         return boto3.Session(
-            _EMBEDDED_KEY, _EMBEDDED_KEY, region_name=config.aws_region, botocore_session=blind
+            _EMBEDDED_KEY, _EMBEDDED_KEY, region_name=config.aws_region, botocore_session=_botocore(config)
         )
     return boto3.Session(region_name=config.aws_region, profile_name=config.aws_profile)
+
+
+def _botocore(config: Config) -> BotoSession:
+    return loopback.unconfigured_session() if config.is_embedded else BotoSession()
+
+
+def _how_to_ask(config: Config) -> BotoConfig:
+    return BotoConfig(
+        retries={"mode": "standard", "max_attempts": 5},
+        max_pool_connections=MAX_CONNECTIONS,
+        connect_timeout=10,
+        read_timeout=60,
+        proxies=loopback.NO_PROXIES if config.is_embedded else None,
+    )
 
 
 class _Role(CredentialProvider):
@@ -102,12 +119,12 @@ class _Role(CredentialProvider):
 
 def _in_role(role: str, keys: boto3.Session, config: Config, arguments: Mapping[str, Any]) -> boto3.Session:
     fetcher = AssumeRoleCredentialFetcher(
-        partial(keys.client, endpoint_url=config.aws_endpoint_url),
+        partial(keys.client, endpoint_url=config.aws_endpoint_url, config=_how_to_ask(config)),
         keys.get_credentials(),
         role,
         extra_args=dict(arguments),
     )
-    inner = BotoSession()
+    inner = _botocore(config)
     inner.register_component("credential_provider", CredentialResolver([_Role(fetcher)]))
     return boto3.Session(region_name=config.aws_region, botocore_session=inner)
 
@@ -117,12 +134,7 @@ def client(config: Config, service: str, identity: Identity = NOBODY_ELSE) -> An
     return session(config, identity).client(
         service,  # type: ignore[call-overload]
         endpoint_url=config.aws_endpoint_url,
-        config=BotoConfig(
-            retries={"mode": "standard", "max_attempts": 5},
-            max_pool_connections=MAX_CONNECTIONS,
-            connect_timeout=10,
-            read_timeout=60,
-        ),
+        config=_how_to_ask(config),
     )
 
 
@@ -145,13 +157,18 @@ def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_
         # obstore would panic on it.
         raise ConfigError(f"{name!r} is no name of a bucket: 3 to 63 of a-z, 0-9, '.' and '-'")
     # obstore takes no None for an endpoint, and by itself would read keys and token of the environment.
-    somewhere_else: S3Config = {"endpoint": endpoint} if endpoint else {}
+    # AWS_ENDPOINT_URL_S3, which it prefers, is not what we were told.
+    somewhere_else: S3Config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {}
+    here = config.is_embedded
     return S3Store(
         name,
-        config=somewhere_else,
+        config={**(loopback.S3_AS_ANYWHERE if here else {}), **somewhere_else},
         region=config.aws_region,
         credential_provider=_s3_keys(config, identity),
-        client_options={"allow_http": endpoint.startswith("http://")},
+        client_options={
+            "allow_http": endpoint.startswith("http://"),
+            **(loopback.WITHOUT_PROXY if here else {}),
+        },
     )
 
 

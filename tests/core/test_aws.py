@@ -1,14 +1,16 @@
 """Clients are built in one place; this machine never sees a real key."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import obstore
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConfigParseError
 
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
@@ -16,10 +18,14 @@ from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.sqs.submitter import SUBMIT_THREADS
 
 
+class HTTPServer6(HTTPServer):
+    address_family = socket.AF_INET6
+
+
 class Listener:
     """A server on loopback that refuses everything and remembers what it was shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         seen: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,9 +40,9 @@ class Listener:
             def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
         self.seen = seen
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = (HTTPServer6 if host == "[::1]" else HTTPServer)((host.strip("[]"), 0), Handler)
         self.config = Config(
-            aws_endpoint_url=f"http://127.0.0.1:{self.server.server_port}", output_bucket="bucket"
+            aws_endpoint_url=f"http://{host}:{self.server.server_port}", output_bucket="bucket"
         )
 
     def ask_for_everything(self) -> str:
@@ -49,18 +55,23 @@ class Listener:
         return "".join(self.seen)
 
 
-@pytest.fixture
-def listener(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listener]:
-    """The listener, with real-looking keys in the environment."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREALKEY")
-    listener = Listener()
+@contextmanager
+def listening(listener: Listener) -> Iterator[Listener]:
     thread = threading.Thread(target=listener.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield listener
     listener.server.shutdown()
     listener.server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listener]:
+    """The listener, with real-looking keys in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREALKEY")
+    with listening(Listener()) as listener:
+        yield listener
 
 
 def test_an_emulator_never_sees_a_real_key(listener: Listener) -> None:
@@ -84,6 +95,91 @@ def test_a_stale_profile_does_not_break_the_embedded_aws(
     """AWS_PROFILE is of no account on loopback, so one that does not exist there does no harm."""
     monkeypatch.setenv("AWS_PROFILE", "nonexistent")
     assert listener.ask_for_everything().count("Credential=test/") == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_no_proxy_comes_between(name: str, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint on this machine is asked directly, whatever proxy the shell has and whatever it excludes."""
+    for one in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(one, "example.com")
+    monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    with listening(Listener(host)) as listener:
+        listener.ask_for_everything()
+
+
+def test_a_role_on_this_machine_is_asked_for_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of a role come from this machine's STS as directly as what is done with them."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with listening(Sts()) as sts:
+        identity = aws.Identity("MINE", "secret", role_arn="arn:aws:iam::1:role/maker")
+        credentials = aws.session(sts.config, identity).get_credentials()
+        assert credentials.get_frozen_credentials().access_key == "ROLE1"
+
+
+def test_a_real_account_is_asked_through_the_users_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anywhere else the proxy of the environment counts, as for every AWS client."""
+    for one in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(one, raising=False)
+    with listening(Listener()) as proxy:
+        monkeypatch.setenv("http_proxy", str(proxy.config.aws_endpoint_url))
+        elsewhere = Config(aws_endpoint_url="http://s3.elsewhere.example", output_bucket="bucket")
+        with pytest.raises(ClientError):
+            aws.sqs(elsewhere).list_queues()
+        with pytest.raises(FileNotFoundError):
+            obstore.get(aws.bucket(elsewhere), "key")
+        assert len(proxy.seen) == 2
+
+
+BROKEN = "[default\nregion = us-east-1\n"
+# What a shell may have for a real account, or by mistake; none of it is meant for this machine.
+SETTINGS = {
+    "AWS_CA_BUNDLE": "/not/there",
+    "AWS_CHECKSUM_ALGORITHM": "sha256",
+    "AWS_DATA_PATH": "/not/there",
+    "AWS_DEFAULTS_MODE": "nonsense",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:9",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_MAX_ATTEMPTS": "nonsense",
+    "AWS_PROXY_URL": "http://127.0.0.1:9",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "nonsense",
+    "AWS_REQUEST_PAYER": "requester",
+    "AWS_RETRY_MODE": "nonsense",
+    "AWS_S3_EXPRESS": "true",
+    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "nonsense",
+    "AWS_SKIP_SIGNATURE": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS.items(), ids=SETTINGS)
+def test_settings_for_a_real_account_do_not_count_on_this_machine(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """No variable of botocore's or obstore's leads a call to this machine astray, or stops it."""
+    monkeypatch.setenv(name, value)
+    assert listener.ask_for_everything().count("Credential=test/") == 2
+
+
+@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+@pytest.mark.parametrize("identity", [aws.NOBODY_ELSE, aws.Identity("MINE", "secret")])
+def test_no_file_of_the_users_is_read_for_this_machine(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, identity: aws.Identity
+) -> None:
+    """A configuration that cannot be parsed harms only who needs it: not the embedded AWS, but a real account."""
+    (tmp_path / "broken").write_text(BROKEN)
+    monkeypatch.setenv(name, str(tmp_path / "broken"))
+    with pytest.raises(ClientError):
+        aws.sqs(listener.config, identity).list_queues()
+    with pytest.raises(FileNotFoundError):
+        obstore.get(aws.bucket(listener.config, identity=identity), "key")
+    for gone in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(gone)
+    with pytest.raises(ConfigParseError):
+        aws.sqs(Config()).list_queues()
 
 
 def test_a_client_takes_region_and_endpoint_from_the_config() -> None:

@@ -7,6 +7,7 @@ An address that is needed and unset raises `ConfigError` with its name and where
 
 import os
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -129,8 +130,15 @@ class Config:
     @property
     def is_embedded(self) -> bool:
         """Whether the endpoint is on this machine, so that no real credential may be sent to it."""
-        host = urlparse(self.aws_endpoint_url or "").hostname
-        return host in {"localhost", "127.0.0.1", "::1"}
+        return _is_loopback(urlparse(self.aws_endpoint_url or "").hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host's name or address is one that never leaves this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
 
 
 config = Config()
