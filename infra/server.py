@@ -135,7 +135,7 @@ def _spawn(state: StateFolder, port: int) -> ServerRecord:
     with state.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             # Python keeps an -X option it does not know, and the process table shows it.
-            [sys.executable, "-X", token, "-m", "ministack"],
+            [sys.executable, "-X", token, "-m", "infra.embedded"],
             cwd=state.scratch,
             env=environment(state, port, token),
             stdin=subprocess.DEVNULL,
