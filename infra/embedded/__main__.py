@@ -1,11 +1,14 @@
 """``python -m infra.embedded`` is ministack with what it lacks here; `infra.server` starts it and sets its environment."""
 
 from ministack import app as ministack
+from ministack.services import s3
 
+from infra.embedded.disk import DiskTruth
 from infra.embedded.gate import Gate
 
 
 def main() -> None:
+    DiskTruth(s3).install()
     ministack.app = Gate(ministack.app, int(ministack._resolve_port()))
     ministack.main()
 
