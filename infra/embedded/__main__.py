@@ -5,9 +5,11 @@ from ministack.services import s3
 
 from infra.embedded.disk import DiskTruth
 from infra.embedded.gate import Gate
+from infra.embedded.writes import CheckedWrites
 
 
 def main() -> None:
+    CheckedWrites(s3).install()
     DiskTruth(s3).install()
     ministack.app = Gate(ministack.app, int(ministack._resolve_port()))
     ministack.main()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError
 
 from infra.addresses import EmbeddedInfo
@@ -125,6 +126,83 @@ def test_a_deleted_sidecar_does_no_harm(info: EmbeddedInfo, s3: Any, folder: Pat
     (folder / "disk/a/one.meta.json").unlink()
     assert s3.get_object(Bucket=info.bucket, Key="disk/a/one")["Body"].read() == b"content"
     assert listed(s3, info.bucket) == sorted(KEYS)
+
+
+@pytest.fixture
+def no_room(folder: Path) -> Path:
+    """A file that cannot be written: a folder in the way of the temporary one stands for a full disk."""
+    (folder / "disk/full.tmp").mkdir()
+    yield folder
+    shutil.rmtree(folder / "disk/full.tmp", ignore_errors=True)
+    shutil.rmtree(folder / "disk/full.meta.json.tmp", ignore_errors=True)
+
+
+def put(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="disk/full", Body=b"new")
+
+
+def copy(s3: Any, bucket: str) -> None:
+    s3.copy_object(Bucket=bucket, Key="disk/full", CopySource={"Bucket": bucket, "Key": "disk/a/one"})
+
+
+def upload_parts(s3: Any, bucket: str) -> None:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="disk/full")["UploadId"]
+    where = {"Bucket": bucket, "Key": "disk/full", "UploadId": upload}
+    part = s3.upload_part(**where, PartNumber=1, Body=b"new")
+    s3.complete_multipart_upload(
+        **where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+
+
+@pytest.fixture(scope="module")
+def impatient(info: EmbeddedInfo) -> Any:
+    """A client that asks once."""
+    once = BotoConfig(retries={"max_attempts": 0}, proxies={})
+    return aws.session(info.config).client("s3", endpoint_url=info.endpoint, config=once)
+
+
+@pytest.mark.parametrize("write", [put, copy, upload_parts])
+@pytest.mark.parametrize("in_the_way", ["full", "full.meta.json"])
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_what_could_not_be_written_is_not_stored(
+    info: EmbeddedInfo, impatient: Any, no_room: Path, write: Any, in_the_way: str, before: bytes | None
+) -> None:
+    """However an object is written, content or sidecar: the call fails and says why, and no listing has it."""
+    (no_room / "disk/full.tmp").rmdir()
+    if before:
+        impatient.put_object(Bucket=info.bucket, Key="disk/full", Body=before)
+    (no_room / f"disk/{in_the_way}.tmp").mkdir()
+    with pytest.raises(ClientError, match="could not write to its disk") as raised:
+        write(impatient, info.bucket)
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 507
+    assert ("disk/full" in listed(impatient, info.bucket)) is (before is not None)
+    assert (no_room / "disk/full").exists() is (before is not None)
+
+
+def test_an_upload_can_be_completed_when_there_is_room_again(
+    info: EmbeddedInfo, impatient: Any, no_room: Path
+) -> None:
+    """A failed completion is not remembered as done: the same call succeeds later."""
+    upload = impatient.create_multipart_upload(Bucket=info.bucket, Key="disk/full")["UploadId"]
+    where = {"Bucket": info.bucket, "Key": "disk/full", "UploadId": upload}
+    part = impatient.upload_part(**where, PartNumber=1, Body=b"new")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    with pytest.raises(ClientError, match="could not write"):
+        impatient.complete_multipart_upload(**where, MultipartUpload=parts)
+    (no_room / "disk/full.tmp").rmdir()
+    impatient.complete_multipart_upload(**where, MultipartUpload=parts)
+    assert impatient.get_object(Bucket=info.bucket, Key="disk/full")["Body"].read() == b"new"
+
+
+def test_a_folder_that_cannot_be_made_is_a_failed_write(
+    info: EmbeddedInfo, impatient: Any, folder: Path
+) -> None:
+    """Where the object's folder cannot be made, the put fails as well."""
+    (folder / "disk/blocked").symlink_to("blocked")
+    with pytest.raises(ClientError, match="could not write"):
+        impatient.put_object(Bucket=info.bucket, Key="disk/blocked/key", Body=b"x")
+    (folder / "disk/blocked").unlink()
+    assert "disk/blocked/key" not in listed(impatient, info.bucket)
 
 
 def test_what_was_edited_while_it_was_down_is_seen(bare: EmbeddedAws, state_dir: Path) -> None:
