@@ -19,7 +19,7 @@ from vbvrdatafactory.cli.failures import Failure, explain
 
 INTERRUPTED = 130
 
-_COMMANDS = ("submit", "monitor", "report", "pause", "resume", "dlq", "download", "generators")
+_COMMANDS = ("submit", "monitor", "report", "runs", "pause", "resume", "dlq", "download", "generators")
 
 _PASS_THROUGH = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
 

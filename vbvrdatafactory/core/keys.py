@@ -9,6 +9,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
 
     _datafactory/datasets/{dataset}/spec.json
     _datafactory/datasets/{dataset}/report.json | report.md | report.html
+    _datafactory/datasets/{dataset}/runs/{YYYYmmddTHHMMSSZ}-{digest}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/lease.json | control.json
     _datafactory/datasets/{dataset}/dead-letters/{message id}.json
     _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.json
@@ -146,6 +147,16 @@ def unreadable(message_id: str) -> str:
 def dataset_file(dataset: str, name: str) -> str:
     """A file of the dataset's own: ``spec.json``, ``report.json``, ``report.md``, ``report.html``."""
     return f"{DATASETS}{dataset}/{name}"
+
+
+def runs(dataset: str) -> str:
+    """Where each run of the dataset has left its report, a folder each; sorted by name they are in order of time."""
+    return dataset_file(dataset, "runs/")
+
+
+def run_file(dataset: str, run: str, name: str) -> str:
+    """A file that one run left; `run` is `Report.run_name`."""
+    return f"{runs(dataset)}{run}/{name}"
 
 
 def lease(dataset: str) -> str:

@@ -5,8 +5,9 @@ Counts, never ids: the ranges that are missing are in the JSON alone.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -170,6 +171,12 @@ class Report(_Frozen):
     @property
     def complete(self) -> bool:
         return self.total.whole == self.total.expected
+
+    @property
+    def run_name(self) -> str:
+        """What the run that it reports on is filed under: its end, and a digest that tells two of one second apart."""
+        digest = sha256(self.model_dump_json().encode()).hexdigest()[:6]
+        return f"{self.at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
     @property
     def headline(self) -> str:

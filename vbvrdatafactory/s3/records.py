@@ -91,19 +91,39 @@ def list_datasets(store: ObjectStore) -> list[str]:
 
 
 def write_report(store: ObjectStore, report: Report) -> None:
-    """File the report as JSON, Markdown and a page to look at."""
-    write(store, keys.dataset_file(report.dataset, REPORT_JSON), report)
-    write_text(store, keys.dataset_file(report.dataset, REPORT_MARKDOWN), report.to_markdown())
+    """File the report as JSON, Markdown and a page to look at: as the latest and, of a run, under that run."""
     page = to_page(report, pick(store, [tally.generator for tally in report.generators if tally.whole]))
-    write_text(store, keys.dataset_file(report.dataset, REPORT_PAGE), page)
+    texts = {
+        REPORT_MARKDOWN: report.to_markdown(),
+        REPORT_PAGE: page,
+        REPORT_JSON: report.model_dump_json(indent=1) + "\n",
+    }
+    for name, text in texts.items():
+        if report.run:
+            write_text(store, keys.run_file(report.dataset, report.run_name, name), text)
+        write_text(store, keys.dataset_file(report.dataset, name), text)
+
+
+def has_report(store: ObjectStore, dataset: str) -> bool:
+    """Whether a report of the dataset was filed."""
+    try:
+        obstore.head(store, keys.dataset_file(dataset, REPORT_JSON))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
-    """Bring the dataset's latest report to `folder`; returns the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_PAGE):
-        data = obstore.get(store, keys.dataset_file(dataset, name)).bytes()
-        (folder / name).write_bytes(bytes(data))
+    """Bring the dataset's latest report to `folder`, and of a run to ``runs/`` in it, too; returns the latest page."""
+    texts = {
+        name: bytes(obstore.get(store, keys.dataset_file(dataset, name)).bytes())
+        for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_PAGE)
+    }
+    report = Report.model_validate_json(texts[REPORT_JSON])
+    for place in (folder, *([folder / "runs" / report.run_name] if report.run else ())):
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (place / name).write_bytes(text)
     return folder / REPORT_PAGE
 
 

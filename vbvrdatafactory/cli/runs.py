@@ -1,0 +1,72 @@
+"""`datafactory runs`: what was done for a dataset, run by run."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vbvrdatafactory.cli.context import App
+
+if TYPE_CHECKING:
+    from vbvrdatafactory.s3.runs import FiledRun
+
+_EPILOG = """
+\b
+Examples:
+  datafactory runs my-dataset
+  datafactory runs my-dataset --json | jq '.[0].report'
+"""
+_COLUMNS = ("ended", "took", "asked", "whole", "messages", "ended as", "report")
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("dataset")
+@click.option("-n", "--most", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--bucket", metavar="NAME", help="Look in this bucket instead of OUTPUT_BUCKET.")
+@click.pass_context
+def runs(ctx: click.Context, dataset: str, most: int, bucket: str | None, *, as_json: bool) -> None:
+    """List the runs that made DATASET, the latest first.
+
+    Each has left its report in the bucket. A run that was killed has left none; 'datafactory report' says how the
+    dataset is now.
+    """
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.s3.runs import list_runs
+
+    app = ctx.ensure_object(App)
+    app.bucket = bucket
+    found = list_runs(app.store(), dataset, most)
+    if as_json:
+        click.echo(json.dumps([_facts(run) for run in found], indent=1))
+        return
+    if not found:
+        click.echo(f"No run of {dataset!r} has left a report yet.")
+        return
+    output.show(output.table(_COLUMNS, [_row(_facts(run)) for run in found if run.report]))
+    for run in found:
+        if run.problem:
+            click.echo(f"datafactory: note: {run.problem}", err=True)
+
+
+def _facts(run: "FiledRun") -> dict[str, Any]:
+    if run.report is None:
+        return {"report": run.key, "problem": run.problem}
+    total, done = run.report.total, run.report.run
+    ended = "complete" if run.report.complete else "incomplete"
+    return {
+        "ended": run.report.at.isoformat(timespec="seconds"),
+        "seconds": done.seconds if done else None,
+        "asked": total.expected,
+        "whole": total.whole,
+        "messages": done.messages if done else None,
+        "ended_as": f"{ended} ({done.early.reason})" if done and done.early else ended,
+        "report": run.key,
+    }
+
+
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    from vbvrdatafactory.cli.output import duration
+
+    counts = (f"{facts[name]:,}" for name in ("asked", "whole", "messages"))
+    return facts["ended"], duration(facts["seconds"]), *counts, facts["ended_as"], facts["report"]
