@@ -1,27 +1,27 @@
-"""``python -m flows``: runs ``generate-dataset`` in this process and prints its report.
+"""``python -m flows``: makes a dataset and prints its report.
 
-With ``PREFECT_API_URL`` set the run is kept by that server, otherwise by one that lives as long as the run.
+Where nothing is missing that is seen without Prefect; else ``generate-dataset`` runs in this process.
 """
 
-import logging
 import os
-import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from prefect.client.schemas.objects import State
 from rich.console import Console
 
-from flows.ending import DatasetIncomplete
-from flows.generate_dataset import generate_dataset
-from tasks.dataset import bring_report
+from tasks.already_complete import already_complete
+from tasks.reports import bring_report
+from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.cli.failures import explain
 from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.config import config
-from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.plan import DatasetSpec, choose_generators, make_spec
-from vbvrdatafactory.core.report import Report
+from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
+from vbvrdatafactory.core.report import Report, RunFigures
 
 PIPE_WIDTH = 160
 
@@ -44,61 +44,61 @@ PIPE_WIDTH = 160
 def main(report_folder: Path | None, **parameters: object) -> None:
     """Make the bucket hold exactly the dataset asked for; the last line is RESULT, for scripts."""
     wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
-    refuse_at_once(wanted)
-    if "PREFECT_API_URL" not in os.environ:
-        end_at_once_on_signals()
-    state: State[Any] = generate_dataset(**wanted, return_state=True)
-    # What Prefect still has to say comes before the last line, which is for scripts.
-    logging.getLogger("prefect").setLevel(logging.WARNING)
-    show(report_of(state), report_folder)
+    with in_one_line():
+        report = look_first(plan_of(wanted))
+        if report:
+            show(
+                report,
+                f"{page_of(report, report_folder)}, of the run that made it" if report_folder else None,
+            )
+        else:
+            from flows.running import run_flow  # noqa: PLC0415 - it loads Prefect, which takes seconds
+
+            report = run_flow(wanted)
+            show(report, str(bring_report(report.dataset, report_folder)) if report_folder else None)
+    sys.exit(0 if report.complete else 1)
 
 
-def refuse_at_once(wanted: dict[str, Any]) -> None:
-    """What can't be planned is told in one line, before a server is started for it."""
-    spec = {name: value for name, value in wanted.items() if name in DatasetSpec.model_fields}
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """End with one line about what went wrong, as the ``datafactory`` command does."""
     try:
-        chosen = choose_generators(wanted["generators"], list_generators(config.generators_path))
-        make_spec(**{**spec, "generators": chosen})
-    except DataFactoryError as error:
-        raise click.ClickException(str(error)) from error
+        yield
+    except click.ClickException:
+        raise
+    except Exception as error:
+        if os.environ.get("DATAFACTORY_TRACEBACK"):
+            raise
+        raise click.ClickException(explain(error, App())) from error
 
 
-def end_at_once_on_signals() -> None:
-    """Leave on Ctrl-C without a word to the server: the same Ctrl-C ends it, and waiting for it takes minutes."""
-
-    def leave(number: int, frame: object) -> None:
-        del frame
-        # Prefect has loaded it if it started a server; loading it here would take seconds.
-        if module := sys.modules.get("prefect.server.api.server"):
-            for server in list(module.SubprocessASGIServer._instances.values()):  # noqa: SLF001 - it offers no list
-                server.stop()
-        click.echo("interrupted; run the same again and it goes on where it was", err=True)
-        os._exit(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, leave)
-
-
-def report_of(state: State[Any]) -> Report:
-    """The report of a run, complete or not.
+def plan_of(wanted: dict[str, Any]) -> Plan:
+    """What is wanted, worked out.
 
     Raises:
-        ClickException: the run ended without one.
+        DataFactoryError: it can't be planned, or an address is not set.
     """
-    found = state.result(raise_on_failure=False)
-    if isinstance(found, DatasetIncomplete):
-        return found.report
-    if isinstance(found, DataFactoryError):
-        raise click.ClickException(str(found))
-    if isinstance(found, BaseException):
-        raise click.ClickException(f"the run ended as {state.name}: {type(found).__name__}: {found}")
-    if not isinstance(found, Report):
-        raise click.ClickException(f"the run ended as {state.name} without a report")
-    return found
+    spec = {name: value for name, value in wanted.items() if name in DatasetSpec.model_fields}
+    chosen = choose_generators(wanted["generators"], list_generators(config.generators_path))
+    _ = config.sqs_queue_url, config.sqs_dlq_url, config.output_bucket
+    return Plan(make_spec(**{**spec, "generators": chosen}))
 
 
-def show(report: Report, folder: Path | None) -> None:
-    """Print the table, where things lie and the RESULT line; exit 1 when incomplete."""
+def look_first(plan: Plan) -> Report | None:
+    """The report of a dataset that needs no run, with how long it took to see that; None where it needs one."""
+    started = time.monotonic()
+    found = already_complete(plan)
+    return found and found.with_run(RunFigures(seconds=time.monotonic() - started), [])
+
+
+def page_of(report: Report, folder: Path) -> Path:
+    """The latest report of a run in `folder`; brought there where it is not."""
+    page = folder / "report.html"
+    return page if page.is_file() else bring_report(report.dataset, folder)
+
+
+def show(report: Report, page: str | None) -> None:
+    """Print the table, where things lie and the RESULT line."""
     console = Console()
     # A pipe has no width: names are not to be cut to fit one.
     console.width = console.width if console.is_terminal else PIPE_WIDTH
@@ -111,10 +111,9 @@ def show(report: Report, folder: Path | None) -> None:
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"
     )
-    if folder:
-        click.echo(f"Report:  {bring_report(report.dataset, folder)}")
+    if page:
+        click.echo(f"Report:  {page}")
     click.echo(report.result_line)
-    sys.exit(0 if report.complete else 1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Tasks that say what is wanted and what is there: plan, look, report."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
-from pathlib import Path
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -13,7 +11,7 @@ from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
-from vbvrdatafactory.core.report import Report, RunFigures, make_report
+from vbvrdatafactory.core.report import Report, RunFigures
 from vbvrdatafactory.s3 import records, work
 from vbvrdatafactory.s3.listing import take_evidence
 
@@ -75,17 +73,12 @@ def look_at_bucket(plan: Plan, step: str, generators: Collection[str] | None = N
     return seen
 
 
-def bring_report(dataset: str, folder: Path) -> Path:
-    """Copy the dataset's latest report from the bucket to `folder`; returns the page to open."""
-    return records.copy_report(bucket(), dataset, folder)
-
-
 @task(
     task_run_name="{plan.spec.dataset}/report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False
 )
 def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:
     """Tally what is there and why the rest is not; show it, and file it in the bucket unless told not to."""
-    report = make_report(plan, seen.inventory, at=datetime.now(UTC), bucket=config.output_bucket)
+    report = work.report(plan, seen, config.output_bucket)
     evidence = take_evidence(bucket(), [gap.generator for gap in seen.gaps])
     failures = records.explain_failures(bucket(), evidence, seen.gaps)
     report = report.model_copy(update={"run": figures, "failures": failures})

@@ -30,7 +30,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def make_run(state: Path, prefect_server: str) -> Callable[..., subprocess.Popen[str]]:
     """Starts what `make run` starts, with a Prefect server that is there already."""
 
-    def start(samples: int) -> subprocess.Popen[str]:
+    def start(samples: int, server: str = prefect_server) -> subprocess.Popen[str]:
         requires = [part for name in REQUIRED for part in ("--require", name)]
         return subprocess.Popen(
             [
@@ -39,7 +39,7 @@ def make_run(state: Path, prefect_server: str) -> Callable[..., subprocess.Popen
                 *(*requires, "--report-folder", state.parent / "report"),
             ],
             cwd=CHECKOUT,
-            env={**os.environ, "PREFECT_API_URL": prefect_server},
+            env={**os.environ, "PREFECT_API_URL": server},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -79,9 +79,15 @@ def test_the_first_run_makes_a_complete_dataset(make_run, state: Path) -> None:
     assert "is complete" in (state.parent / "report" / "report.html").read_text()
 
 
-def test_the_second_run_sends_nothing(make_run) -> None:
-    """The same command again finds nothing missing."""
-    assert result(make_run(4)) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=0"
+def test_the_second_run_sends_nothing(make_run, state: Path) -> None:
+    """The same command again finds nothing missing, asks no Prefect server, and keeps the report of the real run."""
+    page = state.parent / "report" / "report.html"
+    before = page.read_bytes()
+    run = make_run(4, server="http://127.0.0.1:9/api")  # nobody is there
+    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=0"
+    assert run.returncode == 0
+    assert page.read_bytes() == before
+    assert len(list((state.parent / "report" / "runs").iterdir())) == 1
 
 
 def test_a_deleted_sample_comes_back(make_run, state: Path) -> None:

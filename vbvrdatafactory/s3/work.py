@@ -1,6 +1,7 @@
 """What is left to do for a dataset, read from its bucket: the one step that flows and the command share."""
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
 
 from obstore.store import ObjectStore
 
@@ -9,6 +10,7 @@ from vbvrdatafactory.core.gaps import Gap, Look, find_gaps
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.replan import messages
+from vbvrdatafactory.core.report import Report, make_report
 from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
 from vbvrdatafactory.s3.records import read_receipts
 
@@ -23,6 +25,11 @@ def look(
     """List the bucket and subtract it from the plan; only `generators` of it where they are given."""
     inventory = take_inventory(store, plan.spec.require, generators=generators, on_listed=on_listed)
     return Look(inventory, find_gaps(plan, inventory, generators))
+
+
+def report(plan: Plan, seen: Look, bucket: str) -> Report:
+    """The dataset's completeness as it was seen, dated now; what a run did and what failed is not in it."""
+    return make_report(plan, seen.inventory, at=datetime.now(UTC), bucket=bucket)
 
 
 def messages_for(

@@ -1,0 +1,72 @@
+"""What lets a run be answered without Prefect, and what does not."""
+
+from datetime import UTC, datetime
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from tasks import already_complete as module
+from tasks.already_complete import already_complete
+from tasks.hold import this_process
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.lease import Lease
+from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.s3 import records, work
+
+SPEC = make_spec(dataset="spring", generators=("A",), samples=2)
+HELD = Lease(token="t", run="other", holder=this_process(), taken_at=datetime.now(UTC))
+
+
+@pytest.fixture
+def store(monkeypatch) -> MemoryStore:
+    """A bucket with a complete dataset that a run has reported on, and empty queues."""
+    made = MemoryStore()
+    for index in range(2):
+        for name in ("first_frame.png", "prompt.txt"):
+            obstore.put(made, f"questions/A/t_task/t_{index:04d}/{name}", b"x")
+    records.write_spec(made, SPEC)
+    records.write_report(made, work.report(Plan(SPEC), work.look(made, Plan(SPEC)), "bucket"))
+    monkeypatch.setattr(module, "bucket", lambda: made)
+    monkeypatch.setattr(module, "_queued", lambda: 0)
+    monkeypatch.setenv("OUTPUT_BUCKET", "bucket")
+    return made
+
+
+def test_complete_is_complete(store: MemoryStore) -> None:
+    """A dataset that lacks nothing is reported on as it is, whether or not a run has ever held it."""
+    report = already_complete(Plan(SPEC))
+    assert report
+    assert (report.total.whole, report.total.expected) == (2, 2)
+    records.write(store, keys.lease("spring"), HELD.ended())
+    assert already_complete(Plan(SPEC))
+
+
+def test_a_missing_sample_needs_a_run(store: MemoryStore) -> None:
+    """One sample that is torn, and there is something to do."""
+    obstore.delete(store, "questions/A/t_task/t_0001/prompt.txt")
+    assert already_complete(Plan(SPEC)) is None
+
+
+@pytest.mark.parametrize("change", [{"seed": 7}, {"samples": 1}, {"output_format": "tar"}, {"batch_size": 1}])
+def test_another_wish_needs_a_run(store: MemoryStore, change: dict[str, object]) -> None:
+    """What is asked for otherwise than before is for a run to file, though the bucket may hold all of it."""
+    assert already_complete(Plan(SPEC.model_copy(update=change))) is None
+
+
+def test_a_dataset_that_is_being_made_needs_a_run(store: MemoryStore) -> None:
+    """While another run has the dataset, a run is to wait for it, or to refuse."""
+    records.write(store, keys.lease("spring"), HELD)
+    assert already_complete(Plan(SPEC)) is None
+
+
+def test_waiting_messages_need_a_run(store: MemoryStore, monkeypatch) -> None:
+    """Messages in the queues may be about to change what is there."""
+    monkeypatch.setattr(module, "_queued", lambda: 1)
+    assert already_complete(Plan(SPEC)) is None
+
+
+def test_a_dataset_without_a_report_needs_a_run(store: MemoryStore) -> None:
+    """One that was made by `datafactory submit` alone gets its first report from a run."""
+    obstore.delete(store, "_datafactory/datasets/spring/report.json")
+    assert already_complete(Plan(SPEC)) is None
