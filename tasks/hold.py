@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import psutil
+from httpx import HTTPError
 from obstore.exceptions import BaseError
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.states import Crashed
 
 from tasks.connection import bucket
 from tasks.terms import Terms
@@ -29,6 +34,7 @@ _SILENT_SECONDS = 60.0
 _BUSY_POLL_SECONDS = 5.0
 # Clocks are set now and then, and with them the start of every process.
 _SAME_START_SECONDS = 2.0
+_LOST = "Its process is gone: it was interrupted or killed. The next run of the dataset went on from there."
 
 
 class Gate:
@@ -52,7 +58,7 @@ class Gate:
     @property
     def was_left(self) -> bool:
         """Whether the run before this one died while it held the dataset, perhaps while it sent."""
-        return self._door.was_left
+        return self._door.left_by is not None
 
     def check(self) -> None:
         """Make sure that the dataset is still this run's.
@@ -112,6 +118,8 @@ def hold(dataset: str, terms: Terms) -> Iterator[Gate]:
     door = LeaseDoor(bucket(), keys.lease(dataset), claim(), is_gone=is_gone)
     take(door, dataset, terms)
     door.keep()
+    if door.left_by:
+        end_lost_run(door.left_by)
     try:
         yield Gate(dataset, door, door.taken_at(), terms.patience.poll_seconds)
     finally:
@@ -134,6 +142,26 @@ def take(door: LeaseDoor, dataset: str, terms: Terms) -> None:
             said = time.monotonic()
             get_run_logger().info("waiting: %r is being made by %s", dataset, holder)
         time.sleep(min(_BUSY_POLL_SECONDS, terms.patience.poll_seconds))
+
+
+def end_lost_run(left: Lease) -> None:
+    """Have the Prefect server say that the flow run which died with this claim has crashed.
+
+    One that was ended by Ctrl-C or a kill told nobody, and would stay Running in the history for good.
+    """
+    try:
+        number = UUID(left.run)
+    except ValueError:
+        return  # it ran without Prefect
+    try:
+        with get_client(sync_client=True) as client:
+            run = client.read_flow_run(number)
+            if str(run.id) != flow_run.id and run.state and not run.state.is_final():
+                client.set_flow_run_state(run.id, Crashed(name="Lost", message=_LOST), force=True)
+    except ObjectNotFound:
+        return  # it ran on another server
+    except HTTPError as error:
+        get_run_logger().warning("the flow run %s, which died, still counts as running: %s", left.run, error)
 
 
 def claim() -> Lease:

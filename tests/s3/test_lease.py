@@ -104,14 +104,14 @@ def test_a_released_lease_is_taken_at_once(store, clock) -> None:
     first.take()
     first.release()
     second = door(store, clock, "second")
-    assert (second.take(), second.was_left) == (None, False)
+    assert (second.take(), second.left_by) == (None, None)
 
 
 def test_a_dead_holder_is_not_waited_for(store, clock) -> None:
     """Where its process is known to be gone, the lease is free, and known as one that was left."""
     door(store, clock, "first").take()
     second = door(store, clock, "second", is_gone=lambda lease: lease.run == "first")
-    assert (second.take(), second.was_left) == (None, True)
+    assert (second.take(), second.left_by and second.left_by.run) == (None, "first")
 
 
 def test_a_retry_takes_over_its_own_lease(store, clock) -> None:

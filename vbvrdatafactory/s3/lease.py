@@ -44,7 +44,7 @@ class LeaseDoor:
         is_gone: whether the process that holds a lease is known to have ended.
         clock: seconds that only go forward.
 
-    `was_left` is whether it was taken from a run that died without ending its claim.
+    `left_by` is the claim of the run that it was taken from, where that died without ending it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class LeaseDoor:
         self._version = ""
         self._renewed = 0.0
         self._lost: Lease | None = None
-        self.was_left = False
+        self.left_by: Lease | None = None
         self._one_at_a_time = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -82,7 +82,7 @@ class LeaseDoor:
             return None
         unchanged = self._sighting.unchanged(found.version, self._clock())
         if is_free(found.lease, self._mine.run, unchanged, is_holder_gone=self._is_gone(found.lease)):
-            self.was_left = not found.lease.released
+            self.left_by = None if found.lease.released else found.lease
             return self._put(self._mine, found.version)
         return found.lease
 
