@@ -5,11 +5,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.ending import ending
+from flows.ending import ending, told_in_one_line
 from tasks.dataset import look_at_bucket, publish_report, recall_dataset
 
 
 @flow(name="completeness-report", flow_run_name="completeness-report/{dataset}")
+@told_in_one_line
 def completeness_report(dataset: str = "dataset") -> State[Any]:
     """Say how complete a dataset is right now.
 

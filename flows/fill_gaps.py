@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
-from flows.ending import ending
+from flows.ending import ending, told_in_one_line
 from flows.form import Failures, Minutes, Percent, Rounds, Seconds
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import recall_dataset
@@ -19,6 +19,7 @@ from tasks.terms import Terms
     task_runner=SUBMITTERS,
     on_cancellation=[say_what_is_left],
 )
+@told_in_one_line
 def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill in
     dataset: str = "dataset",
     max_rounds: Rounds = 4,

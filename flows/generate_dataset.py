@@ -6,11 +6,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
-from flows.ending import ending
+from flows.ending import ending, told_in_one_line
 from flows.form import Failures, Generators, Minutes, Overrides, Percent, RequiredFile, Rounds, Seconds, Seed
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
 from tasks.terms import Terms
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.plan import BatchSize, Samples
 
@@ -21,12 +22,13 @@ from vbvrdatafactory.core.plan import BatchSize, Samples
     task_runner=SUBMITTERS,
     on_cancellation=[say_what_is_left],
 )
+@told_in_one_line
 def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that people fill in
     dataset: str = "dataset",
     generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
-    samples: Samples = 100,
-    batch_size: BatchSize = 25,
-    seed: Seed = 42,
+    samples: Samples = DEFAULT_SAMPLES,
+    batch_size: BatchSize = DEFAULT_BATCH_SIZE,
+    seed: Seed = DEFAULT_SEED,
     output_format: OutputFormat = "files",
     require: list[RequiredFile] = [],  # noqa: B006
     overrides: Overrides = {},  # noqa: B006

@@ -6,11 +6,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.ending import told_in_one_line
 from flows.form import Generators
 from tasks.letters import redrive
 
 
 @flow(name="redrive-dead-letters", flow_run_name="redrive-dead-letters")
+@told_in_one_line
 def redrive_dead_letters(
     generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
     dry_run: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
