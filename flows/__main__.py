@@ -20,18 +20,23 @@ from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain
 from vbvrdatafactory.core.catalogue import list_generators
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
 from vbvrdatafactory.core.report import Report, RunFigures
 
 PIPE_WIDTH = 160
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dataset", default="dataset", show_default=True)
 @click.option("-g", "--generator", "generators", multiple=True, default=["all"], show_default=True)
-@click.option("-n", "--samples", default=30, show_default=True, help="Samples of each generator.")
-@click.option("-b", "--batch-size", default=10, show_default=True, help="Samples of one message.")
-@click.option("-s", "--seed", default=42, show_default=True)
+@click.option(
+    "-n", "--samples", default=DEFAULT_SAMPLES, show_default=True, help="Samples of each generator."
+)
+@click.option(
+    "-b", "--batch-size", default=DEFAULT_BATCH_SIZE, show_default=True, help="Samples of one message."
+)
+@click.option("-s", "--seed", default=DEFAULT_SEED, show_default=True)
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True)

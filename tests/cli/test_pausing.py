@@ -21,7 +21,11 @@ def test_a_pause_is_data_in_the_bucket(planned, run) -> None:
     assert (told.exit_code, wanted.paused, wanted.reason) == (0, True, "lunch")
     assert "@" in wanted.by
     assert "datafactory resume mine" in told.output
-    assert run("resume", "mine").exit_code == 0
+    ended = run("resume", "mine")
+    assert ended.exit_code == 0
+    assert ended.output.startswith("mine goes on: it was paused by ")
+    assert "lunch" in ended.output
+    assert run("resume", "mine").output == "mine was not paused.\n"
     assert not read_control(planned.store, "mine").paused
 
 

@@ -8,12 +8,14 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import validate
 
+from flows.__main__ import main as run_here
 from flows.completeness_report import completeness_report
 from flows.ending import DatasetIncomplete, ending
 from flows.fill_gaps import fill_gaps
 from flows.form import RequiredFile, choices
 from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
+from vbvrdatafactory.cli.submit import submit
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.report import Report, Tally
 from vbvrdatafactory.core.samples import ALWAYS_REQUIRED, KNOWN_FILES
@@ -50,6 +52,16 @@ def test_the_form_fills_in_what_a_spec_would() -> None:
     given = {name: each.default for name, each in DatasetSpec.model_fields.items() if not each.is_required()}
     del given["overrides"], given["require"]  # made anew each time
     assert {name: field(name)["default"] for name in given} == given
+
+
+def test_both_commands_and_the_form_ask_for_the_same() -> None:
+    """Left alone, samples, batch size and seed mean the same wherever a dataset is asked for."""
+    for name in ("samples", "batch_size", "seed"):
+        defaults = {
+            next(option.default for option in command.params if option.name == name)
+            for command in (submit, run_here)
+        }
+        assert defaults == {field(name)["default"]}
 
 
 def test_the_form_offers_the_catalogue(tmp_path, monkeypatch) -> None:

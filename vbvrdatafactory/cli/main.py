@@ -96,7 +96,12 @@ A dataset from nothing to proof:
 """
 
 
-@click.group("datafactory", cls=Root, epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.group(
+    "datafactory",
+    cls=Root,
+    epilog=_EPILOG,
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--env-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -14,8 +14,9 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--watch", is_flag=True, help="Go on looking until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Go on looking until Ctrl-C.")
 @click.option(
+    "-i",
     "--interval",
     type=click.FloatRange(min=0.2),
     default=5.0,

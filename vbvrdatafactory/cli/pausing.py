@@ -12,7 +12,7 @@ from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.control import write_control
+from vbvrdatafactory.s3.control import read_control, write_control
 from vbvrdatafactory.sqs.consumers import set_consuming
 
 
@@ -22,14 +22,19 @@ def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: boo
     records.read_spec(store, dataset)
     if workers:
         queues.task_queue(app)
+    before = read_control(store, dataset)
     write_control(store, dataset, Control(paused=paused, reason=reason, by=_me(), at=datetime.now(UTC)))
-    click.echo(
-        f"{dataset} is paused: nothing new is sent until 'datafactory resume {dataset}'."
-        if paused
-        else f"{dataset} is not paused: its run goes on, or the next one will."
-    )
+    click.echo(_told(dataset, before, paused=paused))
     if workers:
         _tell_workers(app, enabled=not paused)
+
+
+def _told(dataset: str, before: Control | None, *, paused: bool) -> str:
+    if paused:
+        return f"{dataset} is paused: nothing new is sent until 'datafactory resume {dataset}'."
+    if before and before.paused:
+        return f"{dataset} goes on: it was {before}."
+    return f"{dataset} was not paused."
 
 
 def _tell_workers(app: App, *, enabled: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.samples import KNOWN_FILES
 
 _EPILOG = """
@@ -30,7 +31,7 @@ Examples:
     "-n",
     "--samples",
     type=click.IntRange(0, 10_000_000),
-    default=10_000,
+    default=DEFAULT_SAMPLES,
     show_default=True,
     help="Samples of each generator; 0 lists the generators and ends.",
 )
@@ -38,7 +39,7 @@ Examples:
     "-b",
     "--batch-size",
     type=click.IntRange(1, 1000),
-    default=25,
+    default=DEFAULT_BATCH_SIZE,
     show_default=True,
     help="Samples of one message.",
 )
@@ -46,7 +47,7 @@ Examples:
     "-s",
     "--seed",
     type=click.IntRange(min=0),
-    default=42,
+    default=DEFAULT_SEED,
     show_default=True,
     help="Base of every batch's seed.",
 )

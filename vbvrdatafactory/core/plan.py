@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vbvrdatafactory.core.catalogue import ALL
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
@@ -50,8 +51,8 @@ class DatasetSpec(_Frozen):
     dataset: SafeName = "dataset"
     generators: tuple[SafeName, ...] = Field(min_length=1)
     samples: Samples
-    batch_size: BatchSize = 25
-    seed: int = Field(default=42, ge=0)
+    batch_size: BatchSize = DEFAULT_BATCH_SIZE
+    seed: int = Field(default=DEFAULT_SEED, ge=0)
     output_format: OutputFormat = "files"
     require: tuple[str, ...] = ()
     overrides: dict[str, Override] = Field(default_factory=dict)
