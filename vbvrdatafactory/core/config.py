@@ -81,13 +81,18 @@ class Config:
             raise ConfigError(f"the environment or {named or '.env'} cannot be read: {error}") from error
 
     def _required(self, variable: str) -> str:
-        value: str | None = getattr(self._settings, variable.lower())
+        value = self.find(variable)
         if value is None:
             raise ConfigError(
                 f"{variable} is not set; it is the {_SOURCES[variable]} "
                 f"('cdk deploy' prints it; for the embedded AWS, 'datafactory local up' writes it to a file "
                 f"that {ENV_FILE_VARIABLE} names)"
             )
+        return value
+
+    def find(self, variable: str) -> str | None:
+        """The address that `variable` says; None where it is not set."""
+        value: str | None = getattr(self._settings, variable.lower())
         return value
 
     @property

@@ -107,6 +107,25 @@ class TaskSubmitter:
         self._threads = threads
         self._pause = pause
 
+    def create_task_messages(  # noqa: PLR0913 - the signature users call already
+        self,
+        generator: str,
+        total_samples: int,
+        batch_size: int,
+        seed: int,
+        output_format: OutputFormat = "files",
+        output_bucket: str | None = None,
+        *,
+        dedup: bool = False,
+    ) -> list[TaskMessage]:
+        """The messages that `submit_tasks` would send for one generator, in order of their indices.
+
+        Raises:
+            SpecError: as `submit_tasks`.
+        """
+        _refuse_dedup(dedup=dedup)
+        return [*_planned([generator], total_samples, batch_size, seed, output_format, output_bucket)[1]]
+
     def submit_tasks(  # noqa: PLR0913 - the signature users call already
         self,
         generators: Sequence[str],
@@ -116,6 +135,8 @@ class TaskSubmitter:
         output_format: OutputFormat = "files",
         output_bucket: str | None = None,
         on_batch_sent: Sent | None = None,
+        *,
+        dedup: bool = False,
     ) -> dict[str, object]:
         """Plan `total_samples` of each generator in batches and send every batch.
 
@@ -125,22 +146,15 @@ class TaskSubmitter:
             meet every call, the rest is not tried).
 
         Raises:
-            SpecError: the samples, batch size, names or bucket cannot be planned.
+            SpecError: the samples, batch size, names or bucket cannot be planned, or `dedup` is asked for.
         """
-        spec = make_spec(
-            generators=tuple(generators),
-            samples=total_samples,
-            batch_size=batch_size,
-            seed=seed,
-            output_format=output_format,
-        )
-        _check_bucket(output_bucket)
-        plan = Plan(spec)
-        done = self.submit(plan.messages(output_bucket=output_bucket, dataset=None), on_batch_sent)
+        _refuse_dedup(dedup=dedup)
+        plan, messages = _planned(generators, total_samples, batch_size, seed, output_format, output_bucket)
+        done = self.submit(messages, on_batch_sent)
         return {
             "total_successful": done.sent,
             "total_failed": plan.batch_count - done.sent,
-            "total_generators": len(spec.generators),
+            "total_generators": len(plan.spec.generators),
             "failed_generators": sorted({unsent.message.type for unsent in done.unsent}),
             "unsent": done.unsent,
         }
@@ -208,6 +222,33 @@ class TaskSubmitter:
         }
         taken = {int(entry["Id"]) for entry in answer.get("Successful", [])}
         return dict.fromkeys(left.keys() - taken, ("SQS did not answer for it", False)) | refused
+
+
+def _planned(  # noqa: PLR0913 - what users say, in the order they say it
+    generators: Sequence[str],
+    samples: int,
+    batch_size: int,
+    seed: int,
+    output_format: OutputFormat,
+    output_bucket: str | None,
+) -> tuple[Plan, Iterator[TaskMessage]]:
+    spec = make_spec(
+        generators=tuple(generators),
+        samples=samples,
+        batch_size=batch_size,
+        seed=seed,
+        output_format=output_format,
+    )
+    _check_bucket(output_bucket)
+    plan = Plan(spec)
+    return plan, plan.messages(output_bucket=output_bucket, dataset=None)
+
+
+def _refuse_dedup(*, dedup: bool) -> None:
+    if dedup:
+        raise SpecError(
+            "dedup=True: there is no table of parameters any more; leave it out: reports count distinct samples"
+        )
 
 
 def _check_bucket(name: str | None) -> None:

@@ -1,0 +1,50 @@
+"""The predecessor's scripts, with the options its users type."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+MAZE = "G-3_maze_data-generator"
+
+
+@pytest.fixture
+def run_script(place):
+    """Runs a script against a bucket and queues of the test's own, which the environment names."""
+    assert place
+
+    def run(name: str, *options: str) -> Result:
+        main = runpy.run_path(str(SCRIPTS / f"{name}.py"))["main"]
+        return CliRunner().invoke(main, options)
+
+    return run
+
+
+def test_submit_sends_what_is_missing(run_script, place) -> None:
+    """`scripts/submit.py -g NAME -n 5 -b 2` sends just the batches that the bucket lacks."""
+    place.make(MAZE, range(2))
+    result = run_script("submit", "-g", MAZE, "-n", "5", "-b", "2", "-s", "7", "--output-format", "tar")
+    assert "Sent 2 messages for 3 samples" in result.output
+    assert result.exit_code == 0
+
+
+def test_submit_has_the_batches_of_the_predecessor(run_script) -> None:
+    """Left alone, a message has 100 samples there, of 10,000 for each generator."""
+    result = run_script("submit", "--generator", "all", "--dry-run")
+    assert "would send 300 messages for 30,000 samples" in result.output
+
+
+def test_dedup_is_explained(run_script) -> None:
+    """An option that is not there any more says why, and what there is instead."""
+    result = run_script("submit", "-g", "all", "--dedup")
+    assert result.exit_code == 2
+    assert "leave it out: reports count distinct samples" in result.output
+
+
+def test_monitor_shows_the_queues(run_script) -> None:
+    """`scripts/monitor.py` shows both queues."""
+    result = run_script("monitor", "-i", "1")
+    assert "dead letters" in result.output
+    assert result.exit_code == 0

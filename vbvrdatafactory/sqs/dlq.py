@@ -1,0 +1,103 @@
+"""Dead letters as files in a folder, and back to a queue from there; for scripts that keep them so.
+
+``datafactory dlq`` tells why batches were given up, and sends them back without files.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from pydantic import ValidationError
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, to_json
+from vbvrdatafactory.sqs.submitter import TaskSubmitter
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class Resubmitted(TypedDict):
+    """Messages that were sent, that SQS did not take, and that were found; files that hold no message of ours."""
+
+    total_successful: int
+    total_failed: int
+    total_messages: int
+    skipped: int
+
+
+class DLQManager:
+    """One dead letter queue.
+
+    Args:
+        dlq_url: the dead letter queue; default ``SQS_DLQ_URL``.
+        client: a boto3 SQS client; default one from `settings`.
+        settings: where region and endpoint come from; default the environment.
+    """
+
+    def __init__(
+        self,
+        dlq_url: str | None = None,
+        *,
+        client: "SQSClient | None" = None,
+        settings: Config | None = None,
+    ) -> None:
+        settings = settings or config
+        self._client = client or aws.sqs(settings)
+        self._letters = DeadLetters(self._client, dlq_url or settings.sqs_dlq_url)
+
+    def download_messages(
+        self, output_dir: Path, *, delete_after: bool = False, max_messages: int | None = None
+    ) -> int:
+        """Write dead letters to `output_dir`, which is made, as ``{message id}.json``; returns how many.
+
+        Args:
+            output_dir: where to; a letter written before is written again under the same name.
+            delete_after: remove each from the queue once it is written.
+            max_messages: no more than so many; None for all.
+        """
+        output_dir.mkdir(parents=True, exist_ok=True)
+        written = 0
+
+        def is_wanted(_: DeadLetter) -> bool:
+            return max_messages is None or written < max_messages
+
+        def write(letter: DeadLetter) -> None:
+            nonlocal written
+            (output_dir / f"{letter.message_id}.json").write_text(to_json(letter))
+            written += 1
+
+        if delete_after:
+            return self._letters.take(is_wanted, write)
+        for letter in self._letters.read(at_most=max_messages):
+            write(letter)
+        return written
+
+    def resubmit_messages(self, dlq_dir: Path, target_queue_url: str) -> Resubmitted:
+        """Send the messages of the files in `dlq_dir` to `target_queue_url`.
+
+        The files may be those of `download_messages` or of the predecessor's class of this name. They stay: sent
+        twice, a message is made twice, to the same result.
+        """
+        found = [*_messages_in(dlq_dir)]
+        messages = [message for message in found if message]
+        done = TaskSubmitter(target_queue_url, client=self._client).submit(messages)
+        return {
+            "total_successful": done.sent,
+            "total_failed": len(messages) - done.sent,
+            "total_messages": len(messages),
+            "skipped": len(found) - len(messages),
+        }
+
+
+def _messages_in(folder: Path) -> Iterator[TaskMessage | None]:
+    """The message of each JSON file; None where it holds none that a worker would take."""
+    for file in sorted(folder.glob("*.json")):
+        try:
+            body = json.loads(file.read_text())["body"]
+            yield TaskMessage.model_validate_json(body if isinstance(body, str) else json.dumps(body))
+        except (ValueError, KeyError, TypeError, ValidationError):
+            yield None
