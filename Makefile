@@ -28,6 +28,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@# uv leaves no bytecode and generators may write none: each batch would compile these anew.
+	$(BIN)/python -m compileall -q -j 0 $(foreach p,numpy PIL av pydantic,$(VENV)/lib/python*/site-packages/$(p))
 	@touch $@
 
 run: $(READY)  ## make a dataset on the embedded AWS and report on it

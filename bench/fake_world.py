@@ -28,6 +28,7 @@ from bench.wire import Fake, Request, response, serve
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.seeds import python_hash_seed
 
 BUCKET, QUEUE, DLQ = "sim-bucket", "tasks", "dead-letters"
 _XML, _JSON, _AMZ = b"application/xml", b"application/json", b"application/x-amz-json-1.0"
@@ -206,6 +207,7 @@ class World(Fake):
         receipt = Receipt(
             message=message,
             seed=message.seed or 0,
+            python_hash_seed=python_hash_seed(message.seed or 0),
             task=_TASK,
             stored=compress(wanted),
             result=TaskResult(generator=message.type, samples_uploaded=len(wanted), sample_ids=[]),

@@ -22,8 +22,12 @@ from typing import Any, Self
 
 import psutil
 
+from vbvrdatafactory.core.seeds import python_hash_seed
+
 HERE = Path(__file__).resolve().parent
 _BUCKET = "bench-bucket"
+# Of every batch.
+SEED = 42
 _SAMPLE_SECONDS = 0.05
 _QUIET_SECONDS = 1.0
 # As `lambda_worker` sets them; the generator's own time is taken with and without.
@@ -227,9 +231,15 @@ class Handler:
 
 
 def plain_environment(temp: Path) -> dict[str, str]:
-    """What every process here starts with. One hash seed for all, or their bytes could not be compared."""
+    """What every process here starts with. The hash seed is the batches' own, or their bytes could not be compared."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "HOME": str(temp.parent), "TMPDIR": str(temp), "PYTHONHASHSEED": "0", "NO_PROXY": "*"}
+    return {
+        **kept,
+        "HOME": str(temp.parent),
+        "TMPDIR": str(temp),
+        "PYTHONHASHSEED": str(python_hash_seed(SEED)),
+        "NO_PROXY": "*",
+    }
 
 
 class Memory:

@@ -22,6 +22,7 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 from bench.measure import (
+    SEED,
     TUNING,
     BenchError,
     Cloud,
@@ -44,7 +45,6 @@ _FIRST_PARTY = {
     "medium": "V-1_maze_path_data-generator",
     "heavy": "V-2_sliding_puzzle_data-generator",
 }
-_SEED = 42
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Bench:
     def truth(self, generator: str, count: int) -> Digests:
         """What the generator makes by itself."""
         if (generator, count) not in self.truths:
-            alone = run_alone(self.generators / generator, self.scratch, count, _SEED, {})
+            alone = run_alone(self.generators / generator, self.scratch, count, SEED, {})
             self.truths[generator, count] = alone.digests
         return self.truths[generator, count]
 
@@ -126,7 +126,7 @@ def _message(generator: str, count: int, batch: int, output_format: str) -> dict
         "type": generator,
         "num_samples": count,
         "start_index": batch * count,
-        "seed": _SEED,
+        "seed": SEED,
         "output_format": output_format,
     }
 
@@ -159,8 +159,8 @@ def run_case(bench: Bench, case: Case) -> dict[str, list[Reading]]:
         if options.both == "processes":
             both = [bench.start(stack, bench.ours, case.generator) for _ in range(options.batches)]
         turns: dict[str, Callable[[], Reading]] = {
-            "generator": lambda: run_alone(generator, bench.scratch, case.count, _SEED, {}),
-            "tuned": lambda: run_alone(generator, bench.scratch, case.count, _SEED, TUNING),
+            "generator": lambda: run_alone(generator, bench.scratch, case.count, SEED, {}),
+            "tuned": lambda: run_alone(generator, bench.scratch, case.count, SEED, TUNING),
             "ours": lambda: bench.measure(case, ours, 1),
             "both": lambda: bench.measure(case, both, options.batches),
         }

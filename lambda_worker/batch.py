@@ -28,6 +28,7 @@ from lambda_worker.upload import FileUploads, Uploaded, upload_archives
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.seeds import python_hash_seed
 from vbvrdatafactory.s3 import records
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,12 @@ class Delivery:
     attempt: int
     seconds: float
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def python_hash_seed(self) -> int:
+        """PYTHONHASHSEED of the generator: as the message says, else as the seed gives it."""
+        asked = self.message.python_hash_seed
+        return python_hash_seed(self.seed) if asked is None else asked
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -102,6 +109,7 @@ class Worker:
             generator=self.generators / message.type,
             num_samples=message.num_samples,
             seed=delivery.seed,
+            python_hash_seed=delivery.python_hash_seed,
             seconds=delivery.seconds * (1 - _UPLOAD_SHARE),
             cancelled=delivery.cancelled,
         )
@@ -148,6 +156,7 @@ class Worker:
         receipt = Receipt(
             message=message,
             seed=delivery.seed,
+            python_hash_seed=delivery.python_hash_seed,
             task=made.samples[0].task,
             stored=compress(sample.index for sample in made.samples),
             result=result.model_copy(update={"sample_ids": []}),
@@ -164,6 +173,7 @@ class Worker:
         record = FailureRecord(
             message=message,
             seed=delivery.seed,
+            python_hash_seed=delivery.python_hash_seed,
             cause=failed.cause,
             detail=failed.detail,
             exit_code=failed.exit_code,

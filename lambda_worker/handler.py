@@ -19,11 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from lambda_worker import launch, namespaces, processes
+from lambda_worker import namespaces, processes
 from lambda_worker.batch import Delivery, Worker, write_failure
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits, lambda_memory_bytes
-from lambda_worker.sandbox import common_environment, sweep
+from lambda_worker.sandbox import sweep
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
@@ -141,6 +141,7 @@ def _parse(record: Event, attempt: int) -> TaskMessage:
         failure = FailureRecord(
             message=None,
             body=record["body"][:10_000],
+            python_hash_seed=None,
             cause=Cause.INVALID_MESSAGE,
             detail=detail,
             attempt=attempt,
@@ -187,7 +188,6 @@ def make_worker(batches: int) -> Worker:
     sweep()
     # Before the first batch waits for them.
     namespaces.are_allowed()
-    launch.warm_up(common_environment())
     memory = lambda_memory_bytes() or psutil.virtual_memory().total
     return Worker(config.generators_path, _open_bucket, Limits.of_host(memory, side_by_side=batches))
 

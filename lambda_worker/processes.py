@@ -85,7 +85,7 @@ def members(root: Path) -> set[int]:
 
 
 def _holds(pid: int, needle: str) -> bool:
-    """Whether a process has something below the folder `needle` open: one that was forked keeps its parent's environment."""
+    """Whether a process has something below the folder `needle` open."""
     with suppress(OSError):
         for handle in os.scandir(f"/proc/{pid}/fd"):
             with suppress(OSError):

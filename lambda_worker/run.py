@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class Job:
         generator: its folder.
         num_samples: how many samples to ask for.
         seed: under which seed.
+        python_hash_seed: its PYTHONHASHSEED.
         seconds: how long it may take.
         cancelled: when set, the run ends at once.
         stream: whether samples of a generator that follows the template come out as they are made.
@@ -47,6 +49,7 @@ class Job:
     generator: Path
     num_samples: int
     seed: int
+    python_hash_seed: int
     seconds: float
     cancelled: threading.Event
     stream: bool = True
@@ -82,7 +85,7 @@ def run_generator(box: Sandbox, job: Job, limits: Limits, tick: Tick = lambda: N
         )
     if job.seconds <= 0:
         raise BatchFailed(Cause.DEADLINE, "no time was left to run the generator")
-    environment = box.environment(job.generator.resolve())
+    environment = box.environment(job.generator.resolve(), job.python_hash_seed)
     option = output_option(script, environment)
     arguments = ["--num-samples", str(job.num_samples), "--seed", str(job.seed), option, str(box.output)]
     return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
@@ -138,7 +141,7 @@ class _Supervisor:
             self._stopped,
         )
 
-    def _watch(self, process: launch.Started, waiter: "Waiter", started: float) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], waiter: "Waiter", started: float) -> None:
         while not waiter.wait(_TICK_SECONDS) and not self._stopped:
             self._tick()
             elapsed = time.monotonic() - started
@@ -156,7 +159,7 @@ class _Supervisor:
                 os.killpg(process.pid, signal.SIGTERM)
             waiter.wait(_GRACE_SECONDS)
 
-    def _end(self, process: launch.Started) -> None:
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -199,7 +202,7 @@ class _Supervisor:
 class Waiter:
     """Waits for a process, and wakes the moment it ends where the kernel has handles of processes."""
 
-    def __init__(self, process: launch.Started) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._handle = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
 

@@ -3,7 +3,7 @@
 Generators stage videos at fixed names in the temp directory, leave hundreds of kilobytes a sample there,
 write caches to HOME, and some seed from ``hash(str)``. Two of them in one temp directory silently swap their
 videos. So each run gets folders of its own, and an environment made from an allow-list: no credential, no
-endpoint and no Lambda variable is in it.
+endpoint and no Lambda variable is in it. The hash seed is the batch's own.
 """
 
 import fcntl
@@ -26,7 +26,6 @@ _FOLDERS = ("output", "home", "tmp", STAGING)
 # What a program needs to start at all; everything else is made here.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE")
 _FIXED = {
-    "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
     "PYTHONUTF8": "1",
@@ -42,11 +41,6 @@ _FIXED = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "67108864",
 }
-
-
-def common_environment() -> dict[str, str]:
-    """What all generators find in their environment."""
-    return {**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, **_FIXED}
 
 
 @dataclass(frozen=True)
@@ -69,11 +63,13 @@ class Sandbox:
         """The folders that the generator may write in."""
         return [self.root / name for name in _FOLDERS]
 
-    def environment(self, generator: Path) -> dict[str, str]:
+    def environment(self, generator: Path, python_hash_seed: int) -> dict[str, str]:
         """Everything the generator's process will find in its environment."""
         home, temp = self.root / "home", self.root / "tmp"
         return {
-            **common_environment(),
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **_FIXED,
+            "PYTHONHASHSEED": str(python_hash_seed),
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / ".cache"),
             "XDG_CONFIG_HOME": str(home / ".config"),

@@ -29,6 +29,7 @@ def task_messages(draw: st.DrawFn) -> TaskMessage:
         salt=draw(st.integers(0, 9)),
         only_indices=draw(st.none() | within),
         require=tuple(draw(st.sets(st.sampled_from(KNOWN_FILES)))),
+        python_hash_seed=draw(st.none() | st.integers(0, 2**32 - 1)),
     )
 
 
@@ -88,6 +89,9 @@ def test_the_predecessors_message_is_accepted() -> None:
         ("only_indices", []),
         ("require", ["frame.gif"]),
         ("dataset", "a/b"),
+        ("python_hash_seed", -1),
+        ("python_hash_seed", 2**32),
+        ("python_hash_seed", "random"),
     ],
 )
 def test_a_value_outside_the_contract_is_refused_and_shown(field: str, value: object) -> None:

@@ -1,5 +1,6 @@
 """From gaps to messages: exactly what is missing, under the right seed."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.core.replan import holes, messages
+from vbvrdatafactory.core.seeds import python_hash_seed
 
 G = "G-1_x"
 START = datetime(2026, 1, 15, tzinfo=UTC)
@@ -23,9 +25,10 @@ OTHER_CAUSES = [cause for cause in Cause if not cause.is_seeds_fault]
 
 
 class Origin(NamedTuple):
-    """What decides a sample's bytes: the seed of its run, how many the run makes, which of them it is."""
+    """What decides a sample's bytes: the seeds of its run, how many the run makes, which of them it is."""
 
     seed: int | None
+    python_hash_seed: int
     count: int
     position: int
 
@@ -35,7 +38,14 @@ def wanted(message: TaskMessage) -> list[int]:
 
 
 def origins(message: TaskMessage) -> dict[int, Origin]:
-    return {i: Origin(message.seed, message.num_samples, i - message.start_index) for i in wanted(message)}
+    start, count = message.start_index, message.num_samples
+    return {i: Origin(message.seed, hash_seed_of(message), count, i - start) for i in wanted(message)}
+
+
+def hash_seed_of(message: TaskMessage) -> int:
+    """As the worker takes it."""
+    asked = message.python_hash_seed
+    return python_hash_seed(message.seed or 0) if asked is None else asked
 
 
 @dataclass
@@ -81,6 +91,7 @@ def receipt_of(message: TaskMessage, seed: int = 0) -> Receipt:
     return Receipt(
         message=message,
         seed=message.seed or seed,
+        python_hash_seed=hash_seed_of(message) if message.seed else python_hash_seed(seed),
         stored=compress(wanted(message)),
         result=TaskResult(generator=G, samples_uploaded=len(wanted(message)), sample_ids=[]),
         attempt=1,
@@ -286,6 +297,22 @@ def test_a_replay_runs_with_the_receipts_seed_not_the_plans() -> None:
     del world.samples[9]
     [replay] = world.work()
     assert (replay.seed, replay.num_samples, replay.only_indices) == (4_000_000_000, 10, (9,))
+
+
+@pytest.mark.parametrize("lost", [{3}, set(range(10))], ids=["a hole", "all of the batch"])
+def test_a_run_from_before_hash_seeds_were_recorded_is_replayed_under_its_own(lost: set[int]) -> None:
+    """A receipt that names no hash seed means 0; one whose hash seed is its seed's own needs no word of it."""
+    world = World(plan_of(20)).finish()
+    first, second = world.receipts
+    kept = json.loads(world.receipts[first].model_dump_json(exclude={"python_hash_seed"}))
+    world.receipts[first] = Receipt.model_validate(kept)
+    for index in (*lost, 13):
+        del world.samples[index]
+    old, new = sorted(world.work(), key=lambda message: message.start_index)
+    assert (old.python_hash_seed, old.seed) == (0, world.receipts[first].seed)
+    assert (new.python_hash_seed, new.seed) == (None, world.receipts[second].seed)
+    world.make(old)
+    assert world.receipts[first].python_hash_seed == 0, "and so it is by the next replay"
 
 
 def test_the_latest_run_over_an_index_is_the_one_replayed() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbvrdatafactory.core.seeds import batch_seed
+from vbvrdatafactory.core.seeds import batch_seed, python_hash_seed
 
 starts = st.integers(0, 2**31 - 1)
 names = st.sampled_from(["G-1_x", "G-10_x", "O_48_sudoku_data_generator", "ä b"])
@@ -55,3 +55,16 @@ def test_generators_and_salts_get_seeds_of_their_own() -> None:
 def test_seeds_are_frozen(base: int, generator: str, start: int, salt: int, seed: int) -> None:
     """These values never change: datasets that exist were made with them, and holes in them are replayed."""
     assert batch_seed(base, generator, start, salt) == seed
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_a_hash_seed_tells_batches_apart_as_their_seeds_do(one: int, other: int) -> None:
+    """Python takes 0 .. 4294967295; two batches share a hash seed only if they share their seed."""
+    assert 0 <= python_hash_seed(one) <= 4294967295
+    assert (python_hash_seed(one) == python_hash_seed(other)) is (one == other)
+
+
+@given(st.integers(0))
+def test_any_seed_has_a_hash_seed(seed: int) -> None:
+    """However large a seed is, Python starts with what comes of it."""
+    assert 0 <= python_hash_seed(seed) <= 4294967295

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,13 @@ from obstore.store import MemoryStore
 
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt
+from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes, take_inventory
+from vbvrdatafactory.s3.work import messages_for
 
 Deliver = Callable[..., object]
 Tiny = Callable[..., str]
@@ -74,6 +78,71 @@ def test_receipt_tells_how_to_replay(
     assert receipt
     assert (receipt.seed, receipt.stored, receipt.message.salt) == (7, [IndexRange(8, 12)], 2)
     assert len(receipt.generator_digest) == 64
+
+
+BEFORE = Path(__file__).parents[1] / "data" / "before-python-hash-seed"
+
+
+def prompts(store: MemoryStore) -> dict[str, bytes]:
+    """Prompts of stored samples by their index."""
+    return {key.split("/")[3][-4:]: data for key, data in contents(store).items() if "prompt" in key}
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_batches_of_a_generator_that_seeds_from_hashes_differ(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, output_format: str
+) -> None:
+    """Where only hash(str) is random, two batches share no sample, and each is the same when it is made again."""
+    name = tiny(hash_seeded=True)
+    for start, seed in ((0, 1), (4, 2)):
+        deliver(type=name, start_index=start, seed=seed, output_format=output_format)
+    first = contents(store)
+    if output_format == "files":
+        assert len(set(prompts(store).values())) == 8
+    obstore.delete(store, list(first))
+    for start, seed in ((4, 2), (0, 1)):
+        deliver(type=name, start_index=start, seed=seed, output_format=output_format)
+    assert contents(store) == first
+
+
+def test_the_receipt_and_the_failure_record_tell_the_hash_seed(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore
+) -> None:
+    """It is the seed's own, or what the message asks for."""
+    name = tiny()
+    key = keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0))
+    for asked, used in ((None, 7), (0, 0), (12345, 12345)):
+        deliver(type=name, seed=7, python_hash_seed=asked)
+        receipt = records.read(store, key, Receipt)
+        assert receipt
+        assert receipt.python_hash_seed == used
+    tiny(crash="x")
+    with pytest.raises(BatchFailed):
+        deliver(type=name, seed=9, start_index=4)
+    assert failure_of(store).python_hash_seed == 9
+
+
+def test_a_bucket_from_before_is_refilled_with_its_own_bytes(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore
+) -> None:
+    """What a worker stored that gave every batch the hash seed 0 comes back byte for byte."""
+    name = tiny(hash_seeded=True)
+    key = keys.receipt(keys.ReceiptKey(name, IndexRange(8, 12), 0))
+    obstore.put(store, key, (BEFORE / "receipt.json").read_bytes())
+    plan = Plan(make_spec(dataset="spring", generators=[name], samples=12, batch_size=4))
+    gaps = [Gap(name, (IndexRange(8, 9), IndexRange(10, 12)))]
+    (message,) = messages_for(store, plan, gaps)
+    deliver(**json.loads(message.to_json()))
+    expected = json.loads((BEFORE / "prompts.json").read_text())
+    found = {str(int(index)): prompt.decode() for index, prompt in prompts(store).items()}
+    assert found == {index: expected[index] for index in ("8", "10", "11")}
+    assert records.read(store, key, Receipt).python_hash_seed == 0
+
+
+def test_a_failure_record_from_before_is_read() -> None:
+    """It names no hash seed, which was 0."""
+    record = FailureRecord.model_validate_json((BEFORE / "failure.json").read_bytes())
+    assert (record.cause, record.python_hash_seed) == (Cause.CRASH, 0)
 
 
 def test_archives_are_deterministic(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:

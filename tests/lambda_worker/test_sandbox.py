@@ -25,7 +25,14 @@ open(out + "/environment.json", "w").write(json.dumps(dict(os.environ)))
 
 
 def run_alone(box: Sandbox, generator: Path, seconds: float) -> Run:
-    job = Job(generator, num_samples=1, seed=0, seconds=seconds, cancelled=threading.Event())
+    job = Job(
+        generator,
+        num_samples=1,
+        seed=0,
+        python_hash_seed=12345,
+        seconds=seconds,
+        cancelled=threading.Event(),
+    )
     return run_generator(box, job, Limits())
 
 
@@ -41,7 +48,7 @@ def test_no_secret_reaches_a_generator(tiny: Tiny, generators: Path, monkeypatch
         seen = json.loads((box.output / "environment.json").read_text())
     assert run.exit_code == 0
     assert not [name for name in seen if name.startswith(("AWS", "LAMBDA", "MY_", "SQS", "OUTPUT"))]
-    assert seen["PYTHONHASHSEED"] == "0"
+    assert seen["PYTHONHASHSEED"] == "12345"
 
 
 def test_nothing_is_left_behind(tiny: Tiny, generators: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import obstore
 from obstore.store import MemoryStore
 
-from lambda_worker import launch, namespaces, processes, run
+from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Delivery, Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
-from lambda_worker.sandbox import common_environment, sweep
+from lambda_worker.sandbox import sweep
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.s3.listing import sizes, take_inventory
@@ -27,7 +27,6 @@ def main() -> None:
     # As the handler does when it makes its worker.
     processes.prepare()
     sweep()
-    launch.warm_up(common_environment())
     worker = Worker(Path(asked["generators"]), lambda _: store, limits=Limits(**asked["limits"]))
     for number, fields in enumerate(asked["batches"]):
         message = TaskMessage.model_validate(fields)

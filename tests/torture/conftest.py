@@ -30,11 +30,10 @@ import psutil
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker import launch, namespaces, processes, run
+from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Delivery, Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
-from lambda_worker.sandbox import common_environment
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
@@ -382,7 +381,7 @@ class Arena:
             self.reap()
 
     def bury(self) -> None:
-        """Take note of what a worker apart left to end by itself when it ended, its warm parent for one."""
+        """Take note of what a worker apart left to end by itself when it ended."""
         end = time.monotonic() + _PATIENCE
         while _children() - self.known and time.monotonic() < end:
             self.reap()
@@ -492,7 +491,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def _prepared() -> Iterator[None]:
     """Make this process a worker, as the handler makes its own; while it is one no fault of it can take all memory."""
     processes.prepare()
-    launch.warm_up(common_environment())
     # The first use of a store opens descriptors for good.
     obstore.put(MemoryStore(), "warm", b"up")
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -319,3 +319,13 @@ def test_almost_the_template(arena, file: str, old: str, new: str) -> None:
     assert arena.run(name).short == (None, ALL)
     for place in ALL:
         assert arena.content(name, place, "prompt.txt") == arena.kit.files(7, place)["prompt.txt"]
+
+
+def test_the_hash_seed_is_the_batchs_own(arena) -> None:
+    """hash(str) is another under another seed and the same under the same, let out early or written at the end."""
+    tell = "raise ValueError(f'{hash(\"a sample\")}')"
+    names = [arena.plain(tell), arena.template(tell, at=2)]
+    said = {seed: {arena.run(name, seed=seed).detail.split(";")[0] for name in names} for seed in (1, 2)}
+    assert [len(found) for found in said.values()] == [1, 1]
+    assert said[1] != said[2]
+    assert all(arena.run(name, seed=1).detail.split(";")[0] in said[1] for name in names)

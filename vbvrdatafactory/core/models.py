@@ -35,6 +35,7 @@ def safe_name(name: str) -> str:
 
 
 SafeName = Annotated[str, AfterValidator(safe_name)]
+HashSeed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Cause(StrEnum):
@@ -76,7 +77,8 @@ class TaskMessage(_Frozen):
     """A batch on the wire: ``num_samples`` samples of generator ``type`` from ``start_index`` on.
 
     The contract's fields are ``type`` … ``output_bucket``. ``only_indices`` replays a batch with the seed
-    that made its neighbours and stores just those indices (absolute, within the batch).
+    that made its neighbours and stores just those indices (absolute, within the batch). ``python_hash_seed``
+    is set only to replay a run whose PYTHONHASHSEED was another than its seed gives.
     """
 
     type: SafeName = Field(description="Generator name")
@@ -89,6 +91,7 @@ class TaskMessage(_Frozen):
     salt: int = Field(default=0, ge=0, description="How often the generator failed here before")
     only_indices: tuple[int, ...] | None = Field(default=None, min_length=1, description="Store just these")
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
+    python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
     # The predecessor's field; still in its queued messages, always false there by default.
     dedup: Literal[False] = Field(default=False, exclude=True, repr=False)
 
@@ -145,6 +148,8 @@ class Receipt(_Frozen):
 
     message: TaskMessage
     seed: int
+    # Until it was recorded it was 0 for all.
+    python_hash_seed: HashSeed = Field(default=0, description="PYTHONHASHSEED of the run")
     task: str = Field(default="", description="The task that the samples' names begin with")
     stored: list[IndexRange]
     result: TaskResult
@@ -159,6 +164,9 @@ class FailureRecord(_Frozen):
     message: TaskMessage | None
     body: str | None = Field(default=None, description="The message as it came, where it could not be read")
     seed: int | None = None
+    python_hash_seed: HashSeed | None = Field(
+        default=0, description="As in a receipt; None where nothing ran"
+    )
     cause: Cause
     detail: str = Field(description="One line for a person")
     exit_code: int | None = None

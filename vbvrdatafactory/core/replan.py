@@ -17,6 +17,7 @@ from vbvrdatafactory.core.keys import FailureKey, ReceiptKey
 from vbvrdatafactory.core.models import Receipt, TaskMessage
 from vbvrdatafactory.core.plan import Batch, GeneratorPlan, Plan
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.seeds import python_hash_seed
 
 _Run = ReceiptKey | FailureKey
 
@@ -70,7 +71,10 @@ def messages(
 def _replay(plan: Plan, receipt: Receipt, hole: tuple[IndexRange, ...]) -> TaskMessage:
     made = receipt.message
     batch = Batch(made.type, made.start_index, made.num_samples, receipt.seed)
-    return _again(plan, batch, hole, salt=made.salt)
+    message = _again(plan, batch, hole, salt=made.salt)
+    if receipt.python_hash_seed == python_hash_seed(receipt.seed):
+        return message
+    return message.model_copy(update={"python_hash_seed": receipt.python_hash_seed})
 
 
 def _again(plan: Plan, batch: Batch, lacking: tuple[IndexRange, ...], *, salt: int = 0) -> TaskMessage:

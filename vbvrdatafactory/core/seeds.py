@@ -12,6 +12,8 @@ from hashlib import blake2b
 # Generators hand the seed to NumPy, which takes 32 bits, and some add the sample's number to it.
 SEED_BITS = 31
 _MASK = (1 << SEED_BITS) - 1
+# PYTHONHASHSEED takes 0 .. 4294967295.
+_HASH_SEEDS = 1 << 32
 
 
 def batch_seed(base_seed: int, generator: str, start_index: int, salt: int = 0) -> int:
@@ -28,6 +30,16 @@ def batch_seed(base_seed: int, generator: str, start_index: int, salt: int = 0) 
     value = (value * 0x297A2D39) & _MASK
     value ^= value >> 15
     return value ^ second
+
+
+def python_hash_seed(seed: int) -> int:
+    """``PYTHONHASHSEED`` of a batch under `seed`: the seed itself, 0 .. 2**32 - 1.
+
+    Some generators seed from ``hash(str)`` alone. Fixed to one value for all, every batch of theirs makes the
+    same samples; left to chance, none makes the same twice. So no two seeds share one, and who runs a generator
+    by hand needs no table to get a batch's bytes.
+    """
+    return seed % _HASH_SEEDS
 
 
 @lru_cache(maxsize=4096)

@@ -49,8 +49,10 @@ def misbehave(behaviour: dict, seed: int, count: int) -> int:
     return count - behaviour.get("fewer", 0)
 
 
-def write_sample(folder: Path, seed: int, place: int) -> None:
-    digest = hashlib.sha256(f"{seed} {place}".encode()).digest()
+def write_sample(folder: Path, seed: int, place: int, behaviour: dict) -> None:
+    # Some public generators seed from hash(str) and nothing else.
+    origin = hash(folder.name) if "hash_seeded" in behaviour else f"{seed} {place}"
+    digest = hashlib.sha256(str(origin).encode()).digest()
     folder.mkdir(parents=True)
     (folder / "first_frame.png").write_bytes(png(digest[:3]))
     (folder / "final_frame.png").write_bytes(png(digest[3:6]))
@@ -69,7 +71,9 @@ def main() -> None:
     behaviour = json.loads(file.read_text()) if file.exists() else {}
     count = misbehave(behaviour, arguments.seed, arguments.num_samples)
     for place in range(count):
-        write_sample(Path(arguments.output) / "tiny_task" / f"tiny_{place:08d}", arguments.seed, place)
+        write_sample(
+            Path(arguments.output) / "tiny_task" / f"tiny_{place:08d}", arguments.seed, place, behaviour
+        )
         print(f"  Generated: tiny_{place:08d}", flush=True)
     for place in behaviour.get("torn", ()):
         (Path(arguments.output) / "tiny_task" / f"tiny_{place:08d}" / "first_frame.png").write_bytes(
