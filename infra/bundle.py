@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.files import readable_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,15 +39,20 @@ def build(packages: Iterable[Path]) -> Bundle:
         for name, source in _sources(packages):
             entry = ZipInfo(name, _EPOCH)
             entry.external_attr = _READABLE
-            archive.writestr(entry, source.read_bytes())
+            archive.writestr(entry, source)
     content = buffer.getvalue()
     return Bundle(content, hashlib.sha256(content).hexdigest())
 
 
-def _sources(packages: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+def _sources(packages: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     for package in sorted(packages):
-        found = sorted(package.rglob("*.py"))
+        found = list(readable_files(package, _is_source))
         if not found:
             raise DataFactoryError(f"the worker's package {str(package)!r} has no Python source")
-        for source in found:
-            yield source.relative_to(package.parent).as_posix(), source
+        for path, source in found:
+            yield f"{package.name}/{path.as_posix()}", source
+
+
+def _is_source(path: Path) -> bool:
+    # What is not printable is no text that a zip file takes for a name.
+    return path.name.endswith(".py") and path.as_posix().isprintable()

@@ -5,6 +5,7 @@ is written before the failure is reported. The receipt is written last of all.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from lambda_worker.sandbox import sandbox
 from lambda_worker.streaming import RERUN
 from lambda_worker.upload import FileUploads, Uploaded, upload_archives
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.files import readable_files
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.core.seeds import python_hash_seed
@@ -164,9 +166,8 @@ class Worker:
             generator_digest=generator_digest(self.generators / message.type),
             finished_at=datetime.now(UTC),
         )
-        records.write(
-            store, keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt)), receipt
-        )
+        key = keys.ReceiptKey(message.type, message.indices, message.salt)
+        write_evidence(store, keys.receipt(key), receipt)
 
     def _record_failure(self, store: ObjectStore, delivery: Delivery, failed: BatchFailed) -> None:
         message = delivery.message
@@ -184,7 +185,7 @@ class Worker:
             failed_at=datetime.now(UTC),
         )
         key = keys.FailureKey(message.type, message.indices, message.salt, delivery.attempt, failed.cause)
-        write_failure(store, keys.failure(key), record)
+        write_evidence(store, keys.failure(key), record)
 
 
 @dataclass(frozen=True)
@@ -249,20 +250,23 @@ class _Made:
         )
 
 
-def write_failure(store: ObjectStore, key: str, record: FailureRecord) -> None:
-    """Write a failure record; where the bucket does not take it, the log has it and the failure goes on."""
+def write_evidence(store: ObjectStore, key: str, record: Receipt | FailureRecord) -> None:
+    """Write what became of a batch; where the bucket does not take it, the log has it and nothing else changes."""
     try:
         records.write(store, key, record)
     except Exception:
-        log.exception("the failure record %s could not be written: %s", key, record.model_dump_json())
+        log.exception("%s could not be written: %s", key, record.model_dump_json())
 
 
 def generator_digest(folder: Path) -> str | None:
-    """SHA-256 over the names and bytes of a generator's Python files and requirements; None without a folder."""
-    if not folder.is_dir():
-        return None
-    digest = sha256()
-    for path in sorted([*folder.rglob("*.py"), *folder.glob("requirements*.txt")]):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    """SHA-256 over the names and bytes of a generator's Python files and requirements; None without any."""
+    digest, found = sha256(), False
+    for path, content in readable_files(folder, _is_code):
+        digest.update(os.fsencode(path.as_posix()) + b"\0%d\0" % len(content))
+        digest.update(content)
+        found = True
+    return digest.hexdigest() if found else None
+
+
+def _is_code(path: Path) -> bool:
+    return path.name.endswith(".py") or (len(path.parts) == 1 and path.match("requirements*.txt"))

@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 from pydantic import ValidationError
 
 from lambda_worker import namespaces, processes
-from lambda_worker.batch import Delivery, Worker, write_failure
+from lambda_worker.batch import Delivery, Worker, write_evidence
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits, lambda_memory_bytes
 from lambda_worker.sandbox import sweep
@@ -147,7 +147,7 @@ def _parse(record: Event, attempt: int) -> TaskMessage:
             attempt=attempt,
             failed_at=datetime.now(UTC),
         )
-        write_failure(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
+        write_evidence(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
         raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
 
 

@@ -23,9 +23,10 @@ from obstore.store import ObjectStore
 from lambda_worker.collect import Sample
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.files import open_regular
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import compress
-from vbvrdatafactory.core.samples import FIRST_FRAME, open_regular
+from vbvrdatafactory.core.samples import FIRST_FRAME
 
 UPLOAD_THREADS = 32
 # The one part of an archive that is held in memory; 5 MiB is S3's least.

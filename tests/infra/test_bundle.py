@@ -36,6 +36,16 @@ def test_only_sources_are_packed(stub: Path) -> None:
         assert archive.namelist() == ["lambda_worker/__init__.py", "lambda_worker/handler.py"]
 
 
+def test_odd_files_are_passed_over(stub: Path) -> None:
+    """An editor's lock, a folder called x.py or a FIFO among the sources changes nothing of the bundle."""
+    before = bundle.build([stub])
+    (stub / ".#handler.py").symlink_to("someone@host.1:2")
+    (stub / "x.py").mkdir()
+    os.mkfifo(stub / "pipe.py")
+    (stub / os.fsdecode(b"caf\xe9.py")).touch()
+    assert bundle.build([stub]) == before
+
+
 def test_the_real_worker() -> None:
     """The worker's zip file holds the library and the handler the template names."""
     with ZipFile(io.BytesIO(bundle.build(paths.WORKER_PACKAGES).content)) as archive:

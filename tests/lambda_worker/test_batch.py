@@ -1,11 +1,16 @@
 import json
+import os
+import shutil
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from lambda_worker.batch import generator_digest
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.gaps import Gap
@@ -207,6 +212,86 @@ def test_a_hanging_generator_is_stopped(deliver: Deliver, tiny: Tiny, store: Mem
     with pytest.raises(BatchFailed, match="deadline"):
         deliver(type=name, seconds=1)
     assert failure_of(store).cause == Cause.DEADLINE
+
+
+ODD = {
+    "an editor's lock": lambda place: (place / ".#generate.py").symlink_to("someone@host.1:2"),
+    "a link to nowhere": lambda place: (place / "gone.py").symlink_to("/nowhere/at/all.py"),
+    "a link to itself": lambda place: (place / "loop.py").symlink_to("loop.py"),
+    "a link to its folder": lambda place: (place / "up.py").symlink_to(".."),
+    "a folder": lambda place: (place / "folder.py").mkdir(),
+    "a FIFO": lambda place: os.mkfifo(place / "pipe.py"),
+    "a device": lambda place: (place / "zero.py").symlink_to("/dev/zero"),
+    "a socket": lambda place: bind(place / "socket.py"),
+    "requirements that are a folder": lambda place: (place.parent / "requirements.txt").mkdir(),
+    "requirements from a FIFO": lambda place: os.mkfifo(place.parent / "requirements-dev.txt"),
+}
+
+
+def bind(path: Path) -> None:
+    """A socket's path may be no longer than a hundred characters."""
+    with socket(AF_UNIX) as one, chdir(path.parent):
+        one.bind(path.name)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_odd_files_beside_a_generator_cost_nothing(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore, odd: Callable[[Path], object]
+) -> None:
+    """Only regular files that can be read count for the code's digest: batch, receipt and failure record are written."""
+    name = tiny()
+    digest = generator_digest(generators / name)
+    odd(generators / name / "examples")
+    deliver(type=name)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+    assert receipt
+    assert receipt.generator_digest == digest
+    tiny(crash="x")
+    with pytest.raises(BatchFailed):
+        deliver(type=name, start_index=4)
+    assert failure_of(store).generator_digest == digest
+
+
+def test_a_name_that_is_no_text_counts_for_the_digest(tiny: Tiny, generators: Path) -> None:
+    """A file whose name is not UTF-8 is code like any other."""
+    folder = generators / tiny()
+    before = generator_digest(folder)
+    (folder / os.fsdecode(b"caf\xe9.py")).write_text("x = 1")
+    assert generator_digest(folder) not in {before, None}
+
+
+def test_a_generator_that_is_gone_by_then_has_no_digest(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batch is stored and on record all the same."""
+    name, put = tiny(), obstore.put
+
+    def removing_put(*args: object, **options: object) -> object:
+        shutil.rmtree(generators / name, ignore_errors=True)
+        return put(*args, **options)
+
+    monkeypatch.setattr(obstore, "put", removing_put)
+    deliver(type=name)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+    assert receipt
+    assert receipt.generator_digest is None
+
+
+def test_a_receipt_that_cannot_be_written_fails_no_batch(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    """Evidence is evidence: the samples are there, and the log has the receipt."""
+    name, put = tiny(), obstore.put
+
+    def refusing_put(to: object, key: str, data: object, **options: object) -> object:
+        if key.startswith(keys.RECEIPTS):
+            raise PermissionError("no receipts here")
+        return put(to, key, data, **options)
+
+    monkeypatch.setattr(obstore, "put", refusing_put)
+    assert deliver(type=name).samples_uploaded == 4
+    assert whole(store, name) == [0, 1, 2, 3]
+    assert '"stored":[[0,4]]' in caplog.text
 
 
 def test_an_unknown_generator_is_named(deliver: Deliver, store: MemoryStore) -> None:

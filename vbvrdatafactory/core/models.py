@@ -154,7 +154,7 @@ class Receipt(_Frozen):
     stored: list[IndexRange]
     result: TaskResult
     attempt: int
-    generator_digest: str
+    generator_digest: str | None = Field(description="None where its code was gone by then")
     finished_at: datetime
 
 

@@ -5,16 +5,15 @@ A required file of zero bytes is not there. Bytes are checked where the files ar
 only names and sizes.
 """
 
-import errno
 import json
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.files import open_regular
 
 FIRST_FRAME = "first_frame.png"
 FINAL_FRAME = "final_frame.png"
@@ -57,23 +56,6 @@ def defects(folder: Path, required: Iterable[str] = ALWAYS_REQUIRED) -> list[str
     present = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink())
     found.extend(f"{path.name}: {what}" for path in present if (what := file_defect(path)))
     return found
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """A regular file, open to be read; never follows a link, never waits for a FIFO that took its place.
-
-    Raises:
-        OSError: it is something else by now, or gone.
-    """
-    return open(path, "rb", opener=_open_regular)
-
-
-def _open_regular(path: str, flags: int) -> int:
-    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return handle
 
 
 def file_defect(path: Path) -> str | None:
