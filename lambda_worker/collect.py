@@ -15,7 +15,7 @@ from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core.keys import parse_sample_name
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
-from vbvrdatafactory.core.samples import defects, required_files
+from vbvrdatafactory.core.samples import counts, defects, required_files
 
 _TASK = "_task"
 
@@ -29,12 +29,8 @@ class Sample:
     folder: Path
 
     def files(self) -> list[Path]:
-        """Its regular files, by name; a file whose name no bucket takes is left out."""
-        return sorted(
-            path
-            for path in self.folder.iterdir()
-            if path.is_file() and not path.is_symlink() and _can_be_in_a_key(path.name)
-        )
+        """Its regular files, by name, without marks such as ``.done``; a name that no bucket takes is left out."""
+        return sorted(path for path in self.folder.iterdir() if _can_be_in_a_key(path.name) and counts(path))
 
     def fingerprint(self) -> tuple[tuple[str, int, int, int], ...]:
         """What changes when any of its files is written again; a program can't set the time of a change."""

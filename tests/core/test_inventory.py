@@ -18,7 +18,7 @@ from vbvrdatafactory.core.samples import ALL_FIVE, ALWAYS_REQUIRED, KNOWN_FILES,
 
 Listing = list[tuple[str, int]]
 GENERATORS = ("G-1_x", "G-10_x", "G-1_x_data")
-EXTRAS = ("thumbs.db", "a/b.png")
+EXTRAS = ("thumbs.db", "a/b.png", ".gitkeep", "masks", "a/.done")
 BEYOND = 10**9
 
 file_sets = (
@@ -71,8 +71,10 @@ def reference(bucket: dict[str, int], require: Iterable[str] = ()) -> dict[str, 
             found[archive.generator][0].update(range(*archive.indices))
     for folder, files in folders.items():
         if sample := keys.parse_sample_folder(folder):
-            whole = all(files.values()) and set(required_files(require)) <= set(files)
-            found[sample.generator][not whole].add(sample.sample_index)
+            there = {name for name, size in files.items() if size}
+            whole = set(required_files(require)) <= there
+            if there or set(KNOWN_FILES) & set(files):
+                found[sample.generator][not whole].add(sample.sample_index)
     return {g: (whole, torn - whole) for g, (whole, torn) in found.items()}
 
 
@@ -100,7 +102,7 @@ def test_a_sorted_listing_is_counted_as_by_hand(
     assert_shows(take(sorted(bucket.items()), require), bucket, require, planned)
 
 
-@given(buckets(st.just(1)), st.integers(1, 40), st.randoms())
+@given(buckets(st.integers(0, 2)), st.integers(1, 40), st.randoms())
 def test_the_order_of_a_listing_does_not_matter(bucket: dict[str, int], planned: int, random: Random) -> None:
     """A folder met again later is merged with what was seen of it before."""
     listing = list(bucket.items())
@@ -108,7 +110,7 @@ def test_the_order_of_a_listing_does_not_matter(bucket: dict[str, int], planned:
     assert_shows(take(listing), bucket, (), planned)
 
 
-@given(buckets(st.just(1)), st.lists(st.integers(0, 200), max_size=4))
+@given(buckets(st.integers(0, 2)), st.lists(st.integers(0, 200), max_size=4))
 def test_a_listing_may_come_in_pieces(bucket: dict[str, int], cuts: list[int]) -> None:
     """Pages added one after the other, cut anywhere, show the same as one listing."""
     listing, inventory = sorted(bucket.items()), Inventory()
@@ -144,14 +146,16 @@ def whole_samples(
         ({"first_frame.png": 9}, (), False),
         ({"prompt.txt": 9, "ground_truth.mp4": 9}, (), False),
         ({"first_frame.png": 0, "prompt.txt": 9}, (), False),
-        ({"first_frame.png": 9, "prompt.txt": 9, "ground_truth.mp4": 0}, (), False),
+        ({"first_frame.png": 9, "prompt.txt": 9, "ground_truth.mp4": 0}, (), True),
+        ({"first_frame.png": 9, "prompt.txt": 9, "ground_truth.mp4": 0}, ("ground_truth.mp4",), False),
+        ({".done": 0, "first_frame.png": 9, "masks": 0, "prompt.txt": 9}, (), True),
         ({"first_frame.png": 9, "prompt.txt": 9}, ("ground_truth.mp4",), False),
         ({"first_frame.png": 9, "prompt.txt": 9, "ground_truth.mp4": 9}, ("ground_truth.mp4",), True),
         ({"nested/first_frame.png": 9, "nested/prompt.txt": 9}, (), False),
     ],
 )
 def test_what_makes_a_sample_whole(files: dict[str, int], require: tuple[str, ...], whole: bool) -> None:
-    """The required files are there and no file is empty."""
+    """The required files are there and none of them is empty; an empty file besides changes nothing."""
     shown = take([(f"questions/G/t_task/t_0000/{n}", size) for n, size in files.items()], require)["G"]
     assert shown.whole(IndexRange(0, 1)) == whole
 
@@ -185,6 +189,35 @@ def test_what_is_no_sample_and_no_archive_is_counted_apart() -> None:
     ]
     inventory = take([*listing, ("questions/G_00000-00009.tar.gz", 0)])
     assert (inventory.unrecognised, list(inventory)) == (3, [])
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "questions",
+        "questions/G",
+        "questions/G/t_task",
+        "questions/G/t_task/t_0000",
+        "questions/G/t_task/t_0000/masks",
+        "questions/G/t_task/t_0000/.gitkeep",
+        "questions/G/t_task/_SUCCESS",
+        "questions/_SUCCESS",
+    ],
+)
+def test_an_empty_mark_changes_nothing(mark: str) -> None:
+    """Consoles mark folders by empty objects and tools leave markers: whole, torn and strays are as without them."""
+    alone = take([(mark, 0)])
+    assert (alone.unrecognised, list(alone), alone["G"].strays(0)) == (0, [], 0)
+    whole = list(whole_samples("G", [0]))
+    for listing in (sorted([*whole, (mark, 0)]), [*whole, (mark, 0)], [(mark, 0), *whole]):
+        shown = take(listing)
+        assert (shown.unrecognised, shown["G"].whole(IndexRange(0, 1))) == (0, 1)
+
+
+def test_a_sample_whose_files_are_all_empty_is_torn() -> None:
+    """Something was to be there: that is told apart from nothing at all."""
+    shown = take([("questions/G/t_task/t_0000/prompt.txt", 0), ("questions/G/t_task/t_0001/.done", 0)])["G"]
+    assert (shown.torn(IndexRange(0, 2)), shown.missing(IndexRange(0, 2))) == (1, [IndexRange(0, 2)])
 
 
 def test_a_generator_that_was_not_listed_shows_nothing() -> None:

@@ -60,9 +60,26 @@ def test_a_missing_file_is_a_defect_only_where_it_is_required(sample: Path) -> N
 
 @pytest.mark.parametrize("name", FILES)
 def test_an_empty_file_is_a_defect_even_where_it_is_optional(sample: Path, name: str) -> None:
-    """A file of zero bytes is never what a generator meant."""
+    """A frame, video or record of zero bytes is never what a generator meant: its write failed."""
     (sample / name).write_bytes(b"")
     assert defects(sample) == [f"{name}: empty"]
+
+
+@pytest.mark.parametrize(
+    "name", [".done", "_SUCCESS", ".gitkeep", "log.json", "mask.png", "x.mp4", "notes.txt"]
+)
+def test_an_empty_file_of_another_name_changes_nothing(sample: Path, name: str) -> None:
+    """A marker that a generator leaves beside a sample makes it neither whole nor torn."""
+    (sample / name).touch()
+    assert defects(sample, ALL_FIVE) == []
+    (sample / "prompt.txt").unlink()
+    assert defects(sample) == ["prompt.txt: missing"]
+
+
+def test_a_damaged_file_of_another_name_is_a_defect(sample: Path) -> None:
+    """Every PNG, MP4 and JSON that has bytes is read before it is stored."""
+    (sample / "mask.png").write_bytes(PNG[:20])
+    assert defects(sample) == ["mask.png: a PNG cut short"]
 
 
 @pytest.mark.parametrize("name", ["first_frame.png", "ground_truth.mp4", "metadata.json"])

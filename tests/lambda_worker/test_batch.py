@@ -62,6 +62,22 @@ def test_every_file_of_a_sample_arrives(deliver: Deliver, tiny: Tiny, store: Mem
     assert files["prompt.txt"].startswith(b"Continue ")
 
 
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_empty_markers_stay_behind(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore, output_format: str
+) -> None:
+    """A generator that leaves an empty .done beside each sample is stored as if it did not."""
+    name = tiny()
+    deliver(type=name, output_format=output_format)
+    without = contents(store)
+    obstore.delete(store, list(without))
+    script = generators / name / "examples" / "generate.py"
+    marking = "[(f / '.done').touch() for f in Path(sys.argv[-1]).glob('*/*')]"
+    script.write_text(script.read_text().rstrip() + f"\n    {marking}\n")
+    deliver(type=name, output_format=output_format)
+    assert contents(store) == without
+
+
 def test_twice_equals_once(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
     """A message delivered twice leaves the same keys with the same bytes as once."""
     name = tiny()

@@ -3,7 +3,8 @@
 Fed with (key, size) pairs as they are listed; nothing is kept of a key but one byte for each index. The
 files of a sample are judged when the listing leaves its folder; a folder met again later (a listing out
 of order) is merged with what was torn of it before. A sample counts once, however often it is there: as
-files, in an archive, or under two widths of its number.
+files, in an archive, or under two widths of its number. An empty object is as good as none: a console's mark of
+a folder, a ``.gitkeep``.
 """
 
 import re
@@ -111,19 +112,21 @@ class Inventory:
                 folder, mask = prefix, 0
             if prefix == "questions":
                 self._add_archive(key, size)
-            mask |= bit_of(name, _OTHER) if size else _EMPTY
+            mask |= bit_of(name, _OTHER) if size else _nothing(name)
             count += 1
         self._key_counts.append(count - 1)
 
     def _leave(self, folder: str, mask: int) -> None:
         if folder in ("", "questions"):
             return
+        mask |= self._torn.pop(folder, 0)
+        if not mask:
+            return
         sample = keys.parse_sample_folder(folder)
         if sample is None:
             self._unrecognised.append(None)
             return
-        mask |= self._torn.pop(folder, 0)
-        whole = mask & self._required == self._required and not mask & _EMPTY
+        whole = mask & self._required == self._required
         if not whole:
             self._torn[folder] = mask
         index = sample.sample_index
@@ -132,9 +135,16 @@ class Inventory:
     def _add_archive(self, key: str, size: int) -> None:
         found = keys.parse_archive(key)
         if found is None or not size:
-            self._unrecognised.append(None)
+            # Consoles mark a folder by an empty object of its name.
+            if size or found:
+                self._unrecognised.append(None)
             return
         self._of(found.generator)._mark(found.indices.start, found.indices.stop, _ARCHIVED)  # noqa: SLF001
 
     def _of(self, generator: str) -> GeneratorInventory:
         return self._generators.setdefault(generator, GeneratorInventory())
+
+
+def _nothing(name: str) -> int:
+    """What an empty object shows: that a sample's file was to be there; of another name, nothing."""
+    return _EMPTY if name in _BITS else 0

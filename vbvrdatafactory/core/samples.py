@@ -1,12 +1,13 @@
 """Which files make a sample whole, by name, size and bytes.
 
 A sample is a folder. ``first_frame.png`` and ``prompt.txt`` must be there; a dataset may require more.
-A required file of zero bytes is not there. Bytes are checked where the files are made; a listing shows
-only names and sizes.
+A required file of zero bytes is not there, and an empty file of a name that samples do not have, such as
+``.done``, changes nothing. Bytes are checked where the files are made; a listing shows only names and sizes.
 """
 
 import json
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -53,9 +54,15 @@ def defects(folder: Path, required: Iterable[str] = ALWAYS_REQUIRED) -> list[str
         path = folder / name
         if path.is_symlink() or not path.is_file():
             found.append(f"{name}: missing")
-    present = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink())
+    present = (path for path in sorted(folder.iterdir()) if counts(path))
     found.extend(f"{path.name}: {what}" for path in present if (what := file_defect(path)))
     return found
+
+
+def counts(path: Path) -> bool:
+    """Whether a sample has this as a file of its own: a regular file that is not empty, or of a known name."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and (status.st_size > 0 or path.name in KNOWN_FILES)
 
 
 def file_defect(path: Path) -> str | None:
