@@ -111,7 +111,7 @@ def show(report: Report, page: str | None) -> None:
     for failure in report.failures:
         click.echo(f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}")
     click.echo(report.run_line)
-    for remark in report.run.remarks if report.run else ():
+    for remark in (*(report.run.remarks if report.run else ()), *report.repeats):
         click.echo(remark)
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"

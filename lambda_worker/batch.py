@@ -4,66 +4,34 @@ Whatever goes wrong, what is whole is stored first, under its own indices, and a
 is written before the failure is reported. The receipt is written last of all.
 """
 
-import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
+from lambda_worker import evidence
+from lambda_worker.archives import upload_archives
 from lambda_worker.collect import Collection, Sample, Watch, collect
+from lambda_worker.delivery import Delivery
 from lambda_worker.earlier import FinishedBefore, result_of_earlier, stop_if_finished
 from lambda_worker.failure import BatchFailed, from_exit
 from lambda_worker.limits import Limits
 from lambda_worker.run import Job, Run, Tick, run_generator
 from lambda_worker.sandbox import sandbox
 from lambda_worker.streaming import RERUN
-from lambda_worker.upload import FileUploads, Uploaded, upload_archives
+from lambda_worker.upload import FileUploads, Uploaded
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.files import readable_files
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
-from vbvrdatafactory.core.seeds import python_hash_seed
-from vbvrdatafactory.s3 import records
-
-log = logging.getLogger(__name__)
 
 # Of the time that is left, this share is kept for storing what the generator made.
 _UPLOAD_SHARE = 0.15
 # A crash is salvaged by so many shorter runs at the most.
 _SHORTER_RUNS = 4
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One attempt at one message, the seed it runs under and the seconds it has.
-
-    When `cancelled` is set, the batch ends at once and is left to somebody else.
-    """
-
-    message: TaskMessage
-    seed: int
-    attempt: int
-    seconds: float
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def python_hash_seed(self) -> int:
-        """PYTHONHASHSEED of the generator: as the message says, else as the seed gives it."""
-        asked = self.message.python_hash_seed
-        return python_hash_seed(self.seed) if asked is None else asked
-
-    @property
-    def wanted(self) -> tuple[int, ...]:
-        """The indices to store."""
-        return self.message.only_indices or tuple(range(*self.message.indices))
 
 
 @dataclass(frozen=True)
@@ -88,7 +56,7 @@ class Worker:
             Cancelled: the delivery was cancelled; nothing is recorded.
         """
         message, started = delivery.message, time.monotonic()
-        store = self.open_bucket(message.output_bucket)
+        store, code = self.open_bucket(message.output_bucket), self.generators / message.type
         with ThreadPoolExecutor(1, thread_name_prefix="earlier") as pool:
             # Asked while the generator already starts: the answer is almost always no.
             earlier = pool.submit(result_of_earlier, store, message, delivery.seed)
@@ -98,10 +66,10 @@ class Worker:
             except FinishedBefore as before:
                 return before.result
             except BatchFailed as failed:
-                self._record_failure(store, delivery, failed)
+                evidence.record_failure(store, delivery, failed, code)
                 raise
         result = made.result(message, time.monotonic() - started)
-        self._record_receipt(store, delivery, result, made)
+        evidence.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, code)
         return result
 
     def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Made":
@@ -151,42 +119,6 @@ class Worker:
             uploaded = uploads.finish(samples) if as_files else upload_archives(store, message.type, samples)
         return _Made(uploaded, samples, found, run)
 
-    def _record_receipt(
-        self, store: ObjectStore, delivery: Delivery, result: TaskResult, made: "_Made"
-    ) -> None:
-        message = delivery.message
-        receipt = Receipt(
-            message=message,
-            seed=delivery.seed,
-            python_hash_seed=delivery.python_hash_seed,
-            task=made.samples[0].task,
-            stored=compress(sample.index for sample in made.samples),
-            result=result.model_copy(update={"sample_ids": []}),
-            attempt=delivery.attempt,
-            generator_digest=generator_digest(self.generators / message.type),
-            finished_at=datetime.now(UTC),
-        )
-        key = keys.ReceiptKey(message.type, message.indices, message.salt)
-        write_evidence(store, keys.receipt(key), receipt)
-
-    def _record_failure(self, store: ObjectStore, delivery: Delivery, failed: BatchFailed) -> None:
-        message = delivery.message
-        record = FailureRecord(
-            message=message,
-            seed=delivery.seed,
-            python_hash_seed=delivery.python_hash_seed,
-            cause=failed.cause,
-            detail=failed.detail,
-            exit_code=failed.exit_code,
-            stderr_tail=failed.stderr_tail,
-            stored=failed.stored,
-            attempt=delivery.attempt,
-            generator_digest=generator_digest(self.generators / message.type),
-            failed_at=datetime.now(UTC),
-        )
-        key = keys.FailureKey(message.type, message.indices, message.salt, delivery.attempt, failed.cause)
-        write_evidence(store, keys.failure(key), record)
-
 
 @dataclass(frozen=True)
 class _Made:
@@ -211,8 +143,7 @@ class _Made:
 
     def with_samples_of(self, other: "_Made") -> "_Made":
         """The same batch with what another run of it stored."""
-        mine, its = self.uploaded, other.uploaded
-        uploaded = Uploaded(mine.files + its.files, mine.bytes + its.bytes, mine.archives + its.archives)
+        uploaded = self.uploaded.and_then(other.uploaded)
         samples = {sample.index: sample for sample in (*self.samples, *other.samples)}
         return replace(self, uploaded=uploaded, samples=[samples[index] for index in sorted(samples)])
 
@@ -248,25 +179,3 @@ class _Made:
             bytes_uploaded=self.uploaded.bytes,
             seconds=round(seconds, 3),
         )
-
-
-def write_evidence(store: ObjectStore, key: str, record: Receipt | FailureRecord) -> None:
-    """Write what became of a batch; where the bucket does not take it, the log has it and nothing else changes."""
-    try:
-        records.write(store, key, record)
-    except Exception:
-        log.exception("%s could not be written: %s", key, record.model_dump_json())
-
-
-def generator_digest(folder: Path) -> str | None:
-    """SHA-256 over the names and bytes of a generator's Python files and requirements; None without any."""
-    digest, found = sha256(), False
-    for path, content in readable_files(folder, _is_code):
-        digest.update(os.fsencode(path.as_posix()) + b"\0%d\0" % len(content))
-        digest.update(content)
-        found = True
-    return digest.hexdigest() if found else None
-
-
-def _is_code(path: Path) -> bool:
-    return path.name.endswith(".py") or (len(path.parts) == 1 and path.match("requirements*.txt"))

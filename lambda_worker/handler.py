@@ -19,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from lambda_worker import namespaces, processes
-from lambda_worker.batch import Delivery, Worker, write_evidence
+from lambda_worker import evidence, namespaces, processes
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.limits import Limits, lambda_memory_bytes
 from lambda_worker.sandbox import sweep
@@ -147,7 +148,7 @@ def _parse(record: Event, attempt: int) -> TaskMessage:
             attempt=attempt,
             failed_at=datetime.now(UTC),
         )
-        write_evidence(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
+        evidence.write(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
         raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
 
 

@@ -1,20 +1,18 @@
-"""Puts whole samples into the bucket under their planned keys, many at once, without renaming anything on disk.
+"""Puts whole samples into the bucket as files, under their planned keys, many at once.
 
-As files, a sample's ``first_frame.png`` goes when all its other files are there: a worker that dies half way
-leaves torn samples, never ones that look whole. Samples may be given while the generator still runs. As
-archives, one object holds a run of consecutive indices; it is packed straight into the upload, and the same
-samples give the same bytes.
+A sample's ``first_frame.png`` goes when all its other files are there: a worker that dies half way
+leaves torn samples, never ones that look whole. Samples may be given while the generator still runs. What is
+sent is read once, and its digest taken on the way.
 """
 
-import gzip
 import os
-import tarfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import obstore
 from obstore.exceptions import BaseError
@@ -23,34 +21,41 @@ from obstore.store import ObjectStore
 from lambda_worker.collect import Sample
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, HashedFile, content_digest
 from vbvrdatafactory.core.files import open_regular
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.core.samples import FIRST_FRAME
 
 UPLOAD_THREADS = 32
-# The one part of an archive that is held in memory; 5 MiB is S3's least.
+# The one part of a large file that is held in memory; 5 MiB is S3's least.
 PART_BYTES = 8 * 1024 * 1024
 # Files of one batch that are in memory at once.
 _ROOM_BYTES = 32 * 1024 * 1024
 
-_CONTENT_TYPES = {
+CONTENT_TYPES = {
     ".png": "image/png",
     ".mp4": "video/mp4",
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
-    ".gz": "application/gzip",
 }
-# The fastest level already packs frames to a third; more effort costs CPU that is billed.
-_GZIP_LEVEL = 1
 
 
 class Uploaded(NamedTuple):
-    """What went into the bucket."""
+    """What went into the bucket, with the content digest of each sample by its index."""
 
-    files: int = 0
-    bytes: int = 0
-    archives: tuple[str, ...] = ()
+    files: int
+    bytes: int
+    archives: tuple[str, ...]
+    digests: dict[int, str]
+
+    def and_then(self, later: "Uploaded") -> "Uploaded":
+        """What two uploads of one batch put there, one after the other."""
+        return Uploaded(
+            self.files + later.files,
+            self.bytes + later.bytes,
+            self.archives + later.archives,
+            {**self.digests, **later.digests},
+        )
 
 
 class FileUploads:
@@ -111,8 +116,9 @@ class FileUploads:
             total = sum(upload.done.result() for upload in uploads.values())
             self._take_back({key for upload in uploads.values() for key in upload.keys})
         except (BaseError, OSError, ValueError, _Changed) as error:
-            raise _failed(error) from error
-        return Uploaded(sum(len(upload.keys) for upload in uploads.values()), total)
+            raise failed(error) from error
+        files = sum(len(upload.keys) for upload in uploads.values())
+        return Uploaded(files, total, (), {index: upload.digest for index, upload in uploads.items()})
 
     def _take_back(self, kept: set[str]) -> None:
         others = [*self._given.values(), *self._replaced]
@@ -161,7 +167,7 @@ class _Way(NamedTuple):
     one: ThreadPoolExecutor
     room: _Room
 
-    def send(self, key: str, path: Path) -> "Future[int]":
+    def send(self, key: str, path: Path) -> "Future[FileContent]":
         try:
             size = path.lstat().st_size
         except OSError:
@@ -169,8 +175,8 @@ class _Way(NamedTuple):
             size = 0
         return (self.one if size > PART_BYTES else self.pool).submit(self._put, key, path)
 
-    def _put(self, key: str, path: Path) -> int:
-        kind = {"Content-Type": _CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
+    def _put(self, key: str, path: Path) -> FileContent:
+        kind = {"Content-Type": CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
         try:
             file = open_regular(path)
         except OSError as error:
@@ -178,11 +184,16 @@ class _Way(NamedTuple):
         with file:
             size = os.fstat(file.fileno()).st_size
             if size > PART_BYTES:
-                obstore.put(self.store, key, file, attributes=kind, chunk_size=PART_BYTES, max_concurrency=1)
-            else:
-                with self.room.taken(size):
-                    obstore.put(self.store, key, file.read(size), attributes=kind, use_multipart=False)
-        return size
+                large = HashedFile(file)
+                pieces = large.pieces()
+                obstore.put(
+                    self.store, key, pieces, attributes=kind, chunk_size=PART_BYTES, max_concurrency=1
+                )
+                return large.content
+            with self.room.taken(size):
+                data = file.read(size)
+                obstore.put(self.store, key, data, attributes=kind, use_multipart=False)
+                return FileContent.of(data)
 
 
 class _SampleUpload:
@@ -196,7 +207,7 @@ class _SampleUpload:
         self.fingerprint = fingerprint
         self.keys = [f"{folder}/{path.name}" for path in files]
         self._way, self._folder = way, folder
-        self._bytes = 0
+        self._contents: dict[str, FileContent] = {}
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._last = [path for path in files if path.name == FIRST_FRAME]
@@ -205,21 +216,27 @@ class _SampleUpload:
         for path in others:
             self._send(path)
 
+    @property
+    def digest(self) -> str:
+        """The content digest of the sample as it was sent."""
+        return content_digest(self._contents)
+
     def settle(self) -> BaseException | None:
         """Wait until nothing of it is on its way; the error that ended it, if one did."""
         return self.done.exception()
 
     def _send(self, path: Path) -> None:
-        self._way.send(f"{self._folder}/{path.name}", path).add_done_callback(self._sent)
+        sending = self._way.send(f"{self._folder}/{path.name}", path)
+        sending.add_done_callback(partial(self._sent, path.name))
 
-    def _sent(self, future: "Future[int]") -> None:
+    def _sent(self, name: str, future: "Future[FileContent]") -> None:
         with self._lock:
             self._left -= 1
             error = CancelledError() if future.cancelled() else future.exception()
             if error:
                 self._error = self._error or error
             else:
-                self._bytes += future.result()
+                self._contents[name] = future.result()
             if self._left:
                 return
             last = self._last.pop() if self._last and not self._error else None
@@ -229,68 +246,9 @@ class _SampleUpload:
         elif self._error:
             self.done.set_exception(self._error)
         else:
-            self.done.set_result(self._bytes)
+            self.done.set_result(sum(file.size for file in self._contents.values()))
 
 
-def upload_archives(store: ObjectStore, generator: str, samples: Iterable[Sample]) -> Uploaded:
-    """Store `samples`, one archive for each run of consecutive indices.
-
-    Raises:
-        BatchFailed: the bucket did not take something.
-    """
-    by_index = {sample.index: sample for sample in samples}
-    stored, total = [], 0
-    try:
-        for indices in compress(by_index):
-            key = keys.archive(keys.Archive(generator, indices))
-            total += _upload_archive(store, key, generator, [by_index[i] for i in range(*indices)])
-            stored.append(key)
-    except (BaseError, OSError, ValueError) as error:
-        raise _failed(error) from error
-    return Uploaded(len(stored), total, tuple(stored))
-
-
-def _upload_archive(store: ObjectStore, key: str, generator: str, samples: list[Sample]) -> int:
-    writer = obstore.open_writer(
-        store, key, attributes={"Content-Type": _CONTENT_TYPES[".gz"]}, buffer_size=PART_BYTES
-    )
-    counted = _Counted(writer)
-    write_archive(counted, generator, samples)
-    # Not in a `with`: closing is what makes the object, and half an archive must not become one.
-    writer.close()
-    return counted.bytes
-
-
-class _Counted:
-    """A file to write to that knows how much was written."""
-
-    def __init__(self, writer: object) -> None:
-        self._writer = writer
-        self.bytes = 0
-
-    def write(self, data: bytes) -> int:
-        self._writer.write(data)  # type: ignore[attr-defined]
-        self.bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Parts leave when they are full."""
-
-
-def write_archive(to: "IO[bytes] | _Counted", generator: str, samples: Iterable[Sample]) -> None:
-    """A tar.gz with the samples under their planned names; nothing of this machine or hour in it."""
-    with (
-        gzip.GzipFile("", "wb", _GZIP_LEVEL, to, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for sample in samples:
-            root = f"{keys.task_root(generator, sample.task)}/{keys.sample_name(sample.task, sample.index)}"
-            for file in sample.files():
-                member = tarfile.TarInfo(f"{root}/{file.name}")
-                with open_regular(file) as content:
-                    member.size = os.fstat(content.fileno()).st_size
-                    tar.addfile(member, content)
-
-
-def _failed(error: Exception) -> BatchFailed:
+def failed(error: Exception) -> BatchFailed:
+    """The failure of a batch of which the bucket did not take something."""
     return BatchFailed(Cause.UPLOAD, f"{type(error).__name__}: {str(error)[:500]}")

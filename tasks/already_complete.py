@@ -22,7 +22,7 @@ def already_complete(plan: Plan) -> Report | None:
     if not _is_settled(store, plan.spec) or _queued():
         return None
     seen = work.look(store, plan)
-    return None if len(seen.gaps) else work.report(plan, seen, config.output_bucket)
+    return None if len(seen.gaps) else work.report(store, plan, seen, config.output_bucket)
 
 
 def _is_settled(store: ObjectStore, spec: DatasetSpec) -> bool:

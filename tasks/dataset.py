@@ -13,7 +13,6 @@ from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
 from vbvrdatafactory.core.report import Report, RunFigures
 from vbvrdatafactory.s3 import records, work
-from vbvrdatafactory.s3.listing import take_evidence
 
 _PAUSES = [5.0, 20.0, 60.0]
 
@@ -78,14 +77,13 @@ def look_at_bucket(plan: Plan, step: str, generators: Collection[str] | None = N
 )
 def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:
     """Tally what is there and why the rest is not; show it, and file it in the bucket unless told not to."""
-    report = work.report(plan, seen, config.output_bucket)
-    evidence = take_evidence(bucket(), [gap.generator for gap in seen.gaps])
-    failures = records.explain_failures(bucket(), evidence, seen.gaps)
-    report = report.model_copy(update={"run": figures, "failures": failures})
+    report = work.report(bucket(), plan, seen, config.output_bucket).model_copy(update={"run": figures})
     if file:
         records.write_report(bucket(), report)
     artifacts.publish(report, filed=file)
     if figures:
         events.dataset_reported(report)
+    for line in report.repeats:
+        get_run_logger().warning(line)
     get_run_logger().info(report.verdict)
     return report

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.s3 import records
@@ -27,9 +27,9 @@ def test_incomplete(run, described):
     """An incomplete dataset ends with exit code 1 and figures for each generator and in total."""
     result = run("report")
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert [MAZE, "10", "10", "0", "0", "0", "100.00", "%"] in lines
-    assert [FIRST, "10", "6", "1", "3", "0", "60.00", "%"] in lines
-    assert ["total", "20", "16", "1", "3", "0", "80.00", "%"] in lines
+    assert [MAZE, "10", "10", "0", "0", "0", "100.00", "%", "-"] in lines
+    assert [FIRST, "10", "6", "1", "3", "0", "60.00", "%", "-"] in lines
+    assert ["total", "20", "16", "1", "3", "0", "80.00", "%", "-"] in lines
     assert result.stdout.splitlines()[-1] == "dataset is incomplete: 4 of 20 samples are missing or torn."
     assert result.exit_code == 1
 
@@ -53,6 +53,29 @@ def test_json(run, described):
     assert (said["total"]["whole"], said["total"]["missing"]) == (16, 3)
     assert said["generators"][1]["gaps"] == [[6, 10]]
     assert (said["bucket"], result.stderr, result.exit_code) == (described.config.output_bucket, "", 1)
+
+
+def test_samples_that_repeat_show(run, described):
+    """A complete dataset of repeated samples is complete, and said to repeat itself."""
+    described.make(FIRST, range(10))
+    message = TaskMessage(type=FIRST, num_samples=10, seed=1)
+    receipt = Receipt(
+        message=message,
+        seed=1,
+        stored=[message.indices],
+        digests={index: f"d{index % 2}" for index in range(10)},
+        result=TaskResult(generator=FIRST, samples_uploaded=10, sample_ids=[]),
+        attempt=1,
+        generator_digest="d",
+        finished_at="2026-01-01T00:00:00Z",
+    )
+    records.write(described.store, keys.receipt(keys.ReceiptKey(FIRST, message.indices, 0)), receipt)
+    result = run("report")
+    row = next(line.split() for line in result.stdout.splitlines() if line.split()[:1] == [FIRST])
+    assert row[-3:] == ["2", "of", "10"]
+    assert f"{FIRST} repeats itself: 2 of 10 samples looked at are distinct." in result.stdout
+    assert result.exit_code == 0
+    assert json.loads(run("report", "--json").stdout)["total"]["distinct"]["distinct"] == 2
 
 
 def test_markdown(run, described):

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.distinct import Distinct
 from vbvrdatafactory.core.evidence import Evidence
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.inventory import Inventory
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.page import to_page
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.report import (
@@ -29,6 +31,7 @@ from vbvrdatafactory.core.report import (
     make_report,
     tally_failures,
 )
+from vbvrdatafactory.core.summary import completeness_rows, to_summary
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 indices = st.sets(st.integers(0, 50))
@@ -119,6 +122,52 @@ def test_the_markdown_shows_the_answer_the_tally_and_the_gaps() -> None:
     assert "| A | 30 | 30 | 0 | 0 | 0 | 100.00 % |" in text
     assert "| total | 60 | 45 | 0 | 15 | 0 | 75.00 % |" in text
     assert "- B: 1, 3, 5, 7, 9, 11, 13, 15 and 7 more ranges" in text
+
+
+def repeating(*known: tuple[int, int], looked_at: int = 4) -> Report:
+    """A report of whole generators A, B, …, of which so many of so many samples are distinct."""
+    tallies = [
+        Tally(
+            generator=chr(ord("A") + n),
+            expected=30,
+            whole=30,
+            torn=0,
+            distinct=Distinct(distinct=distinct, known=samples, looked_at=looked_at, receipts=4),
+        )
+        for n, (distinct, samples) in enumerate(known)
+    ]
+    return Report(dataset="spring", at=NOON, generators=tallies)
+
+
+def test_a_generator_that_repeats_itself_is_named_everywhere() -> None:
+    """In the table, the Markdown, the page and the summary; the dataset is no less complete for it."""
+    report = repeating((10, 200), (30, 30), (0, 0))
+    line = "A repeats itself: 10 of 200 samples looked at are distinct."
+    assert report.repeats == [line]
+    assert (report.complete, report.verdict) == (True, report.headline)
+    for text in (report.to_markdown(), to_page(report), to_summary(report, [])):
+        assert line in text
+        assert "B repeats" not in text
+    assert "| A | 30 | 30 | 0 | 0 | 0 | 100.00 % | 10 of 200 |" in report.to_markdown()
+    assert [row["distinct"] for row in completeness_rows(report)] == [
+        "40 of 230",
+        "10 of 200",
+        "30 of 30",
+        "-",
+    ]
+
+
+def test_what_was_not_looked_at_is_said() -> None:
+    """Figures from a part of the receipts say of how many; many generators that repeat themselves are counted."""
+    assert repeating((200, 200), looked_at=1).repeats == ["Distinct samples are counted in 1 of 4 receipts."]
+    assert repeating(*[(1, 2)] * 25).repeats[-1] == "5 more generators repeat themselves."
+
+
+def test_a_report_from_before_is_read() -> None:
+    """One that says nothing of distinct samples knows nothing of them."""
+    before = json.loads(repeating((10, 200)).model_dump_json())
+    del before["generators"][0]["distinct"]
+    assert str(Report.model_validate(before).total.distinct) == "-"
 
 
 def test_the_markdown_of_failures_cannot_break_its_table() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker.batch import Delivery, Worker
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from vbvrdatafactory.core.models import TaskMessage
 
 TINY = Path(__file__).parents[1] / "data" / "tiny_generator"

@@ -10,15 +10,17 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker.batch import generator_digest
+from lambda_worker.evidence import generator_digest
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.listing import sizes, take_inventory
+from vbvrdatafactory.s3.contents import distinct_samples
+from vbvrdatafactory.s3.listing import sizes, take_evidence, take_inventory
 from vbvrdatafactory.s3.work import messages_for
 
 Deliver = Callable[..., object]
@@ -164,6 +166,80 @@ def test_a_failure_record_from_before_is_read() -> None:
     """It names no hash seed, which was 0."""
     record = FailureRecord.model_validate_json((BEFORE / "failure.json").read_bytes())
     assert (record.cause, record.python_hash_seed) == (Cause.CRASH, 0)
+
+
+def receipt_of(store: MemoryStore, name: str) -> Receipt:
+    found = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+    assert found
+    return found
+
+
+def digests_of_files(store: MemoryStore) -> dict[int, str]:
+    """The content digest of each stored sample, from its objects."""
+    samples: dict[int, dict[str, FileContent]] = {}
+    for key, data in contents(store).items():
+        *_, folder, file = key.split("/")
+        samples.setdefault(int(folder[-4:]), {})[file] = FileContent.of(data)
+    return {index: content_digest(files) for index, files in samples.items()}
+
+
+def test_the_receipt_has_a_digest_of_each_sample(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """It is that of the stored objects, however they are stored; samples that differ have different ones."""
+    name = tiny()
+    deliver(type=name)
+    found = receipt_of(store, name).digests
+    assert found == digests_of_files(store)
+    assert len(set(found.values())) == 4
+    deliver(type=name, output_format="tar")
+    assert receipt_of(store, name).digests == found
+
+
+def test_repeated_samples_have_one_digest(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """Batches under one hash seed repeat each other where nothing else is random: the digests show it."""
+    name = tiny(hash_seeded=True)
+    for start in (0, 4):
+        deliver(type=name, start_index=start, seed=start + 1, python_hash_seed=0)
+    plan = Plan(make_spec(generators=[name], samples=8, batch_size=4))
+    assert str(distinct_samples(store, plan, take_evidence(store, [name]))[name]) == "4 of 8"
+
+
+def test_a_replay_keeps_what_was_known_of_the_others(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore
+) -> None:
+    """The receipt of a replay takes the place of the first one, with the digests of all that the run made."""
+    name = tiny()
+    deliver(type=name)
+    before = receipt_of(store, name)
+    deliver(type=name, only_indices=[2])
+    after = receipt_of(store, name)
+    assert (after.stored, after.digests) == ([IndexRange(2, 3)], before.digests)
+    deliver(type=name, only_indices=[1], seed=8)
+    assert list(receipt_of(store, name).digests) == [1], "another seed made other samples"
+
+
+def test_a_large_file_has_its_digest_too(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore
+) -> None:
+    """A video that is sent in parts is hashed as it is read."""
+    name = tiny()
+    script = generators / name / "examples" / "generate.py"
+    script.write_text(script.read_text().replace("mp4(digest)", "mp4(digest * 400_000)"))
+    deliver(type=name, num_samples=1)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 1), 0)), Receipt)
+    assert receipt
+    assert receipt.digests == digests_of_files(store)
+    assert receipt.result.bytes_uploaded > 400_000 * 32
+
+
+def test_what_we_index_has_names_of_its_own(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """Every batch and every generator counts its task ids from 0; sample ids, keys and receipts never repeat."""
+    names = [tiny("T-1_tiny_data-generator"), tiny("T-10_tiny_data-generator")]
+    results = [deliver(type=name, start_index=start, seed=start) for name in names for start in (0, 4)]
+    ids = [(result.generator, sample) for result in results for sample in result.sample_ids]
+    assert len(set(ids)) == len(ids) == 16
+    folders = {tuple(key.split("/")[1:4:2]) for key in contents(store)}
+    assert folders == set(ids)
+    assert len({key for key, _ in sizes(store, keys.RECEIPTS)}) == 4
 
 
 def test_archives_are_deterministic(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:

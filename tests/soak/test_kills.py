@@ -17,7 +17,8 @@ import pytest
 from obstore.store import MemoryStore, ObjectStore
 
 from infra.local import EmbeddedAws
-from lambda_worker.batch import Delivery, Worker
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config

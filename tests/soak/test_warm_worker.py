@@ -7,7 +7,8 @@ import psutil
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker.batch import Delivery, Worker
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core.models import TaskMessage
 

@@ -26,7 +26,8 @@ def store(monkeypatch) -> MemoryStore:
         for name in ("first_frame.png", "prompt.txt"):
             obstore.put(made, f"questions/A/t_task/t_{index:04d}/{name}", b"x")
     records.write_spec(made, SPEC)
-    records.write_report(made, work.report(Plan(SPEC), work.look(made, Plan(SPEC)), "bucket"))
+    plan = Plan(SPEC)
+    records.write_report(made, work.report(made, plan, work.look(made, plan), "bucket"))
     monkeypatch.setattr(module, "bucket", lambda: made)
     monkeypatch.setattr(module, "_queued", lambda: 0)
     monkeypatch.setenv("OUTPUT_BUCKET", "bucket")

@@ -9,7 +9,8 @@ import obstore
 from obstore.store import MemoryStore
 
 from lambda_worker import namespaces, processes, run
-from lambda_worker.batch import Delivery, Worker
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
 from lambda_worker.limits import Limits
 from lambda_worker.sandbox import sweep

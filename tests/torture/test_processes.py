@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lambda_worker.batch import Delivery
+from lambda_worker.delivery import Delivery
 from lambda_worker.failure import Cancelled
 from vbvrdatafactory.core.models import Cause, TaskMessage
 

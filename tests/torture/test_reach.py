@@ -7,7 +7,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from lambda_worker.batch import Delivery
+from lambda_worker.delivery import Delivery
 from vbvrdatafactory.core.models import Cause, TaskMessage
 
 START, SEED = 20, 7

@@ -5,7 +5,11 @@ from textwrap import dedent
 
 import pytest
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, content_digest
+from vbvrdatafactory.core.models import Cause, Receipt
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import sizes
 
 ALL = [0, 1, 2, 3]
 
@@ -383,3 +387,17 @@ def test_a_sample_that_is_taken_back_is_not_stored(arena) -> None:
     end = arena.run(arena.template(after=after))
     assert end.cause in {Cause.TORN_SAMPLES, Cause.WRONG_COUNT}
     assert end.stored == [20, 23]
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_a_receipt_knows_what_is_stored(arena, shaped, output_format: str) -> None:
+    """Let out early or written at the end, packed or not: the receipt's digests are those of the samples."""
+    name = shaped("pass", at=0)
+    assert arena.run(name, output_format=output_format).short == (None, ALL)
+    (key,) = (key for key, _ in sizes(arena.store, keys.RECEIPTS))
+    receipt = records.read(arena.store, key, Receipt)
+    made = [arena.kit.files(7, place) for place in ALL]
+    assert receipt.digests == {
+        20 + place: content_digest({file: FileContent.of(data) for file, data in files.items()})
+        for place, files in enumerate(made)
+    }

@@ -1,7 +1,5 @@
 """A look at the bucket as a report, and the report on a terminal."""
 
-from datetime import UTC, datetime
-
 import click
 from obstore.store import ObjectStore
 
@@ -9,10 +7,9 @@ from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.plan import DatasetSpec, Plan
-from vbvrdatafactory.core.report import Report, make_report
+from vbvrdatafactory.core.report import Report
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.work import look
+from vbvrdatafactory.s3.work import look, report
 
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
 
@@ -22,11 +19,7 @@ def look_at(app: App, dataset: str | None) -> Report:
     store, name = app.store(), app.bucket_name
     with output.looking(f"bucket {name}") as on_listed:
         plan = Plan(_spec(store, name, dataset))
-        inventory, gaps = look(store, plan, on_listed)
-        evidence = take_evidence(store, [gap.generator for gap in gaps])
-        failures = records.explain_failures(store, evidence, gaps)
-    seen = make_report(plan, inventory, at=datetime.now(UTC), bucket=name)
-    return seen.model_copy(update={"failures": failures})
+        return report(store, plan, look(store, plan, on_listed), name)
 
 
 def show(report: Report) -> None:
@@ -37,6 +30,8 @@ def show(report: Report) -> None:
     if report.failures:
         rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
         output.show(output.table(_FAILURE_COLUMNS, rows))
+    for line in report.repeats:
+        click.echo(line)
     if report.unrecognised:
         click.echo(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
     if report.strangers:

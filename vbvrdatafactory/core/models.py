@@ -152,6 +152,10 @@ class Receipt(_Frozen):
     python_hash_seed: HashSeed = Field(default=0, description="PYTHONHASHSEED of the run")
     task: str = Field(default="", description="The task that the samples' names begin with")
     stored: list[IndexRange]
+    digests: dict[int, str] = Field(
+        default_factory=dict,
+        description="Content digest of samples of the run by index; older ones have none",
+    )
     result: TaskResult
     attempt: int
     generator_digest: str | None = Field(description="None where its code was gone by then")

@@ -55,7 +55,7 @@ def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
         at=report.at.strftime("%Y-%m-%d %H:%M:%S %Z"),
         bucket=escape(report.bucket),
         run=escape(report.run_line),
-        remarks="".join(f"<p>{escape(line)}</p>" for line in (report.run.remarks if report.run else ())),
+        remarks="".join(f"<p>{escape(line)}</p>" for line in (*_of_run(report), *report.repeats)),
         heads="".join(f"<th>{name}</th>" for name in COLUMNS),
         rows="".join(_row(tally) for tally in report.generators),
         total=_row(report.total),
@@ -63,6 +63,10 @@ def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
         gaps=_gaps(report),
         samples=_samples(pictures),
     )
+
+
+def _of_run(report: Report) -> list[str]:
+    return report.run.remarks if report.run else []
 
 
 def _row(tally: Tally) -> str:

@@ -4,15 +4,18 @@ Counts, never ids: the ranges that are missing are in the JSON alone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import reduce
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 from rich.table import Table
 
+from vbvrdatafactory.core.distinct import Distinct
 from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.inventory import Inventory
@@ -22,8 +25,9 @@ from vbvrdatafactory.core.ranges import IndexRange, describe
 
 # More generators that were given up are counted: the line of a run's state is for one look.
 _BROKEN_SHOWN = 10
+_REPEATING_SHOWN = 20
 
-COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent")
+COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent", "distinct")
 
 
 class _Frozen(BaseModel):
@@ -39,6 +43,7 @@ class Tally(_Frozen):
     torn: int
     stray: int = 0
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
+    distinct: Distinct = Field(default=Distinct(), description="Different samples, as far as receipts tell")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -55,7 +60,12 @@ class Tally(_Frozen):
     @property
     def cells(self) -> tuple[str, ...]:
         counts = (self.expected, self.whole, self.torn, self.missing, self.stray)
-        return (self.generator, *(f"{count:,}" for count in counts), f"{self.percent:.2f} %")
+        return (
+            self.generator,
+            *(f"{count:,}" for count in counts),
+            f"{self.percent:.2f} %",
+            str(self.distinct),
+        )
 
 
 class FailureTally(_Frozen):
@@ -166,7 +176,23 @@ class Report(_Frozen):
             whole=sum(t.whole for t in self.generators),
             torn=sum(t.torn for t in self.generators),
             stray=sum(t.stray for t in self.generators),
+            distinct=reduce(Distinct.and_of, (t.distinct for t in self.generators), Distinct()),
         )
+
+    @property
+    def repeats(self) -> list[str]:
+        """Generators whose samples repeat, a line each, and how much was looked at to know; complete or not."""
+        repeating = [tally for tally in self.generators if tally.distinct.repeats]
+        lines = [
+            f"{tally.generator} repeats itself: {tally.distinct} samples looked at are distinct."
+            for tally in repeating[:_REPEATING_SHOWN]
+        ]
+        if (more := len(repeating) - _REPEATING_SHOWN) > 0:
+            lines.append(f"{more:,} more generators repeat themselves.")
+        seen = self.total.distinct
+        if seen.looked_at < seen.receipts:
+            lines.append(f"Distinct samples are counted in {seen.looked_at:,} of {seen.receipts:,} receipts.")
+        return lines
 
     @property
     def complete(self) -> bool:
@@ -245,6 +271,7 @@ class Report(_Frozen):
 
     def _notes(self) -> list[str]:
         notes = [self.run_line, "", *(f"- {remark}" for remark in self.run.remarks)] if self.run else []
+        notes += [f"- {line}" for line in self.repeats]
         if self.unrecognised:
             notes.append(f"{self.unrecognised:,} entries under questions/ are no sample and no archive.")
         if self.strangers:
@@ -252,13 +279,31 @@ class Report(_Frozen):
         return [*notes, ""] if notes else []
 
 
-def make_report(plan: Plan, inventory: Inventory, *, at: datetime, bucket: str = "") -> Report:
-    """The completeness of the plan's dataset as the inventory shows it."""
+def make_report(
+    plan: Plan,
+    inventory: Inventory,
+    *,
+    at: datetime,
+    bucket: str = "",
+    distinct: Mapping[str, Distinct] = MappingProxyType({}),
+) -> Report:
+    """The completeness of the plan's dataset as the inventory shows it.
+
+    Args:
+        plan: the dataset's plan.
+        inventory: what the bucket holds.
+        at: when it was looked at.
+        bucket: the bucket's name.
+        distinct: different samples of each generator, as far as receipts tell.
+    """
     return Report(
         dataset=plan.spec.dataset,
         at=at,
         bucket=bucket,
-        generators=[_tally(line.generator, line.samples, inventory) for line in plan.generators.values()],
+        generators=[
+            _tally(line.generator, line.samples, inventory, distinct.get(line.generator, Distinct()))
+            for line in plan.generators.values()
+        ],
         strangers=sum(name not in plan.generators for name in inventory),
         unrecognised=inventory.unrecognised,
     )
@@ -279,7 +324,7 @@ def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally
     return sorted(tallies, key=lambda t: (-t.count, t.generator))
 
 
-def _tally(generator: str, samples: int, inventory: Inventory) -> Tally:
+def _tally(generator: str, samples: int, inventory: Inventory, distinct: Distinct) -> Tally:
     found, planned = inventory[generator], IndexRange(0, samples)
     return Tally(
         generator=generator,
@@ -288,6 +333,7 @@ def _tally(generator: str, samples: int, inventory: Inventory) -> Tally:
         torn=found.torn(planned),
         stray=found.strays(samples),
         gaps=tuple(found.missing(planned)),
+        distinct=distinct,
     )
 
 

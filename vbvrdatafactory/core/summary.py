@@ -54,7 +54,7 @@ def _worst_first(tallies: Iterable[Tally]) -> list[Tally]:
 
 
 def _remarks(report: Report) -> list[str]:
-    notes = report.run.remarks[:_REMARKS] if report.run else []
+    notes = [*(report.run.remarks[:_REMARKS] if report.run else []), *report.repeats]
     if report.unrecognised:
         notes.append(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
     if report.strangers:

@@ -131,7 +131,7 @@ def read_receipts(store: ObjectStore, gap: Gap, evidence: Evidence) -> dict[keys
     """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out."""
     wanted = list(holes(gap, evidence))
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
-        found = pool.map(lambda key: _evidence(store, keys.receipt(key), Receipt), wanted)
+        found = pool.map(lambda key: read_evidence(store, keys.receipt(key), Receipt), wanted)
         return {key: receipt for key, receipt in zip(wanted, found, strict=True) if receipt}
 
 
@@ -147,14 +147,14 @@ def explain_failures(store: ObjectStore, evidence: Evidence, gaps: Iterable[Gap]
 
 def detail_of(store: ObjectStore, failed: Failed) -> str:
     """What a failure record says in one line, with the last line of stderr; empty where it can't be read."""
-    record = _evidence(store, keys.failure(failed.key), FailureRecord)
+    record = read_evidence(store, keys.failure(failed.key), FailureRecord)
     if record is None:
         return ""
     lines = record.stderr_tail.strip().splitlines()
     return f"{record.detail}: {lines[-1]}" if lines and lines[-1] not in record.detail else record.detail
 
 
-def _evidence(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
+def read_evidence(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
     """The record at `key`; one that cannot be read is no evidence, and nothing stops for want of evidence."""
     try:
         return read(store, key, kind)

@@ -11,8 +11,9 @@ from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.replan import messages
 from vbvrdatafactory.core.report import Report, make_report
+from vbvrdatafactory.s3.contents import distinct_samples
 from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
-from vbvrdatafactory.s3.records import read_receipts
+from vbvrdatafactory.s3.records import explain_failures, read_receipts
 
 
 def look(
@@ -27,9 +28,24 @@ def look(
     return Look(inventory, find_gaps(plan, inventory, generators))
 
 
-def report(plan: Plan, seen: Look, bucket: str) -> Report:
-    """The dataset's completeness as it was seen, dated now; what a run did and what failed is not in it."""
-    return make_report(plan, seen.inventory, at=datetime.now(UTC), bucket=bucket)
+def report(store: ObjectStore, plan: Plan, seen: Look, bucket: str) -> Report:
+    """The dataset's completeness as it was seen, dated now, and why what is missing is: all but what a run did.
+
+    Args:
+        store: the dataset's bucket.
+        plan: the dataset's plan.
+        seen: what a listing showed.
+        bucket: the bucket's name, for people.
+    """
+    evidence = take_evidence(store, plan.generators)
+    made = make_report(
+        plan,
+        seen.inventory,
+        at=datetime.now(UTC),
+        bucket=bucket,
+        distinct=distinct_samples(store, plan, evidence),
+    )
+    return made.model_copy(update={"failures": explain_failures(store, evidence, seen.gaps)})
 
 
 def messages_for(
