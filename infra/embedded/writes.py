@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Query = MutableMapping[str, Any]
     Undo = Callable[[], None]
 
-# S3 has no code of its own for a full disk.
-_CODE, _STATUS = "InternalError", 507
+# S3 has no code for a full disk. Of an error of the server's, 500 and above, clients would ask for minutes again.
+_CODE, _STATUS = "InsufficientStorage", 400
 _WRITES = {"PUT", "POST", "DELETE"}
 
 

@@ -174,7 +174,9 @@ def test_what_could_not_be_written_is_not_stored(
     (no_room / f"disk/{in_the_way}.tmp").mkdir()
     with pytest.raises(ClientError, match="could not write to its disk") as raised:
         write(impatient, info.bucket)
-    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 507
+    # No status for which clients ask again and again.
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert raised.value.response["Error"]["Code"] == "InsufficientStorage"
     assert ("disk/full" in listed(impatient, info.bucket)) is (before is not None)
     assert (no_room / "disk/full").exists() is (before is not None)
 
