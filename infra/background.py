@@ -24,11 +24,16 @@ EXIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a process; `port` is 0 for one that listens on none."""
+    """What is kept of a process; `port` is 0 for one that listens on none.
+
+    ``folder`` is where the record was written, by which a copy of the folder knows that the process is not its
+    own; records of earlier versions have none.
+    """
 
     pid: int
     token: str
     port: int = 0
+    folder: str = ""
 
 
 class Background:
@@ -40,6 +45,7 @@ class Background:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
+        self._folder = folder.resolve()
         self.log = folder / f"{name}.log"
         self._file = folder / f"{name}.json"
 
@@ -48,6 +54,8 @@ class Background:
         try:
             record = Record(**json.loads(self._file.read_text()))
         except (OSError, ValueError, TypeError):
+            return None
+        if record.folder not in {"", str(self._folder)}:
             return None
         return record if processes.is_alive(record.pid, record.token) else None
 
@@ -69,7 +77,7 @@ class Background:
                 start_new_session=True,
             )
         process.returncode = 0  # it is meant to outlive this object
-        record = Record(process.pid, token, port)
+        record = Record(process.pid, token, port, str(self._folder))
         self._file.write_text(json.dumps(asdict(record)))
         processes.wait_listed(record.pid, token, seconds=1)
         return record

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 from urllib.request import ProxyHandler, build_opener
 
 from infra import processes
+from infra.paths import STATE
 from infra.state import ServerRecord
 from vbvrdatafactory.core.config import DEFAULT_REGION
 from vbvrdatafactory.core.errors import DataFactoryError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.state import StateFolder
 
 HOST = "127.0.0.1"
@@ -71,9 +74,11 @@ def environment(state: StateFolder, port: int, token: str) -> dict[str, str]:
 
 
 def running(state: StateFolder) -> ServerRecord | None:
-    """The server of this folder, if its process is alive."""
+    """The server of this folder, if its process is alive; never that of the folder this is a copy of."""
     record = state.read_record()
-    return record if record and processes.is_alive(record.pid, record.token) else None
+    if record is None or state.came_from(record):
+        return None
+    return record if processes.is_alive(record.pid, record.token) else None
 
 
 def answers(record: ServerRecord, seconds: float = 2) -> bool:
@@ -96,7 +101,9 @@ def start(state: StateFolder, *, temporary: bool) -> ServerRecord:
     last = state.read_record()
     port = _free_port(last.port if last else 0)
     if last and last.port != port:
-        _readdress(state, last.port, port)
+        _rewrite(state, f"{endpoint(last.port)}/", f"{endpoint(port)}/")
+    if last and (before := state.came_from(last)):
+        _relocate(state, before)
     record = None
     try:
         record = replace(_spawn(state, port), temporary=temporary)
@@ -110,10 +117,18 @@ def start(state: StateFolder, *, temporary: bool) -> ServerRecord:
     return record
 
 
-def _readdress(state: StateFolder, old: int, new: int) -> None:
-    """Tell the saved state its new port: ministack keeps queues under whole URLs and would not find them."""
+def _relocate(state: StateFolder, before: Path) -> None:
+    """Have a checkout that was copied or moved use its own generators, not those of the one it came from."""
+    if before.name == state.root.name == STATE.name:
+        # As the saved state, which is JSON, spells the beginning of a path.
+        old, new = (f"{json.dumps(str(folder.parent))[:-1]}/" for folder in (before, state.root))
+        _rewrite(state, old, new)
+
+
+def _rewrite(state: StateFolder, old: str, new: str) -> None:
+    """Tell the saved state where it is now: ministack keeps queues under whole URLs and would not find them."""
     for file in state.services.glob("*.json"):
-        file.write_text(file.read_text().replace(f"{endpoint(old)}/", f"{endpoint(new)}/"))
+        file.write_text(file.read_text().replace(old, new))
 
 
 def _free_port(wanted: int) -> int:
@@ -145,7 +160,7 @@ def _spawn(state: StateFolder, port: int) -> ServerRecord:
         )
     process.returncode = 0  # it is meant to outlive this object
     processes.wait_listed(process.pid, token, seconds=1)
-    return ServerRecord(process.pid, port, token)
+    return ServerRecord(process.pid, port, token, folder=str(state.root))
 
 
 def _wait_until_it_answers(state: StateFolder, record: ServerRecord) -> None:

@@ -9,13 +9,13 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vbvrdatafactory.core.errors import DataFactoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 LOCK_SECONDS = 120.0
 
@@ -24,13 +24,15 @@ LOCK_SECONDS = 120.0
 class ServerRecord:
     """The last server started: its process, its port, and the token its command line carries.
 
-    ``temporary`` says that whoever leaves last stops it.
+    ``temporary`` says that whoever leaves last stops it. ``folder`` is the state folder it was started for, by
+    which a copy of the folder knows that the server is not its own; records of earlier versions have none.
     """
 
     pid: int
     port: int
     token: str
     temporary: bool = False
+    folder: str = ""
 
 
 class StateFolder:
@@ -51,6 +53,10 @@ class StateFolder:
     def create(self) -> None:
         for folder in (self.services, self.objects, self.scratch):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def came_from(self, record: ServerRecord) -> Path | None:
+        """The folder this one was when the record was written, if it was copied or moved since."""
+        return Path(record.folder) if record.folder not in {"", str(self.root)} else None
 
     def bucket_folder(self, queue_url: str, bucket: str) -> Path:
         """Where the emulator keeps a bucket's objects: by the account, which the queue's address names."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -88,3 +89,13 @@ def test_a_port_range_that_is_full_says_what_to_do(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ui.socket, "socket", Full)
     with pytest.raises(DataFactoryError, match=r"from 4200 to 4299; give another with --port"):
         free_port(4200)
+
+
+def test_a_copy_of_its_folder_leaves_it_alone(sleeper: Background, tmp_path: Path) -> None:
+    """Seen from a copy of the folder it does not run, and is not ended."""
+    start(sleeper, tmp_path)
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    copy = Background("sleeper", tmp_path / "copy")
+    assert copy.running() is None
+    assert not copy.stop()
+    assert sleeper.stop()

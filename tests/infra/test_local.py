@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -295,3 +296,35 @@ def test_the_last_to_leave_stops_it(bare: EmbeddedAws, state_dir: Path, is_up: C
             assert first.pid == second.pid
         assert is_up()
     assert not is_up()
+
+
+@pytest.fixture
+def checkouts(tmp_path: Path) -> tuple[Path, Path]:
+    """Two checkouts' folders with generators of their own; the second is there after a copy."""
+    (tmp_path / "original" / "generators").mkdir(parents=True)
+    return tmp_path / "original", tmp_path / "copy of it"
+
+
+def test_a_copied_checkout_leaves_the_original_alone(
+    checkouts: tuple[Path, Path], stub: Path, round_trip: RoundTrip
+) -> None:
+    """Up, down and reset in a copy of a checkout that is up reach its own server, bucket and generators."""
+    original, copy = checkouts
+    first = EmbeddedAws(original / ".datafactory", original / "generators", worker_packages=[stub])
+    try:
+        put(first.up(), "kept")
+        first.down()
+        info = first.up()
+        shutil.copytree(original, copy)
+        second = EmbeddedAws(copy / ".datafactory", worker_packages=[stub])
+        assert not second.status().running
+        assert not second.down()
+        other = second.up()
+        assert other.pid != info.pid
+        assert other.generators_path == copy / "generators"
+        assert round_trip(other, "made")["GENERATORS_PATH"] == str(copy / "generators")
+        second.reset()
+        assert first.status().info == info
+        assert keys(info) == {"kept"}
+    finally:
+        first.down()

@@ -23,6 +23,21 @@ def test_a_record_is_read_as_written(state: StateFolder) -> None:
     assert state.read_record() == record
 
 
+def test_a_record_of_an_earlier_version_is_read(state: StateFolder) -> None:
+    """A record that names no folder, as they did not before, is this folder's."""
+    (state.root / "server.json").write_text('{"pid": 1, "port": 2, "token": "t", "temporary": false}')
+    record = state.read_record()
+    assert record == ServerRecord(1, 2, "t")
+    assert state.came_from(record) is None
+
+
+def test_a_copy_knows_where_it_came_from(state: StateFolder, tmp_path: Path) -> None:
+    """A record that names another folder says that this one is a copy of it, or was moved."""
+    record = ServerRecord(1, 2, "t", folder=str(state.root))
+    assert state.came_from(record) is None
+    assert StateFolder(tmp_path / "copy").came_from(record) == state.root
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"pid": 1}', '{"pid": 1, "port": 2, "token": "t", "more": 3}']
 )
