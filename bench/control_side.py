@@ -7,6 +7,7 @@ with seconds and bytes. Which checkout is measured is for PYTHONPATH to say: `su
 the predecessor's.
 """
 
+import argparse
 import json
 import resource
 import sys
@@ -84,5 +85,8 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for line in sys.stdin:
         print(json.dumps(_measured(json.loads(line))), flush=True)

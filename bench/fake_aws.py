@@ -7,6 +7,7 @@ standard input does, and so never outlives whoever started it.
     python -m bench.fake_aws FOLDER      prints the port it listens on
 """
 
+import argparse
 import asyncio
 import json
 import re
@@ -306,4 +307,8 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    asyncio.run(serve(parser.parse_args().folder))

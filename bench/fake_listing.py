@@ -8,11 +8,10 @@ number, so a page is one join. Where samples are lacking or torn a page has fewe
     python -m bench.fake_listing GENERATORS SAMPLES FAULT_EVERY      prints the port it listens on
 """
 
-import sys
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
-from bench.wire import Fake, Request, response, serve
+from bench.wire import Fake, Request, command_line, response, serve
 
 FILES = ("final_frame.png", "first_frame.png", "ground_truth.mp4", "metadata.json", "prompt.txt")
 BUCKET = "bench-bucket"
@@ -143,4 +142,7 @@ def _empty(prefix: str) -> bytes:
 
 
 if __name__ == "__main__":
-    serve(Listing(Shape(*map(int, sys.argv[1:]))))
+    parser = command_line(__doc__)
+    for number in ("generators", "samples", "fault_every"):
+        parser.add_argument(number, type=int)
+    serve(Listing(Shape(**vars(parser.parse_args()))))

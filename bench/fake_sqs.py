@@ -6,7 +6,7 @@ python -m bench.fake_sqs      prints the port it listens on
 import json
 from hashlib import blake2b, md5
 
-from bench.wire import Fake, Request, response, serve
+from bench.wire import Fake, Request, command_line, response, serve
 
 _JSON = b"application/x-amz-json-1.0"
 
@@ -38,4 +38,5 @@ class Queue(Fake):
 
 
 if __name__ == "__main__":
+    command_line(__doc__).parse_args()
     serve(Queue())

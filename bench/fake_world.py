@@ -8,7 +8,6 @@ each; their keys are rendered when they are listed. Records are kept as the work
 """
 
 import json
-import sys
 import time
 from bisect import bisect_right
 from collections import defaultdict, deque
@@ -24,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from bench.fake_listing import FILES, SAMPLES_PER_PAGE, row_pieces
-from bench.wire import Fake, Request, response, serve
+from bench.wire import Fake, Request, command_line, response, serve
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
@@ -413,4 +412,6 @@ def _as_message(number: str, letter: Letter, at: datetime) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(World(Settings(**json.loads(sys.argv[1]))))
+    parser = command_line(__doc__)
+    parser.add_argument("settings", type=json.loads, help="a JSON object with fields of Settings")
+    serve(World(Settings(**parser.parse_args().settings)))

@@ -6,6 +6,7 @@ It answers on the connection that DESCRIPTOR is; whatever the handler prints goe
 event for the handler, each answer a JSON object.
 """
 
+import argparse
 import importlib
 import json
 import os
@@ -67,10 +68,16 @@ def call(handler: Callable[[Any, Any], Any], event: object) -> dict[str, Any]:
 
 
 def main() -> None:
-    descriptor = int(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("descriptor", type=int)
+    parser.add_argument("module")
+    options = parser.parse_args()
+    descriptor = options.descriptor
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
     started = time.perf_counter()
-    module = importlib.import_module(sys.argv[2])
+    module = importlib.import_module(options.module)
     with Connection(descriptor) as bench:
         ready = {"file": module.__file__, "seconds": time.perf_counter() - started}
         bench.send_bytes(json.dumps(ready).encode())

@@ -5,6 +5,7 @@ below ``/-bench/`` steers the server: ``/-bench/delay?ms=10`` holds back what fo
 ends when its standard input does, and so never outlives whoever started it.
 """
 
+import argparse
 import asyncio
 import json
 import resource
@@ -141,3 +142,10 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None
 def serve(fake: Fake) -> None:
     """Listen on a free port of loopback, print which, and stay until standard input ends."""
     asyncio.run(_serve(fake))
+
+
+def command_line(description: str | None) -> argparse.ArgumentParser:
+    """What a module of the bench is told on its command line; its docstring says what with."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )

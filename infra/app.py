@@ -2,11 +2,15 @@
 
 import os
 
+import click
+
 from infra.node import use_packaged_node
 from vbvrdatafactory.core.config import config
 
 
+@click.command()
 def main() -> None:
+    """Synthesise the stack for AWS; the `cdk` command runs this, and says where to."""
     use_packaged_node()
     from infra.synthesis import aws_app  # noqa: PLC0415 - importing aws_cdk starts Node.js
 

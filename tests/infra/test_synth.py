@@ -23,12 +23,12 @@ def test_synthesis_repeats_itself(synthesised: str, tmp_path: Path) -> None:
     assert local_template(tmp_path) == synthesised
 
 
-def test_synth_writes_the_template(synthesised: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command writes the template to its place."""
+def test_synth_writes_the_template(synthesised: str, tmp_path: Path) -> None:
+    """The command writes the template to where it is told; by default that is the committed one."""
     place = tmp_path / "local.json"
-    monkeypatch.setattr(synth, "LOCAL_TEMPLATE", place)
-    synth.main()
+    synth.main(["--output", str(place)], standalone_mode=False)
     assert place.read_text() == synthesised
+    assert {option.name: option.default for option in synth.main.params} == {"output": paths.LOCAL_TEMPLATE}
 
 
 def test_only_string_parameters(embedded_template: dict[str, Any]) -> None:
