@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import signal
@@ -37,6 +38,8 @@ EXIT_SECONDS = 30.0
 SERVICES = "cloudformation,cloudwatch,iam,lambda,logs,s3,sqs,sts"
 # All that ministack, and so every worker and generator, sees of the user's environment.
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+
+_log = logging.getLogger(__name__)
 
 # A proxy of the environment has no business between two processes of this machine.
 _opener = build_opener(ProxyHandler({}))
@@ -180,16 +183,32 @@ def _wait_until_it_answers(state: StateFolder, record: ServerRecord) -> None:
 
 
 def stop(state: StateFolder, record: ServerRecord) -> None:
-    """End the server, which saves its state, and everything it started."""
+    """End the server, which saves its state, and everything it started; a warning says if it could not save."""
     pid, token = record.pid, record.token
     if processes.is_alive(pid, token):
+        asked = time.time()
         os.kill(pid, signal.SIGTERM)
         if not processes.wait_gone(pid, token, EXIT_SECONDS):
             os.kill(pid, signal.SIGKILL)
             processes.wait_gone(pid, token, EXIT_SECONDS)
         processes.kill_group(pid)  # it leaves its workers behind
+        if not _saved(state, asked):
+            _log.warning(
+                "the embedded AWS could not save its queues and its stack in %r (is the disk full?): its objects "
+                "are kept, messages sent since the last start are lost; run the same again and it fills the gaps",
+                str(state.services),
+            )
     _clear(state)
     state.env_file.unlink(missing_ok=True)
+
+
+def _saved(state: StateFolder, since: float) -> bool:
+    """Whether the queues were written after that time; its log may have had no room either."""
+    try:
+        # A file's time may lie a tick before the clock's.
+        return (state.services / "sqs.json").stat().st_mtime > since - 1
+    except FileNotFoundError:
+        return False
 
 
 def _clear(state: StateFolder) -> None:

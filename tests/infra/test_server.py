@@ -120,3 +120,18 @@ def test_orphans_of_a_killed_server_are_cleared(state: StateFolder) -> None:
     assert processes.wait_listed(orphan.pid, "sleep", 2)
     server.start(state, temporary=False)
     assert orphan.wait(5) == -9
+
+
+def test_a_state_that_could_not_be_saved_is_told(
+    state: StateFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a stop has no room for the queues it says what is lost and what to do; else it says nothing."""
+    server.stop(state, server.start(state, temporary=False))
+    assert caplog.messages == []
+    record = server.start(state, temporary=False)
+    saved = state.services / "sqs.json"
+    os.utime(saved, (1, 1))  # that of an earlier stop
+    (state.services / "sqs.json.tmp").mkdir()  # in the way of the new one
+    server.stop(state, record)
+    assert "could not save its queues" in caplog.text
+    assert str(state.services) in caplog.text
