@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config as BotoConfig
@@ -25,6 +25,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from vbvrdatafactory import loopback
+from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from obstore.store import S3Config, S3Credential
-
-    from vbvrdatafactory.core.config import Config
 
 # An emulator on loopback must never see a real key.
 _EMBEDDED_KEY = "test"
@@ -147,6 +146,30 @@ def sqs(config: Config, identity: Identity = NOBODY_ELSE) -> SQSClient:
 def s3(config: Config) -> S3Client:
     """The boto3 S3 client, for what obstore has no call for."""
     made: S3Client = client(config, "s3")
+    return made
+
+
+def s3_of(store: S3Store) -> S3Client:
+    """A boto3 S3 client for the bucket of `store`, as whom the store asks: for what obstore refuses to do."""
+    # `bucket` gives every store one, and none that is a coroutine.
+    ask = cast("Callable[[], S3Credential]", store.credential_provider)
+    found = ask()
+    return _s3_client(
+        store.config.get("region"),
+        store.config.get("endpoint"),
+        found["access_key_id"],
+        found["secret_access_key"],
+        found.get("token"),
+    )
+
+
+@lru_cache(maxsize=4)
+def _s3_client(
+    region: str | None, endpoint: str | None, key: str, secret: str, token: str | None
+) -> S3Client:
+    """Making one takes longer than a page of a listing; keys that were renewed make another."""
+    there = Config(aws_region=region, aws_endpoint_url=endpoint)
+    made: S3Client = client(there, "s3", Identity(key, secret, token))
     return made
 
 

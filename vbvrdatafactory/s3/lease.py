@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.lease import Lease, LeaseLost, Sighting, is_free
+from vbvrdatafactory.s3 import reading
 
 log = logging.getLogger(__name__)
 
@@ -160,12 +161,11 @@ class LeaseDoor:
 
     def _read(self) -> _Found | None:
         try:
-            got = obstore.get(self._store, self._key)
+            got = reading.read(self._store, self._key)
         except FileNotFoundError:
             return None
-        version = got.meta["e_tag"] or ""
         try:
-            return _Found(Lease.model_validate_json(bytes(got.bytes())), version)
+            return _Found(Lease.model_validate_json(got.data), got.e_tag or "")
         except ValidationError as error:
             raise DataFactoryError(
                 f"{self._key} is no lease: {error.errors()[0]['msg']}; delete it if no run makes the dataset"

@@ -1,15 +1,18 @@
 """One sample of each of some generators, for a person to look at."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.page import Picture
 from vbvrdatafactory.core.samples import FINAL_FRAME, FIRST_FRAME, PROMPT
+from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.listing import sizes
+
+log = logging.getLogger(__name__)
 
 # More would make the page heavy: a frame has up to 200 kB.
 MAX_PICTURES = 12
@@ -35,7 +38,11 @@ def _first(store: ObjectStore, generator: str) -> Picture | None:
 
 
 def _read(store: ObjectStore, key: str) -> bytes | None:
+    """None where there is none to show, or only a damaged one."""
     try:
-        return bytes(obstore.get(store, key).bytes())
+        return reading.read(store, key).data
     except FileNotFoundError:
+        return None
+    except reading.DamagedObjectError as error:
+        log.warning("%s", error)
         return None

@@ -19,6 +19,7 @@ from vbvrdatafactory.core.page import to_page
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.replan import holes
 from vbvrdatafactory.core.report import FailureTally, Report, failures_in, tally_failures
+from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.pictures import pick
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,10 @@ def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
     """The model at `key`; None where there is none.
 
     Raises:
-        DataFactoryError: what lies there is no `kind`.
+        DataFactoryError: what lies there is no `kind`, or does not come whole.
     """
     try:
-        data = bytes(obstore.get(store, key).bytes())
+        data = reading.read(store, key).data
     except FileNotFoundError:
         return None
     try:
@@ -116,7 +117,7 @@ def has_report(store: ObjectStore, dataset: str) -> bool:
 def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
     """Bring the dataset's latest report to `folder`, and of a run to ``runs/`` in it, too; returns the latest page."""
     texts = {
-        name: bytes(obstore.get(store, keys.dataset_file(dataset, name)).bytes())
+        name: reading.read(store, keys.dataset_file(dataset, name)).data
         for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_PAGE)
     }
     report = Report.model_validate_json(texts[REPORT_JSON])
