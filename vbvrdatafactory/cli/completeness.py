@@ -30,12 +30,8 @@ def show(report: Report) -> None:
     if report.failures:
         rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
         output.show(output.table(_FAILURE_COLUMNS, rows))
-    for line in report.repeats:
+    for line in (*report.repeats, *report.foreign):
         click.echo(line)
-    if report.unrecognised:
-        click.echo(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
-    if report.strangers:
-        click.echo(f"{output.plural(report.strangers, 'generator')} of the bucket are not in this dataset.")
     click.echo(report.headline)
 
 

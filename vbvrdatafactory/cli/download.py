@@ -31,8 +31,9 @@ Examples:
 def download(app: App, dest: Path, patterns: tuple[str, ...], bucket: str | None, *, extract: bool) -> None:
     """Bring the dataset to the folder DEST.
 
-    DEST gets what lies under questions/ in the bucket, and nothing else. A file that is there with the same
-    size is skipped, so an interrupted download goes on where it ended.
+    DEST gets what lies under questions/ in the bucket, and nothing else. A file that is there with the
+    object's size and time, or bytes, is skipped, so an interrupted download goes on where it ended. What does
+    not come as the bucket has it, or can't be a file in DEST, is named, and the exit code is 1.
     """
     from vbvrdatafactory.cli.fetching import fetch
 

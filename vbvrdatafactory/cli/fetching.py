@@ -13,6 +13,9 @@ from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.plan import choose_generators
 from vbvrdatafactory.s3.download import Download, generators_in, measure
 
+# Of a bucket that others filled there may be thousands.
+_NAMED = 100
+
 
 def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> None:
     """Bring the generators that `patterns` match (none: all) to `dest`."""
@@ -27,6 +30,8 @@ def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> No
         f"Downloaded {output.plural(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
         f"{done.already_there:,} were there already{unpacked}."
     )
+    for key, why in done.refused[:_NAMED]:
+        output.note(f"left out {key!r}: {why}")
     done.raise_if_refused()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
@@ -59,6 +60,11 @@ def plain(made: Table) -> Table:
 def show(made: Table) -> None:
     """Print a table to stdout."""
     console().print(made)
+
+
+def note(text: str) -> None:
+    """What a person should know besides the answer, on stderr."""
+    click.echo(f"datafactory: note: {text}", err=True)
 
 
 @contextmanager

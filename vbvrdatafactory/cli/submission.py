@@ -56,7 +56,7 @@ class Submission:
             click.echo(f"Nothing is missing, no message was sent: {self._whole(seen)}.")
             return
         if waiting:
-            _note(f"{output.plural(waiting, 'message')} in the queue already may make some of this too")
+            output.note(f"{output.plural(waiting, 'message')} in the queue already may make some of this too")
         self._send(seen, self._messages(store, seen, evidence), counts.total())
 
     def _messages(self, store: ObjectStore, seen: Look, evidence: Evidence) -> Iterator[TaskMessage]:
@@ -73,7 +73,7 @@ class Submission:
         if spec.dataset in records.list_datasets(store):
             changes = _changes(records.read_spec(store, spec.dataset), spec)
             if changes:
-                _note(
+                output.note(
                     f"dataset {spec.dataset!r} was described otherwise before ({changes}); now it is as asked here"
                 )
         records.write_spec(store, spec)
@@ -126,7 +126,3 @@ def _shown(value: object) -> str:
 
 def _grouped(numbers: Sequence[int]) -> list[str]:
     return [f"{number:,}" for number in numbers]
-
-
-def _note(text: str) -> None:
-    click.echo(f"datafactory: note: {text}", err=True)

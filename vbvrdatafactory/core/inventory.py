@@ -78,6 +78,7 @@ class Inventory:
         self._generators: dict[str, GeneratorInventory] = {}
         self._torn: dict[str, int] = {}
         self._unrecognised: list[None] = []
+        self._example = ""
         self._key_counts: list[int] = []
 
     def __getitem__(self, generator: str) -> GeneratorInventory:
@@ -96,6 +97,16 @@ class Inventory:
     def unrecognised(self) -> int:
         """Folders and files under ``questions/`` that are no sample and no archive."""
         return len(self._unrecognised)
+
+    @property
+    def unrecognised_example(self) -> str:
+        """One of them; empty where there is none."""
+        return self._example
+
+    def leave_out(self, name: str) -> None:
+        """Count a folder or file that is no sample and no archive."""
+        self._unrecognised.append(None)
+        self._example = self._example or name
 
     def add(self, listing: Iterable[tuple[str, int]]) -> None:
         """Take in (key, size in bytes) pairs; best in the order of their keys, as S3 lists them.
@@ -124,7 +135,7 @@ class Inventory:
             return
         sample = keys.parse_sample_folder(folder)
         if sample is None:
-            self._unrecognised.append(None)
+            self.leave_out(folder)
             return
         whole = mask & self._required == self._required
         if not whole:
@@ -137,7 +148,7 @@ class Inventory:
         if found is None or not size:
             # Consoles mark a folder by an empty object of its name.
             if size or found:
-                self._unrecognised.append(None)
+                self.leave_out(key)
             return
         self._of(found.generator)._mark(found.indices.start, found.indices.stop, _ARCHIVED)  # noqa: SLF001
 

@@ -37,6 +37,8 @@ _FAILURE = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
 )
 _SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
+# An empty, "." or ".." segment, or a control character of ASCII.
+_NO_PATH = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]")
 
 
 class SampleFolder(NamedTuple):
@@ -137,6 +139,15 @@ def parse_failure(key: str) -> FailureKey | None:
     if match is None or match[6] not in set(Cause) or (indices := _indices(match)) is None:
         return None
     return FailureKey(match[1], indices, int(match[4]), int(match[5]), Cause(match[6]))
+
+
+def is_path(key: str) -> bool:
+    """Whether `key` can be a file's path, as every key of ours can; S3 itself takes any text for a key.
+
+    >>> [is_path(key) for key in ("questions/G/a.txt", "questions/G//a", "questions/G/../a", "questions/G/")]
+    [True, False, False, False]
+    """
+    return _NO_PATH.search(key) is None
 
 
 def unreadable(message_id: str) -> str:

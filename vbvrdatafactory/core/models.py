@@ -21,13 +21,18 @@ OutputFormat = Literal["files", "tar"]
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\- ]{0,199}")
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether `name` can be one folder and one part of a key."""
+    return bool(_SAFE_NAME.fullmatch(name)) and ".." not in name and not name.endswith((" ", "."))
+
+
 def safe_name(name: str) -> str:
     """`name` if it can be one folder and one part of a key.
 
     Raises:
         ValueError: it could leave its folder or break a key.
     """
-    if not _SAFE_NAME.fullmatch(name) or ".." in name or name.endswith((" ", ".")):
+    if not is_safe_name(name):
         raise ValueError(
             f"{name!r} is not a safe name: letters, digits, '.', '_', '-' and inner spaces, 200 at most"
         )

@@ -164,6 +164,7 @@ class Report(_Frozen):
     generators: list[Tally]
     strangers: int = Field(default=0, description="Generators in the bucket that the plan does not name")
     unrecognised: int = Field(default=0, description="Folders and files that are no sample and no archive")
+    unrecognised_example: str = Field(default="", description="One of them")
     failures: list[FailureTally] = Field(default_factory=list)
     run: RunFigures | None = None
 
@@ -241,6 +242,19 @@ class Report(_Frozen):
             f"{self.run.messages:,} messages in {self.run.rounds} round{'s' * (self.run.rounds != 1)}."
         )
 
+    @property
+    def foreign(self) -> list[str]:
+        """What lies in the bucket beside the dataset, a line each."""
+        lines = []
+        if self.unrecognised:
+            such = f", such as {self.unrecognised_example!r}" if self.unrecognised_example else ""
+            lines.append(
+                f"{self.unrecognised:,} entries under questions/ are no sample and no archive{such}."
+            )
+        if self.strangers:
+            lines.append(f"{self.strangers:,} generators in the bucket are not in the plan.")
+        return lines
+
     def with_run(self, figures: RunFigures, failures: list[FailureTally]) -> Self:
         """The same report with what the run did and what failed in it."""
         return self.model_copy(update={"run": figures, "failures": failures})
@@ -272,10 +286,7 @@ class Report(_Frozen):
     def _notes(self) -> list[str]:
         notes = [self.run_line, "", *(f"- {remark}" for remark in self.run.remarks)] if self.run else []
         notes += [f"- {line}" for line in self.repeats]
-        if self.unrecognised:
-            notes.append(f"{self.unrecognised:,} entries under questions/ are no sample and no archive.")
-        if self.strangers:
-            notes.append(f"{self.strangers:,} generators in the bucket are not in the plan.")
+        notes += self.foreign
         return [*notes, ""] if notes else []
 
 
@@ -306,6 +317,7 @@ def make_report(
         ],
         strangers=sum(name not in plan.generators for name in inventory),
         unrecognised=inventory.unrecognised,
+        unrecognised_example=inventory.unrecognised_example,
     )
 
 

@@ -54,12 +54,8 @@ def _worst_first(tallies: Iterable[Tally]) -> list[Tally]:
 
 
 def _remarks(report: Report) -> list[str]:
-    notes = [*(report.run.remarks[:_REMARKS] if report.run else []), *report.repeats]
-    if report.unrecognised:
-        notes.append(f"{report.unrecognised:,} entries under questions/ are no sample and no archive.")
-    if report.strangers:
-        notes.append(f"{report.strangers:,} generators in the bucket are not in the plan.")
-    return notes
+    notes = report.run.remarks[:_REMARKS] if report.run else []
+    return [*notes, *report.repeats, *report.foreign]
 
 
 def _lacking(tally: Tally) -> int:

@@ -1,34 +1,46 @@
 """Brings ``questions/`` to a folder: many gets at once, each file whole or not there.
 
-A file is written elsewhere and renamed into its place, so what is there is whole and a later run skips it.
-Keys and archives come from a bucket that others may write to: nothing they name leaves the folder.
+A file is written elsewhere, compared with what S3 says of it, and renamed into its place with the object's time:
+what is there is whole, and a later run skips it unless the bucket holds something else by then.
 """
 
+import errno
 import tarfile
 import tempfile
 import threading
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.digests import Expected
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.s3.listing import LISTING_THREADS, sizes
+from vbvrdatafactory.s3.folder import Folder, put, time_of
+from vbvrdatafactory.s3.listing import LISTING_THREADS, nobody, objects, top
+from vbvrdatafactory.s3.odd_keys import LeftOut, Stored
+from vbvrdatafactory.s3.reading import DamagedObjectError, stream
+from vbvrdatafactory.s3.unpacking import unpack
 
 DOWNLOAD_THREADS = 32
-_CHUNK = 4 * 1024 * 1024
-# They part folders, drives or strings on one system or another.
-_UNSAFE_CHARACTERS = frozenset("\\:\0")
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error, OSError)
+# What is the matter with one file alone: its name, what lies in its place, whose its folder is.
+_OF_ONE_FILE = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EPERM,
+}
 
-Item = tuple[str, int]
 Brought = Callable[[int], None]
 
 
@@ -67,39 +79,32 @@ class Downloaded:
 
 def generators_in(store: ObjectStore) -> list[str]:
     """Names of the generators that the bucket holds samples or archives of."""
-    top = obstore.list_with_delimiter(store, keys.QUESTIONS.rstrip("/"))
-    found = {folder.removeprefix(keys.QUESTIONS) for folder in top["common_prefixes"]}
-    archives = (keys.parse_archive(item["path"]) for item in top["objects"])
-    return sorted(found | {archive.generator for archive in archives if archive})
+    found = top(store, keys.QUESTIONS)
+    names = {folder.removeprefix(keys.QUESTIONS) for folder in found.folders}
+    archives = (keys.parse_archive(one.path) for one in found.objects)
+    return sorted(names | {archive.generator for archive in archives if archive})
 
 
-def target(dest: Path, key: str) -> Path:
-    """Where `key` goes: the path below `dest` that it has below ``questions/``.
+def listings(
+    store: ObjectStore, generators: Collection[str] | None = None, left_out: LeftOut = nobody
+) -> Iterator[Iterable[Stored]]:
+    """The dataset's objects: first what lies at its top, then one listing for each generator.
 
-    Raises:
-        ValueError: it would leave `dest`, or could not be a file everywhere.
+    `left_out` is called with each key that can't be a path, of `generators` where they are given.
     """
-    parts = key.removeprefix(keys.QUESTIONS).split("/")
-    unsafe = any(part in ("", ".", "..") or _UNSAFE_CHARACTERS & set(part) for part in parts)
-    if unsafe or not key.startswith(keys.QUESTIONS):
-        raise ValueError(f"{key!r} would leave the folder")
-    return dest.joinpath(*parts)
-
-
-def listings(store: ObjectStore, generators: Collection[str] | None = None) -> Iterator[Iterable[Item]]:
-    """(key, size) pairs of the dataset: first what lies at its top, then one listing for each generator."""
-    top = obstore.list_with_delimiter(store, keys.QUESTIONS.rstrip("/"))
-    yield [(item["path"], item["size"]) for item in top["objects"] if _is_of(item["path"], generators)]
-    for folder in top["common_prefixes"]:
+    found = top(store, keys.QUESTIONS, left_out if generators is None else nobody)
+    yield [one for one in found.objects if _is_of(one.path, generators)]
+    for folder in found.folders:
         if generators is None or folder.removeprefix(keys.QUESTIONS) in generators:
-            yield filter(_is_file, sizes(store, folder))
+            yield filter(_is_file, objects(store, folder, left_out))
 
 
 def measure(store: ObjectStore, dest: Path, generators: Collection[str] | None = None) -> int:
     """Bytes that are not in `dest` yet."""
+    folder = Folder(dest)
 
-    def lacking(listing: Iterable[Item]) -> int:
-        return sum(size for key, size in listing if not _is_there(dest, key, size))
+    def lacking(listing: Iterable[Stored]) -> int:
+        return sum(stored.size for stored in listing if not folder.has(stored))
 
     with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="list") as pool:
         return sum(pool.map(lacking, listings(store, generators)))
@@ -121,7 +126,7 @@ class Download:
         if extract and not hasattr(tarfile, "data_filter"):
             raise DataFactoryError("archives are unpacked safely from Python 3.11.4 on; this one is older")
         self._store = store
-        self._dest = dest
+        self._folder = Folder(dest)
         self._extract = extract
         self._on_bytes = on_bytes
         self._stop = threading.Event()
@@ -129,12 +134,19 @@ class Download:
 
     def run(self, generators: Collection[str] | None = None) -> Downloaded:
         """Bring what is not there yet of `generators` (default: of all)."""
-        self._dest.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=self._dest) as incoming:
-            items = (item for listing in listings(self._store, generators) for item in listing)
-            return self._bring_all(items, Path(incoming))
+        dest, odd = self._folder.root, list[Refused]()
+        dest.mkdir(parents=True, exist_ok=True)
 
-    def _bring_all(self, items: Iterator[Item], incoming: Path) -> Downloaded:
+        def left_out(key: str) -> None:
+            odd.append(Refused(key, "no file can have that name"))
+
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dest) as incoming:
+            items = (item for listing in listings(self._store, generators, left_out) for item in listing)
+            done = self._bring_all(items, Path(incoming))
+        done.refused += odd
+        return done
+
+    def _bring_all(self, items: Iterator[Stored], incoming: Path) -> Downloaded:
         done = Downloaded()
         under_way: set[Future[Downloaded]] = set()
         with ThreadPoolExecutor(DOWNLOAD_THREADS, thread_name_prefix="download") as pool:
@@ -153,80 +165,58 @@ class Download:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _bring(self, item: Item, incoming: Path) -> Downloaded:
-        key, size = item
+    def _bring(self, item: Stored, incoming: Path) -> Downloaded:
         staging = incoming / str(next(self._numbers))
         done = Downloaded()
         try:
-            path = target(self._dest, key)
-            if _is_there(self._dest, key, size):
-                done.already_there = 1
-            else:
-                done.fetched_bytes = self._fetch(key, path, staging)
-                done.fetched = 1
-            if self._extract and (archive := keys.parse_archive(key)):
-                done.unpacked = _unpack(path, archive.generator, self._dest, staging)
-        except (ValueError, IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-            done.refused = [Refused(key, str(error))]
+            self._bring_one(item, staging, done)
+        except (ValueError, DamagedObjectError) as error:
+            done.refused = [Refused(item.path, str(error))]
+        except FileNotFoundError:
+            done.refused = [Refused(item.path, "the listing has it, but it is not there")]
+        except OSError as error:
+            if error.errno not in _OF_ONE_FILE:
+                raise
+            done.refused = [
+                Refused(item.path, f"{error.strerror}: {str(error.filename2 or error.filename)!r}")
+            ]
         return done
 
-    def _fetch(self, key: str, path: Path, staging: Path) -> int:
-        brought = 0
+    def _bring_one(self, item: Stored, staging: Path, done: Downloaded) -> None:
+        path = self._folder.place(item.path)
+        if self._folder.has(item):
+            done.already_there = 1
+        else:
+            done.fetched_bytes = self._fetch(item, path, staging)
+            done.fetched = 1
+        if self._extract and (archive := keys.parse_archive(item.path)):
+            done.unpacked = unpack(path, archive.generator, self._folder, staging)
+
+    def _fetch(self, item: Stored, path: Path, staging: Path) -> int:
+        listed = Expected(item.size, item.e_tag)
+        try:
+            came = self._stream(item, listed, staging)
+            # One that was overwritten since it was listed gets its time at the next look.
+            put(staging, path, time_of(item) if came == listed else None)
+        finally:
+            staging.unlink(missing_ok=True)
+        return came.size
+
+    def _stream(self, item: Stored, listed: Expected, staging: Path) -> Expected:
         with staging.open("wb") as file:
-            for chunk in obstore.get(self._store, key).stream(min_chunk_size=_CHUNK):
+
+            def take(piece: bytes) -> None:
                 if self._stop.is_set():
-                    raise InterruptedError(f"{key} was not finished")
-                brought += file.write(chunk)
-                self._on_bytes(len(chunk))
-        _move(staging, path)
-        return brought
+                    raise InterruptedError(f"{item.path} was not finished")
+                file.write(piece)
+                self._on_bytes(len(piece))
 
+            def forget() -> None:
+                self._on_bytes(-file.tell())
+                file.seek(0)
+                file.truncate()
 
-def _unpack(archive: Path, generator: str, dest: Path, staging: Path) -> int:
-    """Put the archive's files in their places, all or none; returns how many were not there.
-
-    Raises:
-        ValueError: it is damaged, or holds something that is no file of `generator`.
-    """
-    places: dict[Path, Path] = {}
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                path = _place(member, generator, dest)
-                if path and not (path.is_file() and path.stat().st_size == member.size):
-                    tar.extract(member, staging, filter="data")
-                    places[staging / member.name] = path
-    except _DAMAGED as error:
-        raise ValueError(f"it cannot be unpacked: {error}") from error
-    for staged, path in places.items():
-        _move(staged, path)
-    return len(places)
-
-
-def _place(member: tarfile.TarInfo, generator: str, dest: Path) -> Path | None:
-    """Where a member goes; None for a folder."""
-    if member.isdir():
-        return None
-    if not member.isfile():
-        raise ValueError(f"it holds {member.name!r}, which is no plain file")
-    path = target(dest, keys.QUESTIONS + member.name)
-    if PurePosixPath(member.name).parts[0] != generator:
-        raise ValueError(f"it holds {member.name!r}, which is not of {generator}")
-    return path
-
-
-def _move(staged: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged.replace(path)
-
-
-def _is_there(dest: Path, key: str, size: int) -> bool:
-    """Whether the file is there with that size. A key that has no place counts as not there."""
-    try:
-        path = target(dest, key)
-        return path.stat().st_size == size and path.is_file()
-    except (OSError, ValueError):
-        return False
+            return stream(self._store, item.path, take, forget, listed)
 
 
 def _is_of(key: str, generators: Collection[str] | None) -> bool:
@@ -234,7 +224,6 @@ def _is_of(key: str, generators: Collection[str] | None) -> bool:
     return generators is None or (archive is not None and archive.generator in generators)
 
 
-def _is_file(item: Item) -> bool:
+def _is_file(stored: Stored) -> bool:
     """Not the empty object that consoles make for a folder; obstore takes the slash off its name."""
-    key, size = item
-    return size > 0 or "." in key.rpartition("/")[2]
+    return stored.size > 0 or "." in stored.path.rpartition("/")[2]

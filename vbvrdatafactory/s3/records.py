@@ -14,12 +14,13 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
-from vbvrdatafactory.core.models import FailureRecord, Receipt, safe_name
+from vbvrdatafactory.core.models import FailureRecord, Receipt, is_safe_name, safe_name
 from vbvrdatafactory.core.page import to_page
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.replan import holes
 from vbvrdatafactory.core.report import FailureTally, Report, failures_in, tally_failures
 from vbvrdatafactory.s3 import reading
+from vbvrdatafactory.s3.listing import top
 from vbvrdatafactory.s3.pictures import pick
 
 log = logging.getLogger(__name__)
@@ -86,9 +87,9 @@ def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
 
 
 def list_datasets(store: ObjectStore) -> list[str]:
-    """Names of the datasets that the bucket describes."""
-    folders = obstore.list_with_delimiter(store, keys.DATASETS.rstrip("/"))["common_prefixes"]
-    return sorted(folder.rsplit("/", 1)[-1] for folder in folders)
+    """Names of the datasets that the bucket describes; what can't be asked for by its name is none."""
+    names = (folder.removeprefix(keys.DATASETS) for folder in top(store, keys.DATASETS).folders)
+    return sorted(filter(is_safe_name, names))
 
 
 def write_report(store: ObjectStore, report: Report) -> None:
