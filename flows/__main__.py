@@ -18,7 +18,7 @@ from tasks.already_complete import already_complete
 from tasks.reports import bring_report
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain
-from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
@@ -84,7 +84,8 @@ def plan_of(wanted: dict[str, Any]) -> Plan:
         DataFactoryError: it can't be planned, or an address is not set.
     """
     spec = {name: value for name, value in wanted.items() if name in DatasetSpec.model_fields}
-    chosen = choose_generators(wanted["generators"], list_generators(config.generators_path))
+    catalogue = read_catalogue(config.generators_path)
+    chosen = choose_generators(wanted["generators"], catalogue.usable, catalogue.unusable)
     _ = config.sqs_queue_url, config.sqs_dlq_url, config.output_bucket
     return Plan(make_spec(**{**spec, "generators": chosen}))
 

@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 
 from tasks import artifacts, events
 from tasks.connection import bucket
-from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
@@ -24,7 +24,10 @@ def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
     Raises:
         SpecError: what can't be planned, with the value.
     """
-    chosen = choose_generators(generators, list_generators(config.generators_path))
+    catalogue = read_catalogue(config.generators_path)
+    chosen = choose_generators(generators, catalogue.usable, catalogue.unusable)
+    for name, why in catalogue.left_out(generators).items():
+        get_run_logger().warning("generator %r is left out: %s", name, why)
     plan = Plan(make_spec(dataset=dataset, generators=chosen, **wanted))
     get_run_logger().info(
         "planned %d samples of %d generators in %d batches",

@@ -21,3 +21,24 @@ def test_wrong_path(run, bare):
     result = run("generators", "list")
     assert result.stderr == "datafactory: GENERATORS_PATH is 'nowhere', which is not a folder\n"
     assert result.exit_code == 1
+
+
+def test_an_unusable_folder(run, place):
+    """A copy with an odd name is told as unusable, named when `all` is asked for, and stops no other."""
+    (place.generators / "O-1 (copy)" / "examples").mkdir(parents=True)
+    (place.generators / "O-1 (copy)" / "examples" / "generate.py").write_text("")
+    (place.generators / ".ipynb_checkpoints" / "examples").mkdir(parents=True)
+    (place.generators / ".ipynb_checkpoints" / "examples" / "generate.py").write_text("")
+    result = run("generators", "list")
+    listed = result.stdout
+    assert ["O-1", "(copy)", "unusable"] in [line.split()[:3] for line in listed.splitlines()]
+    assert "note: 'O-1 (copy)' is no generator: its name may have" in result.stderr
+    assert listed.endswith(f"3 generators under {place.generators}, and 1 that can't be used.\n")
+    assert "ipynb" not in listed
+    for pattern in ("all", "O-*"):
+        result = run("submit", "-g", pattern, "-n", 1, "--dry-run")
+        assert "note: generator 'O-1 (copy)' is left out" in result.stderr
+        assert (result.exit_code, "would send" in result.stdout) == (0, True)
+    assert run("submit", "-g", GENERATORS[0], "-n", 1, "--dry-run").stderr == ""
+    refused = run("submit", "-g", "O-1 (copy)", "--dry-run")
+    assert (refused.exit_code, "can't be used" in refused.stderr) == (1, True)

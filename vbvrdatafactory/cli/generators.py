@@ -3,7 +3,7 @@
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.core.catalogue import ENTRY_POINT, list_generators
+from vbvrdatafactory.core.catalogue import ENTRY_POINT, TEMPLATE, read_catalogue
 
 
 @click.group()
@@ -17,7 +17,7 @@ def list_(app: App) -> None:
     """List the generators under GENERATORS_PATH.
 
     A generator is a folder that holds examples/generate.py. The template for authors is one too, but no
-    dataset is made of it.
+    dataset is made of it. A folder whose name can't be a part of a key is told as unusable.
 
     \b
     Examples:
@@ -27,12 +27,15 @@ def list_(app: App) -> None:
     from vbvrdatafactory.cli import output
 
     path = app.config.generators_path
-    names = list_generators(path)
-    templates = sorted(
-        {child.name for child in path.iterdir() if (child / ENTRY_POINT).is_file()} - set(names)
-    )
-    rows = [(name, "generator", str(path / name)) for name in names]
-    rows += [(name, "template for authors", str(path / name)) for name in templates]
-    if rows:
+    names, unusable = read_catalogue(path)
+    kinds = dict.fromkeys(names, "generator")
+    if (path / TEMPLATE / ENTRY_POINT).is_file():
+        kinds[TEMPLATE] = "template for authors"
+    kinds |= dict.fromkeys(unusable, "unusable")
+    if kinds:
+        rows = [(name, kind, str(path / name)) for name, kind in kinds.items()]
         output.show(output.table(("name", "kind", "path"), rows))
-    click.echo(f"{output.plural(len(names), 'generator')} under {path}.")
+    for name, why in unusable.items():
+        output.note(f"{name!r} is no generator: {why}")
+    also = f", and {len(unusable):,} that can't be used" if unusable else ""
+    click.echo(f"{output.plural(len(names), 'generator')} under {path}{also}.")

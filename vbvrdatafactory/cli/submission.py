@@ -9,7 +9,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
-from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.evidence import Evidence
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.models import TaskMessage
@@ -24,7 +24,11 @@ _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "mess
 
 def choose(app: App, patterns: Sequence[str]) -> tuple[str, ...]:
     """The generators that `patterns` stand for."""
-    return choose_generators(patterns, list_generators(app.config.generators_path))
+    catalogue = read_catalogue(app.config.generators_path)
+    chosen = choose_generators(patterns, catalogue.usable, catalogue.unusable)
+    for name, why in catalogue.left_out(patterns).items():
+        output.note(f"generator {name!r} is left out: {why}")
+    return chosen
 
 
 def plan(app: App, patterns: Sequence[str], asked: dict[str, Any]) -> Plan:

@@ -6,12 +6,12 @@ million samples or of a million batches takes the same memory as one of ten.
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vbvrdatafactory.core.catalogue import ALL
+from vbvrdatafactory.core.catalogue import matches
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
@@ -184,21 +184,31 @@ def make_spec(**fields: object) -> DatasetSpec:
         raise SpecError(f"{shown}{what}") from error
 
 
-def choose_generators(patterns: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+def choose_generators(
+    patterns: Iterable[str], known: Iterable[str], unusable: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """The generators that names, globs (``O-*``) or ``all`` stand for, in catalogue order, each once.
+
+    Args:
+        patterns: what was asked for.
+        known: the generators there are.
+        unusable: folders that can't be used, with the reason: told where nothing else matches.
 
     Raises:
         SpecError: a pattern matches nothing; near names are offered.
     """
     catalogue = sorted(known)
-    if not catalogue:
+    refused = dict(unusable or {})
+    if not catalogue and not refused:
         raise SpecError("there are no generators to choose from; is GENERATORS_PATH right?")
     chosen: set[str] = set()
     for pattern in patterns:
-        matches = {n for n in catalogue if pattern in (ALL, n) or fnmatchcase(n, pattern)}
-        if not matches:
+        found = {name for name in catalogue if matches(pattern, name)}
+        if not found:
+            for name in filter(partial(matches, pattern), refused):
+                raise SpecError(f"generator {name!r} can't be used: {refused[name]}")
             raise SpecError(f"unknown generator {pattern!r}{_near(pattern, catalogue)}")
-        chosen |= matches
+        chosen |= found
     if not chosen:
         raise SpecError("name at least one generator, a glob such as 'O-*', or 'all'")
     return tuple(name for name in catalogue if name in chosen)
