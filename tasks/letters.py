@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cache
 
 from prefect import task
@@ -11,13 +10,14 @@ from prefect.logging import get_run_logger
 
 from tasks.connection import bucket, sqs
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.catalogue import matches
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.letters import Redriven, cause_of, describe
+from vbvrdatafactory.core.letters import Redriven, describe, diagnose
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, to_json
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, by_body, to_json
 from vbvrdatafactory.sqs.depth import depth
 
 Letters = Counter[tuple[str, Cause]]
@@ -40,7 +40,7 @@ def file_dead_letters(dataset: str, step: str) -> Letters:
     def file(letter: DeadLetter) -> None:
         if letter.message is None:
             return
-        cause = cause_of(letter.message, letter.cause, evidence_of(letter.generator))
+        cause = _cause_of(letter, evidence_of)
         records.write_text(
             bucket(), keys.dead_letter(dataset, letter.message_id), to_json(replace(letter, cause=cause))
         )
@@ -61,28 +61,27 @@ def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
         patterns: names of generators, globs or all.
         dry_run: count them and leave them where they are.
     """
-    evidence_of, tally = _evidence_of(), Letters()
-
-    def why(letter: DeadLetter) -> Cause:
-        if letter.message is None:
-            return Cause.INVALID_MESSAGE
-        return cause_of(letter.message, letter.cause, evidence_of(letter.generator))
+    evidence_of = _evidence_of()
 
     def wanted(letter: DeadLetter) -> bool:
-        matches = any(pattern == "all" or fnmatchcase(letter.generator, pattern) for pattern in patterns)
-        if matches:
-            tally[letter.generator, why(letter)] += 1
-        return matches
+        return any(matches(pattern, letter.generator) for pattern in patterns)
 
     letters = DeadLetters(sqs(), config.sqs_dlq_url)
     if dry_run:
-        for letter in letters.read():
-            wanted(letter)
+        found = by_body(filter(wanted, letters.read()))
+        sent, equal = [alike[0] for alike in found], sum(len(alike) - 1 for alike in found)
     else:
-        letters.redrive(config.sqs_queue_url, wanted)
+        sent, equal, _ = letters.redrive(config.sqs_queue_url, wanted)
+    tally = Letters((letter.generator, _cause_of(letter, evidence_of)) for letter in sent)
     if tally:
         get_run_logger().info("%s", describe(tally))
-    return Redriven(tally, dry_run)
+    return Redriven(tally, dry_run, equal)
+
+
+def _cause_of(letter: DeadLetter, evidence_of: Callable[[str], Evidence]) -> Cause:
+    """Why a letter was given up; what is no message has no generator that anything could be on record of."""
+    evidence = evidence_of(letter.message.type) if letter.message else Evidence()
+    return diagnose(letter.message, letter.cause, evidence).cause
 
 
 def _evidence_of() -> Callable[[str], Evidence]:

@@ -1,6 +1,7 @@
 """`datafactory dlq`: letters are counted in the queues they end up in."""
 
 import json
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -48,15 +49,15 @@ def rows(result):
 
 
 def test_tally(run, dead):
-    """Letters are counted by generator and the cause of their last failure; without a record, that is said."""
+    """Letters are counted by generator and the cause of their last failure; what was made since is said."""
     fail(dead, 0, "deadline")
     fail(dead, 0, "crash", attempt=2)
     fail(dead, 10, "crash")
     dead.put(keys.receipt(keys.ReceiptKey(FIRST, IndexRange(0, 10), 0)))
     result = run("dlq", "list")
-    assert [MAZE, "crash", "2"] in rows(result)
-    assert [MAZE, "no", "record", "1"] in rows(result)
-    assert [FIRST, "made", "since", "1"] in rows(result)
+    assert [MAZE, "crash", "2", "0"] in rows(result)
+    assert [MAZE, "worker-lost", "1", "0"] in rows(result)
+    assert [FIRST, "worker-lost", "1", "1"] in rows(result)
     assert "invalid-message" in result.stdout
     assert result.stdout.splitlines()[-1] == "5 dead letters of 3 generators."
     assert "message_id" not in result.stdout
@@ -76,6 +77,44 @@ def test_save(run, dead, tmp_path):
     assert "{not json" in saved
     assert "Saved 5 dead letters" in result.stdout
     assert depth(dead, dead.config.sqs_dlq_url) == 5
+
+
+def test_saved_letters_have_the_causes_that_are_listed(run, dead, tmp_path):
+    """What `dlq list` counts, `dlq save` writes: by the worker's word, else by the last failure record, with its detail."""
+    fail(dead, 0, "deadline")
+    fail(dead, 0, "crash", attempt=2)
+    said = {
+        "cause": {"DataType": "String", "StringValue": "memory"},
+        "detail": {"DataType": "String", "StringValue": "it said so"},
+    }
+    dead.sqs.send_message(
+        QueueUrl=dead.config.sqs_dlq_url,
+        MessageBody=TaskMessage(type=MAZE, num_samples=10, start_index=30).to_json(),
+        MessageAttributes=said,
+    )
+    run("dlq", "save", tmp_path / "letters")
+    saved = [json.loads(path.read_text()) for path in (tmp_path / "letters").iterdir()]
+    assert Counter((letter["cause"], letter["detail"]) for letter in saved) == {
+        ("crash", "d"): 1,
+        ("memory", "it said so"): 1,
+        ("worker-lost", ""): 3,
+        ("invalid-message", ""): 1,
+    }
+    listed = run("dlq", "list").stdout
+    for cause, count in Counter(letter["cause"] for letter in saved).items():
+        shown = [int(line.split()[2]) for line in listed.splitlines() if line.split()[1:2] == [cause]]
+        assert sum(shown) == count
+
+
+def test_redrive_of_equal_letters(run, dead):
+    """Letters for one batch are sent once and none stays; what the line says is what the queues hold."""
+    for _ in range(2):
+        dead.sqs.send_message(
+            QueueUrl=dead.config.sqs_dlq_url, MessageBody=TaskMessage(type=FIRST, num_samples=10).to_json()
+        )
+    result = run("dlq", "redrive", "-g", FIRST)
+    assert result.stdout == "Moved 1 dead letter back to the task queue (2 equal ones removed); 4 stay.\n"
+    assert (depth(dead, dead.config.sqs_queue_url), depth(dead, dead.config.sqs_dlq_url)) == (1, 4)
 
 
 def test_redrive_all(run, dead):

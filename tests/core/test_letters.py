@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.letters import Redriven, cause_of, describe
+from vbvrdatafactory.core.letters import Redriven, describe, diagnose
 from vbvrdatafactory.core.models import Cause, TaskMessage
 
 MESSAGE = TaskMessage(type="G", num_samples=10, start_index=20, salt=1)
@@ -20,7 +20,7 @@ def failure(minute: int, cause: Cause, salt: int = 1) -> tuple[str, datetime]:
 def test_the_worker_knows_best() -> None:
     """What it said as it gave the message up goes before any record."""
     evidence = Evidence([failure(1, Cause.UPLOAD)])
-    assert cause_of(MESSAGE, "memory", evidence) is Cause.MEMORY
+    assert diagnose(MESSAGE, "memory", evidence).cause is Cause.MEMORY
 
 
 def test_a_letter_of_sqs_is_explained_by_the_records_of_its_batch() -> None:
@@ -28,17 +28,48 @@ def test_a_letter_of_sqs_is_explained_by_the_records_of_its_batch() -> None:
     evidence = Evidence(
         [failure(1, Cause.UPLOAD), failure(2, Cause.UNKNOWN_GENERATOR), failure(3, Cause.DISK, salt=0)]
     )
-    assert cause_of(MESSAGE, "", evidence) is Cause.UNKNOWN_GENERATOR
+    assert diagnose(MESSAGE, "", evidence).cause is Cause.UNKNOWN_GENERATOR
 
 
 def test_a_letter_without_a_record_was_lost_with_its_worker() -> None:
     """Nobody lived to write one."""
-    assert cause_of(MESSAGE, "", Evidence()) is Cause.WORKER_LOST
+    assert diagnose(MESSAGE, "", Evidence()) == (Cause.WORKER_LOST, None, False)
 
 
 def test_a_cause_that_is_none_is_not_believed() -> None:
     """Anybody may send a message with attributes."""
-    assert cause_of(MESSAGE, "bad luck", Evidence()) is Cause.WORKER_LOST
+    assert diagnose(MESSAGE, "bad luck", Evidence()).cause is Cause.WORKER_LOST
+
+
+def test_what_is_no_message_is_just_that() -> None:
+    """Unless the worker said otherwise; a record can't be of it."""
+    assert diagnose(None, "", Evidence()).cause is Cause.INVALID_MESSAGE
+    assert diagnose(None, "worker-lost", Evidence()).cause is Cause.WORKER_LOST
+
+
+def test_a_batch_that_was_made_since_is_told() -> None:
+    """A receipt of the same run counts if no failure is later than it; another salt's does not."""
+
+    def receipt(minute: int, salt: int = 1) -> tuple[str, datetime]:
+        key = keys.receipt(keys.ReceiptKey("G", MESSAGE.indices, salt))
+        return key, NOON + timedelta(minutes=minute)
+
+    crash = failure(2, Cause.CRASH)
+    for evidence, made in (
+        ([crash, receipt(3)], True),
+        ([receipt(3)], True),
+        ([crash, receipt(1)], False),
+        ([crash, receipt(3, salt=0)], False),
+        ([crash], False),
+    ):
+        assert diagnose(MESSAGE, "", Evidence(evidence)).made_since is made
+
+
+def test_equal_letters_that_went_along_are_told() -> None:
+    """The total is that of messages that were sent."""
+    assert "1 dead letters of 1 generators went back to the task queue, and 2 equal ones with them. " in str(
+        Redriven(Counter({("G", Cause.CRASH): 1}), dry_run=False, equal=2)
+    )
 
 
 def test_what_went_back_is_told_by_generator_and_cause() -> None:

@@ -126,7 +126,7 @@ def test_a_redrive_moves_every_letter(sqs: Any, queue: str, dlq: str, letters: D
     """Each arrives in the task queue once, unchanged, and none stays behind."""
     sent = [task(start=start) for start in range(23)]
     send(sqs, dlq, *sent)
-    assert letters.redrive(queue) == 23
+    assert len(letters.redrive(queue).sent) == 23
     assert bodies(sqs, queue) == sorted(sent)
     assert depth(sqs, dlq) == Depth(0, 0, 0)
 
@@ -134,7 +134,8 @@ def test_a_redrive_moves_every_letter(sqs: Any, queue: str, dlq: str, letters: D
 def test_a_redrive_moves_only_what_is_wanted(sqs: Any, queue: str, dlq: str, letters: DeadLetters) -> None:
     """Others' letters stay where they are, visible."""
     send(sqs, dlq, *(task(generator, start) for start in range(12) for generator in (MAZE, PUZZLE)))
-    assert letters.redrive(queue, lambda letter: letter.generator == PUZZLE) == 12
+    moved = letters.redrive(queue, lambda letter: letter.generator == PUZZLE)
+    assert (len(moved.sent), moved.equal, moved.kept) == (12, 0, 12)
     assert bodies(sqs, queue) == sorted(task(PUZZLE, start) for start in range(12))
     assert depth(sqs, dlq) == Depth(12, 0, 0)
 
@@ -249,8 +250,37 @@ def test_a_letter_that_dies_again_is_moved_once(sqs: Any, dlq: str, queue: str, 
         return original(QueueUrl=QueueUrl, MessageBody=MessageBody)
 
     sqs.send_message = dies_at_once
-    assert letters.redrive(queue) == 1
+    assert len(letters.redrive(queue).sent) == 1
     assert (depth(sqs, queue).total, depth(sqs, dlq).total) == (1, 1)
+
+
+@pytest.mark.parametrize("copies", [2, 3, 25])
+def test_equal_letters_are_one_batch(
+    sqs: Any, dlq: str, queue: str, letters: DeadLetters, copies: int
+) -> None:
+    """One of them is sent, all are removed, and the numbers say so; however many answers they come in."""
+    send(sqs, dlq, *[task()] * copies, task(start=10), *[task(PUZZLE)] * 2)
+    moved = letters.redrive(queue, lambda letter: letter.generator == MAZE)
+    assert (len(moved.sent), moved.equal, moved.kept) == (2, copies - 1, 2)
+    assert (bodies(sqs, queue), depth(sqs, dlq)) == (sorted([task(), task(start=10)]), Depth(2, 0, 0))
+
+
+def test_a_redrive_that_breaks_off_loses_and_hides_nothing(
+    sqs: Any, dlq: str, queue: str, letters: DeadLetters
+) -> None:
+    """The task queue refuses the second message: the first is moved, every other letter is visible again."""
+    send(sqs, dlq, *(task(start=start) for start in range(4)))
+    original, calls = sqs.send_message, iter(range(2))
+
+    def breaks(**message: Any) -> Any:
+        if next(calls) == 1:
+            raise ConnectionError("gone")
+        return original(**message)
+
+    sqs.send_message = breaks
+    with pytest.raises(ConnectionError):
+        letters.redrive(queue)
+    assert (depth(sqs, queue), depth(sqs, dlq)) == (Depth(1, 0, 0), Depth(3, 0, 0))
 
 
 def test_a_redrive_to_itself_is_refused(dlq: str, letters: DeadLetters) -> None:

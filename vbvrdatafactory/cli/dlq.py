@@ -21,8 +21,8 @@ def dlq() -> None:
 def list_(app: App) -> None:
     """Count the dead letters by generator and cause.
 
-    The cause is what the worker wrote when it failed. 'no record': it wrote nothing, because it was killed
-    or never started. 'made since': another message has made the batch good.
+    The cause is what the worker said or wrote when it failed; 'worker-lost' where it could not any more.
+    'made since' counts those whose batch another message has made good.
     """
     from vbvrdatafactory.cli.letters import tell_tally
 
@@ -33,11 +33,10 @@ def list_(app: App) -> None:
 @click.argument("dest", type=click.Path(file_okay=False, path_type=Path))
 @pass_app
 def save(app: App, dest: Path) -> None:
-    """Write every dead letter to the folder DEST as JSON; the queue keeps them."""
-    from vbvrdatafactory.cli.letters import open_queue, plural
+    """Write every dead letter to the folder DEST as JSON, with its cause; the queue keeps them."""
+    from vbvrdatafactory.cli.letters import plural, save_all
 
-    written = open_queue(app).save(dest)
-    click.echo(f"Saved {plural(len(written))} to {dest}; the queue keeps them.")
+    click.echo(f"Saved {plural(save_all(app, dest))} to {dest}; the queue keeps them.")
 
 
 @dlq.command()
@@ -53,6 +52,8 @@ def save(app: App, dest: Path) -> None:
 def redrive(app: App, patterns: tuple[str, ...]) -> None:
     """Move dead letters back to the task queue, all or some generators'.
 
+    Of equal ones, which stand for one batch, one is sent and all are removed.
+
     \b
     Examples:
       datafactory dlq redrive
@@ -60,5 +61,6 @@ def redrive(app: App, patterns: tuple[str, ...]) -> None:
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli.letters import plural, redrive_matching
 
-    moved, kept = redrive_matching(app, patterns)
-    click.echo(f"Moved {plural(moved)} back to the task queue; {kept:,} stay.")
+    sent, equal, kept = redrive_matching(app, patterns)
+    with_them = f" ({equal:,} equal ones removed)" if equal else ""
+    click.echo(f"Moved {plural(len(sent))} back to the task queue{with_them}; {kept:,} stay.")

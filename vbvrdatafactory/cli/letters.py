@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import click
+from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.catalogue import matches
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.letters import Diagnosis, diagnose
+from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters
-
-NO_RECORD = "no record"
-MADE_SINCE = "made since"
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, Moved
 
 
 def open_queue(app: App) -> DeadLetters:
@@ -30,46 +31,53 @@ def tell_tally(app: App) -> None:
     if not letters:
         click.echo("There are no dead letters.")
         return
-    types = {letter.message.type for letter in letters if letter.message}
-    evidence = take_evidence(app.store(), sorted(types))
-    tally = Counter((letter.generator, cause_of(letter, evidence)) for letter in letters)
-    rows = [(*kind, f"{count:,}") for kind, count in sorted(tally.items(), key=lambda row: (-row[1], row[0]))]
-    output.show(output.table(("generator", "cause", "dead letters"), rows))
+    told = diagnose_all(app.store(), letters)
+    tally = Counter((letter.generator, why.cause.value) for letter, why in told)
+    made = Counter((letter.generator, why.cause.value) for letter, why in told if why.made_since)
+    rows = [
+        (*kind, f"{count:,}", f"{made[kind]:,}")
+        for kind, count in sorted(tally.items(), key=lambda row: (-row[1], row[0]))
+    ]
+    output.show(output.table(("generator", "cause", "dead letters", "made since"), rows))
     generators = len({letter.generator for letter in letters})
     click.echo(f"{plural(len(letters))} of {output.plural(generators, 'generator')}.")
 
 
-def cause_of(letter: DeadLetter, evidence: Evidence) -> str:
-    """Why a letter's batch failed last, as far as its records in the bucket tell."""
-    message = letter.message
-    if message is None:
-        return Cause.INVALID_MESSAGE.value
-    run = (message.indices, message.salt)
-    failed = [f.key.cause for f in evidence.failures(message.type) if (f.key.indices, f.key.salt) == run]
-    if failed:
-        return failed[-1].value
-    made = {(made.key.indices, made.key.salt) for made in evidence.runs(message.type)}
-    return MADE_SINCE if run in made else NO_RECORD
+def diagnose_all(store: ObjectStore, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, Diagnosis]]:
+    """Each letter with why it was given up, as far as it and the records in the bucket tell."""
+    types = {letter.message.type for letter in letters if letter.message}
+    evidence = take_evidence(store, sorted(types))
+    return [(letter, diagnose(letter.message, letter.cause, evidence)) for letter in letters]
 
 
-def redrive_matching(app: App, patterns: Sequence[str]) -> tuple[int, int]:
-    """Send letters of the generators that `patterns` match (none: of all) back; returns (moved, kept)."""
+def save_all(app: App, dest: Path) -> int:
+    """Write every letter with its cause to `dest`; returns how many there are."""
+    queue, store = open_queue(app), app.store()
+
+    def explained(letters: list[DeadLetter]) -> list[DeadLetter]:
+        with ThreadPoolExecutor(records.READ_THREADS, thread_name_prefix="read") as pool:
+            return list(pool.map(lambda told: _with_cause(store, *told), diagnose_all(store, letters)))
+
+    return len(queue.save(dest, explained))
+
+
+def _with_cause(store: ObjectStore, letter: DeadLetter, why: Diagnosis) -> DeadLetter:
+    detail = letter.detail or (records.detail_of(store, why.failed) if why.failed else "")
+    return replace(letter, cause=why.cause.value, detail=detail)
+
+
+def redrive_matching(app: App, patterns: Sequence[str]) -> Moved:
+    """Send letters of the generators that `patterns` match (none: of all) back."""
     queue_url = app.config.sqs_queue_url
     if queue_url == app.config.sqs_dlq_url:
         raise ConfigError(
             f"SQS_QUEUE_URL and SQS_DLQ_URL are one queue, {queue_url}; set them to the stack's two"
         )
     queues.task_queue(app)
-    kept = 0
-
-    def wanted(letter: DeadLetter) -> bool:
-        nonlocal kept
-        matches = not patterns or any(p == "all" or fnmatchcase(letter.generator, p) for p in patterns)
-        kept += not matches
-        return matches
-
-    moved = open_queue(app).redrive(queue_url, wanted)
-    return moved, kept
+    return open_queue(app).redrive(
+        queue_url,
+        lambda letter: not patterns or any(matches(pattern, letter.generator) for pattern in patterns),
+    )
 
 
 def plural(count: int) -> str:

@@ -86,6 +86,14 @@ class Evidence:
         )
         return max(attempts, key=lambda failed: failed.at, default=None)
 
+    def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
+        """Whether one run ended well, and did not fail again since."""
+        made, failed = (
+            self._made.get(generator, {}).get((indices, salt)),
+            self.last_failure(generator, indices, salt),
+        )
+        return made is not None and (failed is None or made.at >= failed.at)
+
     def failed_since(self, since: datetime) -> list[Failed]:
         """The last failure of each run that failed at `since` (the bucket's clock) or later."""
         return [

@@ -3,36 +3,59 @@
 from collections import Counter
 from typing import NamedTuple
 
-from vbvrdatafactory.core.evidence import Evidence
+from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.models import Cause, TaskMessage
 
 # More than so many generators and causes are only counted.
 _ROWS = 20
 
 
-def cause_of(message: TaskMessage, said: str, evidence: Evidence) -> Cause:
+class Diagnosis(NamedTuple):
+    """Why a message was given up, its batch's last failure on record, and whether the batch was made since."""
+
+    cause: Cause
+    failed: Failed | None = None
+    made_since: bool = False
+
+
+def diagnose(message: TaskMessage | None, said: str, evidence: Evidence) -> Diagnosis:
     """What the worker `said` when it gave the message up, else the last failure record of its batch.
 
     A message that SQS gave up and nobody recorded was lost with its worker, three times over.
+
+    Args:
+        message: the batch; None where the body is no valid message.
+        said: the cause that came with the letter; empty if none.
+        evidence: what is on record of the generator.
     """
-    if said in set(Cause):
-        return Cause(said)
+    told = Cause(said) if said in set(Cause) else None
+    if message is None:
+        return Diagnosis(told or Cause.INVALID_MESSAGE)
     failed = evidence.last_failure(message.type, message.indices, message.salt)
-    return failed.key.cause if failed else Cause.WORKER_LOST
+    on_record = failed.key.cause if failed else Cause.WORKER_LOST
+    return Diagnosis(told or on_record, failed, evidence.is_made(message.type, message.indices, message.salt))
 
 
 class Redriven(NamedTuple):
-    """Dead letters that went back to the task queue, or would have: (generator, cause) -> how many."""
+    """Dead letters that went back to the task queue, or would have: (generator, cause) -> how many.
+
+    `equal` ones of the same body are not sent again, and go with them.
+    """
 
     tally: Counter[tuple[str, Cause]]
     dry_run: bool
+    equal: int = 0
 
     def __str__(self) -> str:
         total, generators = self.tally.total(), len({generator for generator, _ in self.tally})
         if not total:
             return "No dead letter matches; none was moved."
         moved = "would go" if self.dry_run else "went"
-        return f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue. {_rows(self.tally)}"
+        with_them = f", and {self.equal:,} equal ones with them" if self.equal else ""
+        return (
+            f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue{with_them}. "
+            f"{_rows(self.tally)}"
+        )
 
 
 def describe(tally: Counter[tuple[str, Cause]]) -> str:

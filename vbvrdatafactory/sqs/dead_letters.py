@@ -8,11 +8,11 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
@@ -59,6 +59,22 @@ class DeadLetter:
         return "(unreadable)"
 
 
+class Moved(NamedTuple):
+    """What a redrive did: letters that were sent, how many of equal body went with them, how many stay."""
+
+    sent: list[DeadLetter]
+    equal: int
+    kept: int
+
+
+def by_body(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
+    """Letters with one body together, in the order of the first of each."""
+    found: dict[str, list[DeadLetter]] = {}
+    for letter in letters:
+        found.setdefault(letter.body, []).append(letter)
+    return [*found.values()]
+
+
 class DeadLetters:
     """The letters of one dead letter queue.
 
@@ -103,29 +119,47 @@ class DeadLetters:
             self._release([*held.values()])
         return taken
 
-    def redrive(self, queue_url: str, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> int:
-        """Send every wanted letter to `queue_url`, then remove it here. Returns how many were moved.
+    def redrive(self, queue_url: str, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> Moved:
+        """Send every wanted letter to `queue_url`, then remove it here.
 
-        Receive, send, delete: StartMessageMoveTask is not on every endpoint and can't choose. A letter that
-        is given up again meanwhile stays: it is moved once.
+        Receive, send, delete: StartMessageMoveTask is not on every endpoint and can't choose. Of letters with
+        one body one is sent, and all are removed that were there at the start. One that is given up again
+        meanwhile stays: it is moved once.
 
         Raises:
             DataFactoryError: `queue_url` is the dead letter queue itself.
         """
         if queue_url == self._url:
             raise DataFactoryError(f"{queue_url!r} is the dead letter queue itself; name the task queue")
-        moved: set[str] = set()
+        held: dict[str, DeadLetter] = {}
+        sent: list[DeadLetter] = []
+        try:
+            for received in self._receive(None):
+                held |= {letter.message_id: letter for letter in received}
+            found = len(held)
+            for equal in by_body(filter(wanted, [*held.values()])):
+                self._client.send_message(QueueUrl=queue_url, MessageBody=equal[0].body)
+                sent.append(equal[0])
+                for letter in equal:
+                    self._delete(letter)
+                    del held[letter.message_id]
+        finally:
+            self._release([*held.values()])
+        return Moved(sent, found - len(held) - len(sent), len(held))
 
-        def send(letter: DeadLetter) -> None:
-            self._client.send_message(QueueUrl=queue_url, MessageBody=letter.body)
-            moved.add(letter.body)
+    def save(
+        self,
+        folder: Path,
+        explained: Callable[[list[DeadLetter]], list[DeadLetter]] = lambda letters: letters,
+    ) -> list[Path]:
+        """Write every letter to `folder` as ``{message id}.json``; the queue keeps them.
 
-        return self.take(lambda letter: letter.body not in moved and wanted(letter), send)
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write every letter to `folder` as ``{message id}.json``; the queue keeps them."""
+        Args:
+            folder: made where it is not there.
+            explained: gives the same letters with what is known of their causes.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(folder / f"{letter.message_id}.json", letter) for letter in self.read()]
+        return [_write(folder / f"{letter.message_id}.json", letter) for letter in explained(self.read())]
 
     def _receive(self, at_most: int | None) -> Iterator[list[DeadLetter]]:
         limit = sys.maxsize if at_most is None else at_most
