@@ -21,6 +21,7 @@ from vbvrdatafactory.cli.failures import explain
 from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
 from vbvrdatafactory.core.report import Report, RunFigures
 
@@ -74,7 +75,7 @@ def in_one_line() -> Iterator[None]:
     except Exception as error:
         if os.environ.get("DATAFACTORY_TRACEBACK"):
             raise
-        raise click.ClickException(explain(error, App())) from error
+        raise click.ClickException(for_terminal(explain(error, App()))) from error
 
 
 def plan_of(wanted: dict[str, Any]) -> Plan:
@@ -105,15 +106,16 @@ def page_of(report: Report, folder: Path) -> Path:
 
 def show(report: Report, page: str | None) -> None:
     """Print the table, where things lie and the RESULT line."""
-    console = Console()
+    console = Console(markup=False, highlight=False, emoji=False)
     # A pipe has no width: names are not to be cut to fit one.
     console.width = console.width if console.is_terminal else PIPE_WIDTH
     console.print(report.to_table())
     for failure in report.failures:
-        click.echo(f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}")
+        line = f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}"
+        click.echo(for_terminal(line))
     click.echo(report.run_line)
     for remark in (*(report.run.remarks if report.run else ()), *report.repeats):
-        click.echo(remark)
+        click.echo(for_terminal(remark))
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"
     )

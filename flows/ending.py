@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.report import Report
 
 Asked = ParamSpec("Asked")
@@ -24,9 +25,9 @@ class DatasetIncomplete(DataFactoryError):  # noqa: N818 - the state it makes is
 def ending(report: Report) -> State[Any]:
     """The final state that tells the truth about the dataset."""
     if report.complete:
-        return Completed(message=report.headline, data=report)
+        return Completed(message=for_terminal(report.headline), data=report)
     # Prefect takes an exception here, and fails the run in red under the name that people look for.
-    return Failed(name="Incomplete", message=report.verdict, data=DatasetIncomplete(report))
+    return Failed(name="Incomplete", message=for_terminal(report.verdict), data=DatasetIncomplete(report))
 
 
 def told_in_one_line(flow: Callable[Asked, State[Any]]) -> Callable[Asked, State[Any]]:
@@ -40,6 +41,6 @@ def told_in_one_line(flow: Callable[Asked, State[Any]]) -> Callable[Asked, State
         try:
             return flow(*args, **kwargs)
         except DataFactoryError as error:
-            return Failed(message=str(error), data=error)
+            return Failed(message=for_terminal(str(error)), data=error)
 
     return ended

@@ -25,6 +25,7 @@ from tasks.run import Run
 from tasks.terms import Terms
 from tasks.waiting import wait_until_drained
 from vbvrdatafactory.core.circuit import Circuit
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.gaps import Gap, Gaps, Look
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.report import Broken, DeadLetterTally, EndedEarly, Reason, Report, RunFigures
@@ -154,7 +155,7 @@ class Loop:
         setbacks = explain_setbacks(self.run, generators, letters, step)
         for generator, why in self.circuit.learn(setbacks).items():
             broken = describe_broken(generator, why)
-            get_run_logger().error("%s; the others go on", broken)
+            get_run_logger().error("%s; the others go on", for_terminal(str(broken)))
             events.generator_broken(self.run.dataset, broken)
             self.broken.append(broken)
 

@@ -29,6 +29,7 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
 from vbvrdatafactory.core.seeds import batch_seed
 
@@ -97,7 +98,7 @@ def deliver(
         _show_again(record, 0)
         return False
     except BatchFailed as failed:
-        log.warning("attempt %d of message %s: %s", attempt, record["messageId"], failed)
+        log.warning("attempt %d of message %s: %s", attempt, record["messageId"], for_terminal(str(failed)))
         return _dispose(record, failed, attempt)
     except Exception:
         # A fault of ours or of the network: the message must come back, and the log must say why.

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lambda_worker.outcome import in_short
 from lambda_worker.progress import View
+from vbvrdatafactory.core.escaping import TerminalFormatter, for_terminal
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,12 @@ def _frame(view: View, height: int) -> Group:
         column.justify = "right"
     fitting = max(1, height - 8)
     for batch in view.running[:fitting]:
-        table.add_row(batch.generator, batch.indices, f"{batch.samples:,}", f"{batch.seconds:,.0f}")
+        table.add_row(
+            for_terminal(batch.generator), batch.indices, f"{batch.samples:,}", f"{batch.seconds:,.0f}"
+        )
     if len(view.running) > fitting:
         table.add_row(f"… and {len(view.running) - fitting:,} more", "", "", "")
-    return Group(table, *view.lines)
+    return Group(table, *map(for_terminal, view.lines))
 
 
 class _Lines(logging.Handler):
@@ -69,7 +72,7 @@ class _Lines(logging.Handler):
         self._console = console
         self._told = told
         self._verbose = verbose
-        formatter = logging.Formatter if verbose else _OneLine
+        formatter = TerminalFormatter if verbose else _OneLine
         self.setFormatter(formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -79,7 +82,7 @@ class _Lines(logging.Handler):
         self._console.print(self.format(record), soft_wrap=True)
 
 
-class _OneLine(logging.Formatter):
+class _OneLine(TerminalFormatter):
     def format(self, record: logging.LogRecord) -> str:
         error, told = record.exc_info and record.exc_info[1], copy(record)
         told.exc_info = told.exc_text = None

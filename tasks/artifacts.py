@@ -24,6 +24,7 @@ from prefect.settings import PREFECT_UI_URL
 
 from vbvrdatafactory.core import keys, live
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown, for_terminal
 from vbvrdatafactory.core.report import Report
 from vbvrdatafactory.core.summary import completeness_rows, to_summary
 
@@ -87,7 +88,7 @@ class LiveProgress:
     def _write(self, now: float, at: datetime, seen: live.Snapshot) -> None:
         line, percent = self._progress.headline(seen, now), self._progress.percent
         text = self._progress.to_markdown(seen, now, at)
-        bar = ProgressArtifact(key=f"{self._key}-progress", progress=percent, description=line)
+        bar = ProgressArtifact(key=f"{self._key}-progress", progress=percent, description=for_markdown(line))
         page = MarkdownArtifact(key=f"{self._key}-live", markdown=text, description=_LIVE)
 
         def write() -> None:
@@ -164,7 +165,11 @@ def publish(report: Report, *, filed: bool = True) -> None:
     summary = to_summary(report, places_of(report) if filed else [])
     table = completeness_rows(report)
     guarded(lambda: _create(MarkdownArtifact(key=f"{key}-summary", markdown=summary, description=_SUMMARY)))
-    guarded(lambda: _create(TableArtifact(key=f"{key}-completeness", table=table, description=headline)))
+    guarded(
+        lambda: _create(
+            TableArtifact(key=f"{key}-completeness", table=table, description=for_markdown(headline))
+        )
+    )
 
 
 def places_of(report: Report) -> list[str]:
@@ -172,9 +177,9 @@ def places_of(report: Report) -> list[str]:
     key = keys.dataset_file(report.dataset, "report.html")
     uri = f"s3://{report.bucket}/{key}"
     if folder := os.environ.get("DATAFACTORY_BUCKET_FOLDER"):
-        return [f"`{folder}/{key}`", f"`{uri}`"]
+        return [code_for_markdown(f"{folder}/{key}"), code_for_markdown(uri)]
     if config.is_embedded:
-        return [f"`{uri}`"]
+        return [code_for_markdown(uri)]
     console = f"https://s3.console.aws.amazon.com/s3/object/{report.bucket}"
     return [f"[{uri}]({console}?{urlencode({'region': config.aws_region, 'prefix': key})})"]
 
@@ -189,7 +194,9 @@ def guarded(call: Callable[[], Answer]) -> Answer | None:
     try:
         return call()
     except Exception as error:  # noqa: BLE001 - any fault of the server or the way to it
-        get_run_logger().warning("an artifact was left out: %s: %s", type(error).__name__, error)
+        get_run_logger().warning(
+            "an artifact was left out: %s: %s", type(error).__name__, for_terminal(str(error))
+        )
         return None
 
 

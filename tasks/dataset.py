@@ -9,6 +9,7 @@ from tasks import artifacts, events
 from tasks.connection import bucket
 from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
 from vbvrdatafactory.core.report import Report, RunFigures
@@ -87,6 +88,6 @@ def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *,
     if figures:
         events.dataset_reported(report)
     for line in report.repeats:
-        get_run_logger().warning(line)
-    get_run_logger().info(report.verdict)
+        get_run_logger().warning("%s", for_terminal(line))
+    get_run_logger().info("%s", for_terminal(report.verdict))
     return report

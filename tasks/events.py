@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prefect.events import emit_event
 
 from tasks.artifacts import guarded
+from vbvrdatafactory.core.escaping import for_markdown
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.report import Broken, EndedEarly, Report
 
@@ -48,10 +49,14 @@ def _dataset(name: str) -> str:
 
 
 def _emit(event: str, resource: str, payload: Mapping[str, object]) -> None:
+    """Text goes into messages and artifacts that are Markdown, whatever block people have chosen for them."""
+    shown = {
+        name: for_markdown(value) if isinstance(value, str) else value for name, value in payload.items()
+    }
     guarded(
         lambda: emit_event(
             event,
             resource={"prefect.resource.id": resource, "prefect.resource.name": resource.split(".", 2)[2]},
-            payload={**payload},
+            payload=shown,
         )
     )

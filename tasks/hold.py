@@ -25,6 +25,7 @@ from tasks.terms import Terms
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.lease import TTL_SECONDS, Lease, Process
 from vbvrdatafactory.s3.control import read_control
 from vbvrdatafactory.s3.lease import LeaseDoor
@@ -140,7 +141,7 @@ def take(door: LeaseDoor, dataset: str, terms: Terms) -> None:
             )
         if time.monotonic() - said >= _SILENT_SECONDS:
             said = time.monotonic()
-            get_run_logger().info("waiting: %r is being made by %s", dataset, holder)
+            get_run_logger().info("waiting: %r is being made by %s", dataset, for_terminal(str(holder)))
         time.sleep(min(_BUSY_POLL_SECONDS, terms.patience.poll_seconds))
 
 

@@ -12,6 +12,7 @@ from tasks.connection import bucket, sqs
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.catalogue import matches
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.evidence import Evidence
 from vbvrdatafactory.core.letters import Redriven, describe, diagnose
 from vbvrdatafactory.core.models import Cause
@@ -49,7 +50,7 @@ def file_dead_letters(dataset: str, step: str) -> Letters:
     if depth(sqs(), config.sqs_dlq_url).total:
         DeadLetters(sqs(), config.sqs_dlq_url).take(ours, file)
     if tally:
-        get_run_logger().info("%s; filed in the bucket", describe(tally))
+        get_run_logger().info("%s; filed in the bucket", for_terminal(describe(tally)))
     return tally
 
 
@@ -74,7 +75,7 @@ def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
         sent, equal, _ = letters.redrive(config.sqs_queue_url, wanted)
     tally = Letters((letter.generator, _cause_of(letter, evidence_of)) for letter in sent)
     if tally:
-        get_run_logger().info("%s", describe(tally))
+        get_run_logger().info("%s", for_terminal(describe(tally)))
     return Redriven(tally, dry_run, equal)
 
 

@@ -14,6 +14,7 @@ from tasks.connection import functions, sqs
 from tasks.queue import queue_depth
 from tasks.run import Run
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.lease import LeaseLost
 from vbvrdatafactory.core.live import Snapshot
 from vbvrdatafactory.core.report import EndedEarly, Reason
@@ -110,7 +111,7 @@ class _Wait:
             line = f"{self._run.live.headline(now, snapshot)}; {line}"
         if status is not said or is_time:
             self._said = (status, now)
-            self._log.info("%s%s", line, f"; {note}" if note else "")
+            self._log.info("%s%s", line, f"; {for_terminal(note)}" if note else "")
 
     def _stalled(self, seen: Depth) -> Waited:
         found = self._diagnosis()
@@ -120,7 +121,7 @@ class _Wait:
             detail=f"{seen}, and nobody took any for {minutes:g} min: {found.reason}",
             next_move=f"{found.next_move}; then run again, and it goes on where it was",
         )
-        self._log.error("stalled: %s; %s", early.detail, early.next_move)
+        self._log.error("stalled: %s", for_terminal(f"{early.detail}; {early.next_move}"))
         events.queue_stalled(self._run.dataset, early)
         return Waited(early)
 

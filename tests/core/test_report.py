@@ -174,7 +174,7 @@ def test_the_markdown_of_failures_cannot_break_its_table() -> None:
     """What a generator wrote to stderr may hold bars, backticks and newlines."""
     failure = FailureTally(generator="A", cause=Cause.CRASH, count=1200, detail="a | b `c`\nd")
     text = report_of({}).with_run(RunFigures(), [failure]).to_markdown()
-    assert "| A | crash | 1,200 | `a \\| b 'c' d` |" in text
+    assert "| A | crash | 1,200 | `a ¦ b 'c' d` |" in text
 
 
 def test_foreign_things_are_noted() -> None:

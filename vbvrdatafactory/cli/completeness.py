@@ -1,6 +1,5 @@
 """A look at the bucket as a report, and the report on a terminal."""
 
-import click
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output
@@ -31,8 +30,8 @@ def show(report: Report) -> None:
         rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
         output.show(output.table(_FAILURE_COLUMNS, rows))
     for line in (*report.repeats, *report.foreign):
-        click.echo(line)
-    click.echo(report.headline)
+        output.say(line)
+    output.say(report.headline)
 
 
 def _spec(store: ObjectStore, bucket: str, dataset: str | None) -> DatasetSpec:

@@ -34,9 +34,10 @@ def list_(app: App) -> None:
 @pass_app
 def save(app: App, dest: Path) -> None:
     """Write every dead letter to the folder DEST as JSON, with its cause; the queue keeps them."""
+    from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.letters import plural, save_all
 
-    click.echo(f"Saved {plural(save_all(app, dest))} to {dest}; the queue keeps them.")
+    output.say(f"Saved {plural(save_all(app, dest))} to {dest}; the queue keeps them.")
 
 
 @dlq.command()
@@ -59,8 +60,9 @@ def redrive(app: App, patterns: tuple[str, ...]) -> None:
       datafactory dlq redrive
       datafactory dlq redrive -g 'O-*'
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
+    from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.letters import plural, redrive_matching
 
     sent, equal, kept = redrive_matching(app, patterns)
     with_them = f" ({equal:,} equal ones removed)" if equal else ""
-    click.echo(f"Moved {plural(len(sent))} back to the task queue{with_them}; {kept:,} stay.")
+    output.say(f"Moved {plural(len(sent))} back to the task queue{with_them}; {kept:,} stay.")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 from obstore.store import ObjectStore
 from rich.filesize import decimal
 
@@ -26,7 +25,7 @@ def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> No
     with output.progress("downloading", lacking, in_bytes=True) as advance:
         done = Download(store, dest, extract=extract, on_bytes=advance).run(chosen)
     unpacked = f"; {output.plural(done.unpacked, 'file')} unpacked" if extract else ""
-    click.echo(
+    output.say(
         f"Downloaded {output.plural(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
         f"{done.already_there:,} were there already{unpacked}."
     )

@@ -3,7 +3,6 @@
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.core.catalogue import ENTRY_POINT, TEMPLATE, read_catalogue
 
 
 @click.group()
@@ -25,6 +24,7 @@ def list_(app: App) -> None:
       GENERATORS_PATH=/data/generators datafactory generators list
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli import output
+    from vbvrdatafactory.core.catalogue import ENTRY_POINT, TEMPLATE, read_catalogue
 
     path = app.config.generators_path
     names, unusable = read_catalogue(path)
@@ -38,4 +38,4 @@ def list_(app: App) -> None:
     for name, why in unusable.items():
         output.note(f"{name!r} is no generator: {why}")
     also = f", and {len(unusable):,} that can't be used" if unusable else ""
-    click.echo(f"{output.plural(len(names), 'generator')} under {path}{also}.")
+    output.say(f"{output.plural(len(names), 'generator')} under {path}{also}.")

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import click
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
@@ -29,7 +28,7 @@ def tell_tally(app: App) -> None:
     """Print how many letters there are of each generator and cause."""
     letters = open_queue(app).read()
     if not letters:
-        click.echo("There are no dead letters.")
+        output.say("There are no dead letters.")
         return
     told = diagnose_all(app.store(), letters)
     tally = Counter((letter.generator, why.cause.value) for letter, why in told)
@@ -40,7 +39,7 @@ def tell_tally(app: App) -> None:
     ]
     output.show(output.table(("generator", "cause", "dead letters", "made since"), rows))
     generators = len({letter.generator for letter in letters})
-    click.echo(f"{plural(len(letters))} of {output.plural(generators, 'generator')}.")
+    output.say(f"{plural(len(letters))} of {output.plural(generators, 'generator')}.")
 
 
 def diagnose_all(store: ObjectStore, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, Diagnosis]]:

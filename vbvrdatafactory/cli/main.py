@@ -16,6 +16,7 @@ import click
 from vbvrdatafactory.cli import plugins
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import Failure, explain
+from vbvrdatafactory.core.escaping import TerminalFormatter, for_terminal
 
 INTERRUPTED = 130
 
@@ -44,7 +45,7 @@ class Root(click.Group):
         except Exception as error:
             app = ctx.ensure_object(App)
             if app.verbose:
-                traceback.print_exc()
+                click.echo(for_terminal(traceback.format_exc(), keep="\n\t"), err=True, nl=False)
             raise Failure(explain(error, app)) from error
 
     def main(  # type: ignore[override]  # click's overloads tell its two modes apart; this has the one
@@ -71,7 +72,7 @@ class Root(click.Group):
 
 
 def _one_line(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split())
+    text = for_terminal(" ".join(error.format_message().split()))
     if isinstance(error, click.UsageError) and error.ctx:
         return f"{text.rstrip('.')}; see '{error.ctx.command_path} --help'"
     return text
@@ -118,7 +119,9 @@ def cli(ctx: click.Context, env_file: Path | None, *, verbose: bool) -> None:
     run again: nothing is made twice, and done is what a look at the bucket says is done.
     """
     # Without a handler, logging would print the library's warnings between the lines meant for a person.
-    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(TerminalFormatter("%(name)s: %(message)s"))
     ctx.obj = App(env_file=env_file, verbose=verbose)
 
 

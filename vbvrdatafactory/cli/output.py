@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from vbvrdatafactory.core.escaping import for_terminal
+
 _WIDE_ENOUGH = 4096
 
 Advance = Callable[[int], None]
@@ -44,7 +46,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], footer: Sequenc
         numeric = bool(rows) and all(row[at][:1].isdigit() for row in rows)
         made.add_column(name, footer=footer[at] if footer else "", justify="right" if numeric else "left")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(for_terminal, row))
     return plain(made)
 
 
@@ -62,9 +64,14 @@ def show(made: Table) -> None:
     console().print(made)
 
 
-def note(text: str) -> None:
+def say(line: str) -> None:
+    """One line of the answer."""
+    click.echo(for_terminal(line))
+
+
+def note(line: str) -> None:
     """What a person should know besides the answer, on stderr."""
-    click.echo(f"datafactory: note: {text}", err=True)
+    click.echo(f"datafactory: note: {for_terminal(line)}", err=True)
 
 
 @contextmanager

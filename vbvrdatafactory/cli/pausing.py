@@ -4,8 +4,6 @@ import getpass
 import socket
 from datetime import UTC, datetime
 
-import click
-
 from vbvrdatafactory import aws
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
@@ -24,7 +22,7 @@ def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: boo
         queues.task_queue(app)
     before = read_control(store, dataset)
     write_control(store, dataset, Control(paused=paused, reason=reason, by=_me(), at=datetime.now(UTC)))
-    click.echo(_told(dataset, before, paused=paused))
+    output.say(_told(dataset, before, paused=paused))
     if workers:
         _tell_workers(app, enabled=not paused)
 
@@ -45,7 +43,7 @@ def _tell_workers(app: App, *, enabled: bool) -> None:
             "started with 'datafactory worker' are stopped where they run"
         )
     what = "takes messages" if enabled else "takes no more messages; what it has in flight ends"
-    click.echo(f"The Lambda {what} ({output.plural(count, 'event source mapping')}).")
+    output.say(f"The Lambda {what} ({output.plural(count, 'event source mapping')}).")
 
 
 def _me() -> str:

@@ -1,5 +1,7 @@
 """`datafactory report`: what the bucket holds of a dataset, now."""
 
+import json
+
 import click
 
 from vbvrdatafactory.cli.context import App
@@ -36,7 +38,8 @@ def report(
     app.bucket = bucket
     seen = look_at(app, dataset)
     if as_json:
-        click.echo(seen.model_dump_json(indent=1))
+        # In ASCII: what can steer a terminal is escaped in JSON's own way.
+        click.echo(json.dumps(seen.model_dump(mode="json"), indent=1))
     elif as_markdown:
         click.echo(seen.to_markdown(), nl=False)
     else:

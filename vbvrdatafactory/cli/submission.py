@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import click
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
@@ -57,7 +56,7 @@ class Submission:
             return
         self._describe(store)
         if not counts:
-            click.echo(f"Nothing is missing, no message was sent: {self._whole(seen)}.")
+            output.say(f"Nothing is missing, no message was sent: {self._whole(seen)}.")
             return
         if waiting:
             output.note(f"{output.plural(waiting, 'message')} in the queue already may make some of this too")
@@ -88,7 +87,7 @@ class Submission:
             done = submitter.submit(messages, lambda sent, unsent: advance(sent + unsent))
         done.raise_if_unsent()
         sent, samples = output.plural(done.sent, "message"), output.plural(seen.gaps.sample_count, "sample")
-        click.echo(f"Sent {sent} for {samples}; {self._whole(seen)}. Next: datafactory monitor --watch")
+        output.say(f"Sent {sent} for {samples}; {self._whole(seen)}. Next: datafactory monitor --watch")
 
     def _whole(self, seen: Look) -> str:
         wanted, name = self._plan.sample_count, self._plan.spec.dataset
@@ -104,7 +103,7 @@ class Submission:
         cells = [(name, *_grouped(row)) for name, row in zip(self._plan.generators, rows, strict=True)]
         output.show(output.table(_COLUMNS, cells, footer=("total", *_grouped(totals))))
         sent, samples = output.plural(totals[-1], "message"), output.plural(totals[-2], "sample")
-        click.echo(f"Dry run: would send {sent} for {samples}; nothing was sent or written.")
+        output.say(f"Dry run: would send {sent} for {samples}; nothing was sent or written.")
 
 
 def _changes(before: DatasetSpec, now: DatasetSpec) -> str:

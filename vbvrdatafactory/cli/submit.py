@@ -83,11 +83,13 @@ def submit(
     Looks at the bucket first: samples that are whole there are not made again, so the same command starts
     a dataset, resumes it, fills its gaps and extends it. A dataset that is whole takes no message.
     """
+    from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.submission import Submission, choose, plan
 
     app.bucket = bucket
     if asked["samples"] == 0:
-        click.echo("\n".join(choose(app, patterns or ("all",))))
+        for name in choose(app, patterns or ("all",)):
+            output.say(name)
         return
     if not patterns:
         raise click.UsageError("choose generators with -g: a name, a glob such as 'O-*', or 'all'")

@@ -4,7 +4,6 @@ import math
 import time
 from datetime import datetime
 
-import click
 from rich.console import Group
 from rich.live import Live
 
@@ -56,7 +55,7 @@ class Watching:
         while True:
             now = datetime.now().astimezone().strftime("%H:%M:%S")
             dead = f"{self._dead.total:,} dead" if self._has_dead else "dead letters not looked at"
-            click.echo(f"{now}  {self._tasks}, {dead}; {self._verdict()}")
+            output.say(f"{now}  {self._tasks}, {dead}; {self._verdict()}")
             time.sleep(interval)
             self._look()
 

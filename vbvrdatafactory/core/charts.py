@@ -2,9 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Iterable
-from html import escape
 from typing import NamedTuple
 
+from vbvrdatafactory.core.escaping import for_html
 from vbvrdatafactory.core.forecast import Remaining
 from vbvrdatafactory.core.words import roughly, span
 
@@ -129,4 +129,4 @@ def _rule(y: float, dashes: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{for_html(text)}</text>'

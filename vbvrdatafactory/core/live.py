@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core import charts
 from vbvrdatafactory.core.charts import Curve
+from vbvrdatafactory.core.escaping import for_markdown
 from vbvrdatafactory.core.forecast import Forecast, describe_remaining
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.watch import Counts, Status
@@ -77,7 +78,7 @@ class Progress:
         colour = _COLOURS.get(seen.status, _GOOD)
         chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))
         rows = "\n".join(f"| {name} | {value} |" for name, value in self._rows(seen, now, at))
-        note = f"{seen.note}\n\n" if seen.note else ""
+        note = f"{for_markdown(seen.note)}\n\n" if seen.note else ""
         return (
             f"**{self.headline(seen, now)}**\n\n{note}![samples over time]({chart})\n\n"
             f"| figure | now |\n|---|---|\n{rows}\n"

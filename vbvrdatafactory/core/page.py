@@ -2,10 +2,10 @@
 
 from base64 import b64encode
 from collections.abc import Iterable
-from html import escape
 from string import Template
 from typing import NamedTuple
 
+from vbvrdatafactory.core.escaping import for_html
 from vbvrdatafactory.core.ranges import describe
 from vbvrdatafactory.core.report import COLUMNS, Report, Tally
 
@@ -48,14 +48,14 @@ $samples
 def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
     """The report as HTML, with the given samples shown."""
     return _PAGE.substitute(
-        title=escape(report.headline),
-        headline=escape(report.headline),
+        title=for_html(report.headline),
+        headline=for_html(report.headline),
         mark="✓" if report.complete else "✗",
         colour="var(--good)" if report.complete else "var(--bad)",
         at=report.at.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        bucket=escape(report.bucket),
-        run=escape(report.run_line),
-        remarks="".join(f"<p>{escape(line)}</p>" for line in (*_of_run(report), *report.repeats)),
+        bucket=for_html(report.bucket),
+        run=for_html(report.run_line),
+        remarks="".join(f"<p>{for_html(line)}</p>" for line in _remarks(report)),
         heads="".join(f"<th>{name}</th>" for name in COLUMNS),
         rows="".join(_row(tally) for tally in report.generators),
         total=_row(report.total),
@@ -65,12 +65,12 @@ def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
     )
 
 
-def _of_run(report: Report) -> list[str]:
-    return report.run.remarks if report.run else []
+def _remarks(report: Report) -> list[str]:
+    return [*(report.run.remarks if report.run else ()), *report.repeats, *report.foreign]
 
 
 def _row(tally: Tally) -> str:
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in tally.cells)
+    cells = "".join(f"<td>{for_html(cell)}</td>" for cell in tally.cells)
     return f'<tr>{cells}<td class="bar">{_bar(tally)}</td></tr>'
 
 
@@ -89,8 +89,8 @@ def _failures(report: Report) -> str:
     if not report.failures:
         return ""
     rows = "".join(
-        f"<tr><td>{escape(f.generator)}</td><td>{f.cause}</td><td>{f.count:,}</td>"
-        f'<td style="text-align:left"><code>{escape(f.detail)}</code></td></tr>'
+        f"<tr><td>{for_html(f.generator)}</td><td>{f.cause}</td><td>{f.count:,}</td>"
+        f'<td style="text-align:left"><code>{for_html(f.detail)}</code></td></tr>'
         for f in report.failures
     )
     heads = "<tr><th>generator</th><th>cause</th><th>failed attempts</th><th>the latest said</th></tr>"
@@ -99,7 +99,7 @@ def _failures(report: Report) -> str:
 
 def _gaps(report: Report) -> str:
     lines = "".join(
-        f"<li>{escape(tally.generator)}: {describe(tally.gaps, 40)}</li>"
+        f"<li>{for_html(tally.generator)}: {describe(tally.gaps, 40)}</li>"
         for tally in report.generators
         if tally.gaps
     )
@@ -118,6 +118,6 @@ def _figure(picture: Picture) -> str:
         for name, frame in zip(("first", "final"), frames, strict=False)
     )
     return (
-        f"<figure>{images}<figcaption><b>{escape(picture.generator)}</b><br>{escape(picture.prompt)}"
+        f"<figure>{images}<figcaption><b>{for_html(picture.generator)}</b><br>{for_html(picture.prompt)}"
         "</figcaption></figure>"
     )

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from rich.table import Table
 
 from vbvrdatafactory.core.distinct import Distinct
+from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown, for_terminal
 from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.inventory import Inventory
@@ -260,33 +261,43 @@ class Report(_Frozen):
         return self.model_copy(update={"run": figures, "failures": failures})
 
     def to_table(self) -> Table:
-        """The tally for a terminal."""
-        table = Table(title=self.headline, title_justify="left", title_style="bold", show_footer=True)
+        """The tally for a terminal; print it on a console without markup."""
+        table = Table(
+            title=for_terminal(self.headline), title_justify="left", title_style="bold", show_footer=True
+        )
         for name, footer in zip(COLUMNS, self.total.cells, strict=True):
             table.add_column(name, footer=footer, justify="left" if name == "generator" else "right")
         for tally in self.generators:
-            table.add_row(*tally.cells, style=None if tally.whole == tally.expected else "red")
+            table.add_row(
+                *map(for_terminal, tally.cells), style=None if tally.whole == tally.expected else "red"
+            )
         return table
 
     def to_markdown(self) -> str:
         """The answer, the tally and what failed, in Markdown."""
-        lines = [f"**{self.headline}**", "", *self._notes(), _row(COLUMNS), _row("---" for _ in COLUMNS)]
-        lines += [_row(tally.cells) for tally in [*self.generators, self.total]]
+        lines = [f"**{for_markdown(self.headline)}**", "", *self._notes()]
+        lines += [_row(COLUMNS), _row("---" for _ in COLUMNS)]
+        lines += [_row(map(for_markdown, tally.cells)) for tally in [*self.generators, self.total]]
         if self.failures:
             lines += ["", "| generator | cause | failed attempts | the latest said |", "|---|---|---|---|"]
             lines += [
-                _row((f.generator, f.cause, f"{f.count:,}", f"`{_cell(f.detail)}`")) for f in self.failures
+                _row((for_markdown(f.generator), f.cause, f"{f.count:,}", code_for_markdown(f.detail)))
+                for f in self.failures
             ]
         gaps = [tally for tally in self.generators if tally.gaps]
         if gaps:
             lines += ["", "Missing or torn:", ""]
-            lines += [f"- {tally.generator}: {describe(tally.gaps)}" for tally in gaps]
+            lines += [f"- {for_markdown(tally.generator)}: {describe(tally.gaps)}" for tally in gaps]
         return "\n".join(lines) + "\n"
 
     def _notes(self) -> list[str]:
-        notes = [self.run_line, "", *(f"- {remark}" for remark in self.run.remarks)] if self.run else []
-        notes += [f"- {line}" for line in self.repeats]
-        notes += self.foreign
+        notes = (
+            [self.run_line, "", *(f"- {for_markdown(remark)}" for remark in self.run.remarks)]
+            if self.run
+            else []
+        )
+        notes += [f"- {for_markdown(line)}" for line in self.repeats]
+        notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []
 
 
@@ -351,7 +362,3 @@ def _tally(generator: str, samples: int, inventory: Inventory, distinct: Distinc
 
 def _row(cells: object) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"  # type: ignore[attr-defined]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")

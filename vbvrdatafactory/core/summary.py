@@ -5,6 +5,7 @@ Prefect keeps an artifact well up to about a megabyte; 300 generators take 60 KB
 
 from collections.abc import Iterable, Sequence
 
+from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.ranges import describe
 from vbvrdatafactory.core.report import COLUMNS, FailureTally, Report, Tally
 
@@ -19,9 +20,12 @@ def completeness_rows(report: Report) -> list[dict[str, str]]:
 
 
 def to_summary(report: Report, places: Sequence[str]) -> str:
-    """The answer, where the full report lies, why samples are missing, and in which generators, as Markdown."""
+    """The answer, where the full report lies, why samples are missing, and in which generators, as Markdown.
+
+    `places` are Markdown.
+    """
     where = [f"Full report: {' or '.join(places)}"] if places else []
-    lines = [f"**{report.headline}**", report.run_line, *_remarks(report), *where]
+    lines = [f"**{for_markdown(report.headline)}**", report.run_line, *_remarks(report), *where]
     parts = ["\n\n".join(line for line in lines if line), _failures(report), _incomplete(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -29,14 +33,17 @@ def to_summary(report: Report, places: Sequence[str]) -> str:
 def _failures(report: Report) -> str:
     """A list: the UI would cut what was said at the edge of a table."""
     shown = report.failures[:_FAILURES]
-    lines = [f"- **{f.generator}**: {f.cause}, {f.count:,} failed attempts{_said(f)}" for f in shown]
+    lines = [
+        f"- **{for_markdown(f.generator)}**: {f.cause}, {f.count:,} failed attempts{_said(f)}" for f in shown
+    ]
     return _section("Why samples are missing", lines, len(report.failures)) if lines else ""
 
 
 def _incomplete(report: Report) -> str:
     tallies = _worst_first(tally for tally in report.generators if _lacking(tally))
     rows = [
-        (t.generator, f"{_lacking(t):,} of {t.expected:,}", describe(t.gaps)) for t in tallies[:_GENERATORS]
+        (for_markdown(t.generator), f"{_lacking(t):,} of {t.expected:,}", describe(t.gaps))
+        for t in tallies[:_GENERATORS]
     ]
     head = ("generator", "missing or torn", "indices")
     lines = [_row(head), _row("---" for _ in head), *map(_row, rows)]
@@ -55,7 +62,7 @@ def _worst_first(tallies: Iterable[Tally]) -> list[Tally]:
 
 def _remarks(report: Report) -> list[str]:
     notes = report.run.remarks[:_REMARKS] if report.run else []
-    return [*notes, *report.repeats, *report.foreign]
+    return [for_markdown(note) for note in (*notes, *report.repeats, *report.foreign)]
 
 
 def _lacking(tally: Tally) -> int:
@@ -67,7 +74,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _said(failure: FailureTally) -> str:
-    """What the latest attempt said, on one line that can't break out of its place; the end says most."""
-    text = " ".join(failure.detail.split()).replace("`", "'")
+    """What the latest attempt said; the end says most."""
+    text = " ".join(failure.detail.split())
     short = text if len(text) <= _LONGEST_DETAIL else f"… {text[-_LONGEST_DETAIL:]}"
-    return f"; the latest said `{short}`" if short else ""
+    return f"; the latest said {code_for_markdown(short)}" if short else ""
