@@ -162,7 +162,9 @@ def end_lost_run(left: Lease) -> None:
     except ObjectNotFound:
         return  # it ran on another server
     except HTTPError as error:
-        get_run_logger().warning("the flow run %s, which died, still counts as running: %s", left.run, error)
+        get_run_logger().warning(
+            "the flow run %s, which died, still counts as running: %s", for_terminal(left.run), error
+        )
 
 
 def claim() -> Lease:

@@ -124,8 +124,13 @@ def test_evidence_and_datasets(run, odd):
     """Records and datasets are found beside keys that can't be any."""
     receipt = keys.receipt(keys.ReceiptKey(MAZE, IndexRange(0, 4), 0))
     odd.put(receipt)
-    for key in ("_datafactory/datasets//x", "_datafactory/datasets/\x1b[31m/spec.json", f"{receipt}//x"):
+    for key in (
+        "_datafactory/datasets/d/runs//x",
+        "_datafactory/datasets//x",
+        "_datafactory/datasets/\x1b[31m/spec.json",
+        f"{receipt}//x",
+    ):
         odd.s3.put_object(Bucket=odd.config.output_bucket, Key=key, Body=b"x")
     evidence = listing.take_evidence(odd.store, [MAZE])
     assert [made.key.indices for made in evidence.runs(MAZE)] == [IndexRange(0, 4)]
-    assert run("report").exit_code == 0
+    assert (run("report").exit_code, run("runs", "d").exit_code) == (0, 0)

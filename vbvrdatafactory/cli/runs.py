@@ -41,12 +41,12 @@ def runs(ctx: click.Context, dataset: str, most: int, bucket: str | None, *, as_
         click.echo(json.dumps([_facts(run) for run in found], indent=1))
         return
     if not found:
-        click.echo(f"No run of {dataset!r} has left a report yet.")
+        output.say(f"No run of {dataset!r} has left a report yet.")
         return
     output.show(output.table(_COLUMNS, [_row(_facts(run)) for run in found if run.report]))
     for run in found:
         if run.problem:
-            click.echo(f"datafactory: note: {run.problem}", err=True)
+            output.note(run.problem)
 
 
 def _facts(run: "FiledRun") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from itertools import islice
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.page import Picture
 from vbvrdatafactory.core.samples import FINAL_FRAME, FIRST_FRAME, PROMPT
 from vbvrdatafactory.s3 import reading
@@ -44,5 +45,5 @@ def _read(store: ObjectStore, key: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except reading.DamagedObjectError as error:
-        log.warning("%s", error)
+        log.warning("%s", for_terminal(str(error)))
         return None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import FailureRecord, Receipt, is_safe_name, safe_name
@@ -161,5 +162,5 @@ def read_evidence(store: ObjectStore, key: str, kind: type[Model]) -> Model | No
     try:
         return read(store, key, kind)
     except DataFactoryError as error:
-        log.warning("%s", error)
+        log.warning("%s", for_terminal(str(error)))
         return None

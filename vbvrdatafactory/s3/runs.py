@@ -3,13 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.report import Report
 from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import top
 
 _THREADS = 16
 
@@ -37,7 +37,7 @@ def list_runs(store: ObjectStore, dataset: str, most: int | None = None) -> list
         DataFactoryError: the bucket describes no such dataset.
     """
     records.read_spec(store, dataset)
-    found = obstore.list_with_delimiter(store, keys.runs(dataset).rstrip("/"))["common_prefixes"]
+    found = top(store, keys.runs(dataset)).folders
     names = sorted((folder.rsplit("/", 1)[-1] for folder in found), reverse=True)[:most]
     folders = [keys.run_file(dataset, name, "") for name in names]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
