@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from vbvrdatafactory.core.config import ENV_FILE_VARIABLE
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.loopback import no_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ def child_environment(outer: Mapping[str, str], info: EmbeddedInfo) -> dict[str,
     kept = {name: value for name, value in outer.items() if not name.startswith("AWS_")}
     return {
         **kept,
+        **no_proxy(outer),
         # Spelt out as well: variables of the process win over the file, and other tools read no file.
         **info.variables,
         "AWS_DEFAULT_REGION": info.region,
@@ -35,11 +37,11 @@ def child_environment(outer: Mapping[str, str], info: EmbeddedInfo) -> dict[str,
     }
 
 
-def run(embedded: EmbeddedAws, command: Sequence[str]) -> int:
-    """The exit code of `command`; what was started for it is stopped whatever happens."""
+def run(embedded: EmbeddedAws, command: Sequence[str], outer: Mapping[str, str] = os.environ) -> int:
+    """The exit code of `command`, run in the environment `outer`; what was started for it is stopped whatever happens."""
     with _Signals() as signals, embedded.running() as info:
         try:
-            code = signals.launch(command, child_environment(os.environ, info)).wait()
+            code = signals.launch(command, child_environment(outer, info)).wait()
         except OSError as error:
             raise DataFactoryError(f"cannot run {command[0]!r}: {error.strerror}") from error
         signals.ignore()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from infra import paths
 from infra.child import child_environment, run
+from infra.environment import with_own_prefect
 from infra.local import EmbeddedAws
 from vbvrdatafactory.core.errors import DataFactoryError
 
@@ -92,7 +94,8 @@ def env(state_dir: Path) -> None:
     if info is None:
         raise DataFactoryError("not running; 'datafactory local up' starts it")
     click.echo("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")
-    for name, value in child_environment({}, info).items():
+    proxies = {name: os.environ[name] for name in ("NO_PROXY", "no_proxy") if name in os.environ}
+    for name, value in child_environment(proxies, info).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -100,15 +103,27 @@ def env(state_dir: Path) -> None:
 @_generators
 @_concurrency
 @_state_dir
+@click.option(
+    "--own-prefect",
+    is_flag=True,
+    help="With a Prefect of its own, whatever PREFECT_ variables of this shell say of another.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_(
-    generators: Path | None, concurrency: int | None, state_dir: Path, command: tuple[str, ...]
+    generators: Path | None,
+    concurrency: int | None,
+    state_dir: Path,
+    command: tuple[str, ...],
+    *,
+    own_prefect: bool,
 ) -> NoReturn:
     """Run a command against it: datafactory local exec -- COMMAND...
 
     It is started if it does not run, and then stopped again when the command ends.
     """
-    sys.exit(run(EmbeddedAws(state_dir, generators, concurrency=concurrency), command))
+    home = state_dir.resolve() / "prefect"
+    outer = with_own_prefect(os.environ, home) if own_prefect else os.environ
+    sys.exit(run(EmbeddedAws(state_dir, generators, concurrency=concurrency), command, outer))
 
 
 def _show(info: EmbeddedInfo) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from infra import paths
 from infra.background import Background, Record
+from infra.environment import with_own_prefect
 from infra.local import EmbeddedAws
 from infra.prefect_api import PrefectApi
 from infra.server import HOST
@@ -33,8 +34,6 @@ FIRST_PORT = 4200
 POOL = "datafactory"
 START_SECONDS = 180.0
 _PAUSE = 0.1
-# Which Prefect the user's shell means is not the one started here.
-_NOT_INHERITED = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_HOME", "PREFECT_UI_", "PREFECT_SERVER_")
 
 
 @dataclass(frozen=True)
@@ -129,14 +128,9 @@ class PrefectHere:
 
     def _environment(self, port: int) -> dict[str, str]:
         """A Prefect of this checkout's own: the user's settings and database stay as they are."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         return {
-            **kept,
+            **with_own_prefect(os.environ, self._state / "prefect"),
             "PREFECT_API_URL": _api(port),
-            "PREFECT_HOME": str(self._state / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_CLI_PROMPT": "false",
-            "DO_NOT_TRACK": "1",
             # prefect.yaml takes the folder of the deployments from it.
             "PWD": str(self._checkout),
         }
