@@ -191,3 +191,23 @@ def test_root_is_a_click_group():
     from vbvrdatafactory.cli.main import cli
 
     assert isinstance(cli, click.Group)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "raise SystemError('The installed pydantic-core version (2.27.2) is incompatible')",
+        "raise ImportError('cannot import name x')",
+    ],
+)
+def test_packages_that_do_not_fit_together_are_one_line(broken, tmp_path):
+    """A `pip install` that replaced Pydantic leaves a command that says what to do."""
+    (tmp_path / "click.py").write_text(broken)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from vbvrdatafactory.cli.start import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path, "report"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("datafactory: its packages do not fit together (")
+    assert "make .venv/.ready" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

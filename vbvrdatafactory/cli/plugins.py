@@ -65,11 +65,12 @@ def _command(point: EntryPoint) -> click.Command:
 
 def _cannot_load(point: EntryPoint, why: str) -> Failure:
     owner = point.dist.name if point.dist else "its package"
-    move = (
-        "it needs a checkout of the project, installed with: pip install -e '.[local]'"
-        if owner == _OWN_DISTRIBUTION
-        else f"install what {owner} needs, or uninstall it"
-    )
+    if owner != _OWN_DISTRIBUTION:
+        move = f"install what {owner} needs, or uninstall it"
+    elif find_spec(point.module.partition(".")[0]):
+        move = "run 'make .venv/.ready' in the checkout: it puts back the packages of requirements.lock"
+    else:
+        move = "it needs a checkout of the project; there, make .venv/.ready installs it"
     return Failure(f"the command {point.name!r} cannot be loaded from {point.value} ({why}); {move}")
 
 
