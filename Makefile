@@ -13,29 +13,45 @@ BATCH ?= 10
 SEED ?= 42
 FORMAT ?= files
 REQUIRE ?= final_frame.png ground_truth.mp4 metadata.json
+ASKED := DATASET GENERATORS SAMPLES BATCH SEED FORMAT REQUIRE
 
+FROM_SHELL := $(foreach name,$(ASKED),$(if $(findstring environment,$(origin $(name))),$(name)))
+
+# Values reach the shell as variables, never as text of a command: a quote or a $ in one is a quote or a $.
+$(foreach name,PYTHON $(ASKED),$(eval override $(name) := $$(value $(name))))
+# What changes Python itself stays out; the rest of the user's shell is sorted where processes are started.
+unexport $(filter-out PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX,$(filter PYTHON%,$(.VARIABLES)))
+export PYTHON $(ASKED)
 # A Prefect of this checkout's own: the user's settings and database stay as they are.
-PREFECT := PREFECT_HOME="$(CURDIR)/$(STATE)/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false \
-  PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=120 PREFECT_CLI_PROMPT=false DO_NOT_TRACK=1
+export PREFECT_HOME := $(CURDIR)/$(STATE)/prefect
+OWN := $(BIN)/python -I -m infra.environment
+# A generator that somebody put beside ours is theirs to lint.
+LINTED := $(filter-out generators/ build/ dist/ results/ cdk.out/,$(wildcard */)) generators/template $(wildcard generators/V-[123]_*)
 
-.PHONY: run up down test check format soak bench lock clean help
+# Not empty if the environment is no longer what was installed: a package was replaced, its Python is gone, …
+STALE := $(shell test ! -e $(VENV)/pyvenv.cfg && test ! -s $(READY) || \
+  $(BIN)/python -I infra/installation.py check >/dev/null 2>&1 || echo stale)
+ifneq ($(STALE),)
+$(READY): FORCE
+endif
+
+.PHONY: run up down test check format soak bench lock clean help FORCE
+.DEFAULT_GOAL := help
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' Makefile
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@# uv leaves no bytecode and generators may write none: each batch would compile these anew.
-	$(BIN)/python -m compileall -q -j 0 $(foreach p,numpy PIL av pydantic,$(VENV)/lib/python*/site-packages/$(p))
-	@touch $@
+	@command -v "$$PYTHON" >/dev/null || { echo "there is no '$$PYTHON'; Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
+	@"$$PYTHON" -E -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@"$$PYTHON" -I infra/installation.py make
 
-run: $(READY)  ## make a dataset on the embedded AWS and report on it
-	@$(PREFECT) $(BIN)/datafactory local exec -- $(BIN)/python -m flows --dataset "$(DATASET)" \
-	  $(foreach g,$(GENERATORS),-g '$(g)') -n $(SAMPLES) -b $(BATCH) -s $(SEED) --output-format $(FORMAT) \
-	  $(foreach f,$(REQUIRE),--require $(f)) --report-folder "$(STATE)/reports/$(DATASET)"
+run: $(READY)  ## make a dataset on the embedded AWS and report on it: make run SAMPLES=60 GENERATORS='V-1* V-2*'
+	@$(foreach name,$(FROM_SHELL),printf '%s\n' "$(name)=$$$(name) is taken from the environment" >&2;) \
+	set -f; set --; \
+	for name in $$GENERATORS; do set -- "$$@" -g "$$name"; done; \
+	for file in $$REQUIRE; do set -- "$$@" --require "$$file"; done; \
+	exec $(BIN)/datafactory local exec --own-prefect -- $(BIN)/python -m flows --dataset "$$DATASET" "$$@" \
+	  -n "$$SAMPLES" -b "$$BATCH" -s "$$SEED" --output-format "$$FORMAT" --report-folder "$(STATE)/reports/$$DATASET"
 
 up: $(READY)  ## the Prefect UI with everything behind it, on this machine
 	@$(BIN)/datafactory ui up
@@ -44,32 +60,30 @@ down:  ## end what make up started; samples and history are kept
 	@$(BIN)/datafactory ui down
 
 test: check  ## checks and tests; the long ones are in soak
-	@mkdir -p $(STATE)
-	$(PREFECT) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fault and load runs
-	@mkdir -p $(STATE)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
-	$(PREFECT) $(BIN)/python -m pytest -q -m soak tests/soak
+	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
+	$(OWN) $(BIN)/python -m pytest -q -m soak tests/soak
 
 bench: $(READY)  ## how fast the worker and the control plane are, and what they cost
-	$(BIN)/python -m bench.worker
-	$(BIN)/python -m bench.control
+	$(OWN) $(BIN)/python -m bench.worker
+	$(OWN) $(BIN)/python -m bench.control
 
 check: $(READY)  ## ruff, strict types, import contracts
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(READY)  ## put the code into its format
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(LINTED)
+	$(BIN)/ruff format $(LINTED)
 
 lock: $(READY)  ## resolve requirements.lock anew; it names no host
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
 	  --no-emit-package vbvrdatafactory --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## forget the embedded AWS and its data, and the environment
-	-$(BIN)/datafactory ui down
+	-@test ! -x $(BIN)/datafactory || $(BIN)/datafactory ui down
 	rm -rf $(VENV) $(STATE)
