@@ -7,7 +7,18 @@ from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending, told_in_one_line
-from flows.form import Failures, Generators, Minutes, Overrides, Percent, RequiredFile, Rounds, Seconds, Seed
+from flows.form import (
+    Dataset,
+    Failures,
+    Generators,
+    Minutes,
+    Overrides,
+    Percent,
+    RequiredFile,
+    Rounds,
+    Seconds,
+    Seed,
+)
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
 from tasks.terms import Terms
@@ -24,8 +35,8 @@ from vbvrdatafactory.core.plan import BatchSize, Samples
 )
 @told_in_one_line
 def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that people fill in
-    dataset: str = "dataset",
-    generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    dataset: Dataset = "dataset",
+    generators: Generators = [],  # noqa: B006 - the form shows the default; it is never changed
     samples: Samples = DEFAULT_SAMPLES,
     batch_size: BatchSize = DEFAULT_BATCH_SIZE,
     seed: Seed = DEFAULT_SEED,
@@ -46,7 +57,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
 
     Args:
         dataset: Name of the dataset; its plan and its reports are filed under it.
-        generators: Which generators to use; take all out to choose some. Typed, they may be globs such as O-*.
+        generators: Which generators to use; every one if none is chosen. Typed, they may be globs such as O-*.
         samples: Samples of each generator.
         batch_size: Samples of one message, 1 to 1000: one Lambda invocation makes them all.
         seed: Base of every batch's seed; the same seed makes the same samples.

@@ -14,7 +14,7 @@ from tasks.letters import redrive
 @flow(name="redrive-dead-letters", flow_run_name="redrive-dead-letters")
 @told_in_one_line
 def redrive_dead_letters(
-    generators: Generators = ["all"],  # noqa: B006 - the form shows the default; it is never changed
+    generators: Generators = [],  # noqa: B006 - the form shows the default; it is never changed
     dry_run: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Move dead letters back to the task queue, all or some generators'.
@@ -23,7 +23,7 @@ def redrive_dead_letters(
     made by fill-gaps.
 
     Args:
-        generators: Names of generators, globs such as O-*, or all.
+        generators: Whose letters; every one if none is chosen. Typed, they may be globs such as O-*.
         dry_run: Only say how many there are, by generator and cause; they stay where they are.
     """
     done = redrive(generators, dry_run=dry_run)

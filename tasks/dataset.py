@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 
 from tasks import artifacts, events
 from tasks.connection import bucket
-from vbvrdatafactory.core.catalogue import read_catalogue
+from vbvrdatafactory.core.catalogue import ALL, read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.gaps import Look
@@ -20,14 +20,14 @@ _PAUSES = [5.0, 20.0, 60.0]
 
 @task(task_run_name="{dataset}/plan", persist_result=False)
 def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
-    """Plan the dataset; nothing is written.
+    """Plan the dataset, of every generator where none is named; nothing is written.
 
     Raises:
         SpecError: what can't be planned, with the value.
     """
     catalogue = read_catalogue(config.generators_path)
-    chosen = choose_generators(generators, catalogue.usable, catalogue.unusable)
-    for name, why in catalogue.left_out(generators).items():
+    chosen = choose_generators(generators or [ALL], catalogue.usable, catalogue.unusable)
+    for name, why in catalogue.left_out(generators or [ALL]).items():
         get_run_logger().warning("generator %r is left out: %s", name, why)
     plan = Plan(make_spec(dataset=dataset, generators=chosen, **wanted))
     get_run_logger().info(

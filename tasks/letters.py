@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from tasks.connection import bucket, sqs
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.catalogue import matches
+from vbvrdatafactory.core.catalogue import matches, means_all
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.evidence import Evidence
@@ -59,13 +59,17 @@ def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
     """Move dead letters back to the task queue, and say how many of each generator and cause.
 
     Args:
-        patterns: names of generators, globs or all.
+        patterns: names of generators or globs; none or ``all`` for every one.
         dry_run: count them and leave them where they are.
+
+    Raises:
+        SpecError: ``all`` stands beside others.
     """
+    of_any = not patterns or means_all(patterns)
     evidence_of = _evidence_of()
 
     def wanted(letter: DeadLetter) -> bool:
-        return any(matches(pattern, letter.generator) for pattern in patterns)
+        return of_any or any(matches(pattern, letter.generator) for pattern in patterns)
 
     letters = DeadLetters(sqs(), config.sqs_dlq_url)
     if dry_run:

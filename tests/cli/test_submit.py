@@ -51,7 +51,7 @@ def test_only_what_is_missing_is_sent(run, place):
     """Of a dataset with one batch lost, that batch alone is sent."""
     place.make(MAZE, [*range(10), *range(20, 30)])
     place.make(FIRST, range(30))
-    result = run("submit", "-g", "all", "-g", MAZE, "-n", 30, "-b", 10)
+    result = run("submit", "-g", "all", "-n", 30, "-b", 10)
     assert runs(m for m in place.messages() if m["type"] != SECOND) == [(MAZE, 10, 10)]
     assert "50 of 90 samples of 'dataset' are whole already" in result.stdout
 

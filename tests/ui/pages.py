@@ -47,10 +47,9 @@ class Page:
         named = self.see(f"//label[starts-with(., '{field} ')]").get_attribute("for")
         self._type(self.see(f"//*[@id='{named}']"), value)
 
-    def choose(self, these: list[str], instead_of: str) -> None:
-        """In the searchable list, take one choice out and these in, each found by its search."""
+    def choose(self, these: list[str]) -> None:
+        """In the searchable list, take these in, each found by its search."""
         self.click("//button[@aria-label='Select From the list']")
-        self.click(f"//*[@role='option' and normalize-space()='{instead_of}']")
         for name in these:
             self._type(self.see("//input[@placeholder='Search...']"), name)
             self.click(f"//*[@role='option' and normalize-space()='{name}']")

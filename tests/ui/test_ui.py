@@ -79,7 +79,7 @@ def test_a_form_makes_a_dataset(here, browser) -> None:
     page = Page(browser)
     page.open(f"{here.up.page}/v2/deployments/deployment/{deployment_id(here, 'generate-dataset/local')}/run")
     page.fill("dataset", "browser")
-    page.choose([PUZZLES, MAZES], instead_of="all")
+    page.choose([PUZZLES, MAZES])
     page.fill("samples", "4")
     page.take_picture("form")
     page.click("//button[normalize-space()='Submit']")

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.errors import ConfigError, SpecError
 from vbvrdatafactory.core.models import is_safe_name
 
 ENTRY_POINT = Path("examples") / "generate.py"
@@ -77,6 +77,21 @@ def list_generators(path: Path) -> list[str]:
 def matches(pattern: str, name: str) -> bool:
     """Whether a name, a glob (``O-*``) or ``all`` stands for the generator `name`."""
     return pattern in (ALL, name) or fnmatchcase(name, pattern)
+
+
+def means_all(patterns: Collection[str]) -> bool:
+    """Whether the patterns are ``all``, which stands for every generator and so for itself alone.
+
+    Raises:
+        SpecError: other names or globs stand beside it.
+    """
+    others = [pattern for pattern in patterns if pattern != ALL]
+    if others and len(others) < len(patterns):
+        raise SpecError(
+            f"'all' stands beside {', '.join(map(repr, others[:3]))}; "
+            "leave 'all' out to make only those, or give it alone"
+        )
+    return bool(patterns) and not others
 
 
 def families(names: Iterable[str]) -> list[str]:
