@@ -6,12 +6,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.ending import ending, told_in_one_line
+from flows.form import Dataset
 from tasks.dataset import look_at_bucket, publish_report, recall_dataset
 
 
 @flow(name="completeness-report", flow_run_name="completeness-report/{dataset}")
 @told_in_one_line
-def completeness_report(dataset: str = "dataset") -> State[Any]:
+def completeness_report(dataset: Dataset = "dataset") -> State[Any]:
     """Say how complete a dataset is right now.
 
     Args:

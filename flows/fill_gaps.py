@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending, told_in_one_line
-from flows.form import Failures, Minutes, Percent, Rounds, Seconds
+from flows.form import Dataset, Failures, Minutes, Percent, Rounds, Seconds
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import recall_dataset
 from tasks.terms import Terms
@@ -21,7 +21,7 @@ from tasks.terms import Terms
 )
 @told_in_one_line
 def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill in
-    dataset: str = "dataset",
+    dataset: Dataset = "dataset",
     max_rounds: Rounds = 4,
     poll_seconds: Seconds = 15.0,
     stall_minutes: Minutes = 15.0,

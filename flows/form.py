@@ -5,22 +5,31 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from vbvrdatafactory.core.catalogue import ALL, families, list_generators
+from vbvrdatafactory.core.catalogue import families, list_generators
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.plan import MAX_SEED, Samples
 
 RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
-Seed = Annotated[int, Field(ge=0)]
+# As `safe_name`, in the words of a form, which refuses it before a run is made.
+Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\- ]{0,199}$")]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Rounds = Annotated[int, Field(ge=1, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Minutes = Annotated[float, Field(gt=0, le=7 * 24 * 60)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+# More than any plan has batches.
+MAX_FAILURES = 10**9
 Failures = Annotated[
-    Annotated[int, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0, "title": "At most"})]
+    Annotated[
+        int,
+        Field(ge=0, le=MAX_FAILURES),
+        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_FAILURES, "title": "At most"}),
+    ]
     | Annotated[None, WithJsonSchema({"type": "null", "title": "Any number"})],
     Field(),
 ]
-Overrides = dict[str, dict[Literal["samples", "batch_size"], int]]
+Overrides = dict[str, dict[Literal["samples", "batch_size"], Samples]]
 
 
 class _FromCatalogue:
@@ -33,8 +42,10 @@ class _FromCatalogue:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        typed = {**handler(schema), "minItems": 1}
-        chosen = {**typed, "items": {"type": "string", "enum": choices()}}
+        typed = handler(schema)
+        if not (names := choices()):
+            return typed
+        chosen = {**typed, "items": {"type": "string", "enum": names}}
         return {"anyOf": [{**chosen, "title": "From the list"}, {**typed, "title": "Type names or globs"}]}
 
 
@@ -42,10 +53,10 @@ Generators = Annotated[list[str], _FromCatalogue()]
 
 
 def choices() -> list[str]:
-    """What the multi-select offers: all, the families as globs, every generator by name."""
+    """What the multi-select offers: the families as globs, every generator by name."""
     try:
         names = list_generators(Config().generators_path)
     except ConfigError:
         # A form is also made where flows only run, without the folder; a run then names what is not set.
         names = []
-    return [ALL, *families(names), *names]
+    return [*families(names), *names]

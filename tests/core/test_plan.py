@@ -180,6 +180,30 @@ def test_one_unknown_name_among_known_ones_is_refused() -> None:
         choose_generators(["G-*", "nope"], CATALOGUE)
 
 
+@pytest.mark.parametrize("patterns", [["all", "O-*"], ["G-*", "all"], ["all", "nope", "all"]])
+def test_all_beside_others_is_refused(patterns: list[str]) -> None:
+    """Choosing some means those: all beside them is answered with the way out of it."""
+    with pytest.raises(SpecError, match="'all' stands beside '.*'; leave 'all' out") as refused:
+        choose_generators(patterns, CATALOGUE)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("seed", [2**53, 2**63, 2**64, 10**30])
+def test_a_seed_that_no_form_could_show_is_refused(seed: int) -> None:
+    """A new dataset's seed goes to 2**53 - 1: refused with the value and the limit."""
+    with pytest.raises(SpecError, match=rf"seed={seed}: seeds go to {2**53 - 1}"):
+        make_spec(generators=["A"], samples=1, seed=seed)
+    assert make_spec(generators=["A"], samples=1, seed=2**53 - 1).seed == 2**53 - 1
+
+
+def test_a_spec_filed_with_a_greater_seed_is_read() -> None:
+    """What a bucket holds from before there was a limit still describes its dataset, and its plan."""
+    filed = f'{{"dataset":"old","generators":["A"],"samples":2,"seed":{2**70}}}'
+    spec = DatasetSpec.model_validate_json(filed)
+    assert spec.seed == 2**70
+    assert [batch.size for batch in Plan(spec)] == [2]
+
+
 @pytest.mark.parametrize(
     ("patterns", "known", "hint"), [([], CATALOGUE, "name at least one"), (["all"], [], "GENERATORS_PATH")]
 )

@@ -1,9 +1,12 @@
 import inspect
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
+from prefect.logging import disable_run_logger
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import validate
@@ -15,8 +18,9 @@ from flows.fill_gaps import fill_gaps
 from flows.form import RequiredFile, choices
 from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
+from tasks.dataset import plan_dataset
 from vbvrdatafactory.cli.submit import submit
-from vbvrdatafactory.core.plan import DatasetSpec
+from vbvrdatafactory.core.plan import MAX_SEED, DatasetSpec
 from vbvrdatafactory.core.report import Report, Tally
 from vbvrdatafactory.core.samples import ALWAYS_REQUIRED, KNOWN_FILES
 
@@ -42,9 +46,14 @@ def field(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["samples", "batch_size", "seed", "output_format"])
 def test_the_form_has_the_limits_of_a_spec(name) -> None:
     """What the form takes a spec takes: the same type, the same least and greatest number, the same choices."""
-    limits = ("type", "minimum", "maximum", "enum")
+    limits = ("type", "minimum", "enum") if name == "seed" else ("type", "minimum", "maximum", "enum")
     spec = DatasetSpec.model_json_schema()["properties"][name]
     assert {key: field(name).get(key) for key in limits} == {key: spec.get(key) for key in limits}
+
+
+def test_the_form_takes_no_seed_that_it_could_not_show() -> None:
+    """The greatest seed of a form is that of a new spec."""
+    assert field("seed")["maximum"] == MAX_SEED
 
 
 def test_the_form_fills_in_what_a_spec_would() -> None:
@@ -65,12 +74,12 @@ def test_both_commands_and_the_form_ask_for_the_same() -> None:
 
 
 def test_the_form_offers_the_catalogue(tmp_path, monkeypatch) -> None:
-    """All, the families, every generator by name: what a person can look through and search."""
+    """The families, every generator by name: what a person can look through and search."""
     for name in ("O-41_b", "O-6_a", "G-1_c"):
         (tmp_path / name / "examples").mkdir(parents=True)
         (tmp_path / name / "examples" / "generate.py").touch()
     monkeypatch.setenv("GENERATORS_PATH", str(tmp_path))
-    wanted = ["all", "O-*", "G-1_c", "O-41_b", "O-6_a"]
+    wanted = ["O-*", "G-1_c", "O-41_b", "O-6_a"]
     assert choices() == wanted
     offered, typed = field("generators")["anyOf"]
     assert offered["items"]["enum"] == wanted
@@ -78,9 +87,29 @@ def test_the_form_offers_the_catalogue(tmp_path, monkeypatch) -> None:
 
 
 def test_a_form_can_be_made_without_generators(tmp_path, monkeypatch) -> None:
-    """Where flows only run, there may be no folder of generators; the form then offers all."""
+    """Where flows only run, there may be no folder of generators; names are then typed."""
     monkeypatch.setenv("GENERATORS_PATH", str(tmp_path / "nowhere"))
-    assert choices() == ["all"]
+    assert choices() == []
+    assert field("generators")["type"] == "array"
+
+
+@pytest.mark.parametrize("flow", [generate_dataset, redrive_dead_letters], ids=lambda flow: flow.name)
+def test_choosing_takes_nothing_out(flow) -> None:
+    """No generator stands in the form at first, so that those chosen are all there are; none means every one."""
+    generators = parameter_schema(flow.fn).properties["generators"]
+    assert generators["default"] == []
+    assert validate({"generators": []}, parameter_schema(flow.fn).model_dump()) == []
+
+
+@pytest.mark.parametrize("generators", [[], ["all"]])
+def test_none_chosen_and_a_filed_all_are_every_generator(generators, tmp_path, monkeypatch) -> None:
+    """What a run of the form before this one filed, all, means what an empty choice means now."""
+    for name in ("A", "B"):
+        (tmp_path / name / "examples").mkdir(parents=True)
+        (tmp_path / name / "examples" / "generate.py").touch()
+    monkeypatch.setenv("GENERATORS_PATH", str(tmp_path))
+    with disable_run_logger():
+        assert plan_dataset.fn("d", generators, samples=1).spec.generators == ("A", "B")
 
 
 @pytest.mark.parametrize("generators", [["V-1*"], ["all"], ["O-999_came_later"], ["V-*", "O-1_x"]])
@@ -90,11 +119,49 @@ def test_the_server_takes_names_that_are_not_in_the_list(generators) -> None:
     assert validate({"generators": generators}, schema) == []
 
 
-@pytest.mark.parametrize("wrong", [{"generators": []}, {"samples": 0}, {"samples": "abc"}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"generators": [5]},
+        {"samples": 0},
+        {"samples": "abc"},
+        {"samples": 2**64},
+        {"batch_size": 2**64},
+        {"seed": -1},
+        {"seed": 2**53},
+        {"seed": 2**64},
+        {"max_rounds": 2**64},
+        {"max_failures": 2**64},
+        {"max_failure_percent": 2**64},
+        {"poll_seconds": 1e300},
+        {"stall_minutes": math.inf},
+        {"overrides": {"g": {"samples": 2**64}}},
+        {"dataset": "a\0b"},
+        {"dataset": "\ud800"},
+        {"dataset": "a/b"},
+    ],
+)
 def test_the_server_refuses_what_no_spec_takes(wrong) -> None:
     """What is wrong in any case is refused before a run starts, naming the field."""
     (error,) = validate(wrong, parameter_schema(generate_dataset.fn).model_dump())
     assert error.json_path.startswith(f"$.{next(iter(wrong))}")
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_no_number_of_a_form_is_unbounded(flow) -> None:
+    """A run with a number beyond 64 bits would break the page of all runs for good: each has its greatest."""
+
+    def numbers(schema: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(schema, dict):
+            if schema.get("type") in ("integer", "number"):
+                yield schema
+            schema = list(schema.values())
+        if isinstance(schema, list):
+            for part in schema:
+                yield from numbers(part)
+
+    unbounded = [each for each in numbers(parameter_schema(flow.fn).model_dump()) if "maximum" not in each]
+    assert not unbounded
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)

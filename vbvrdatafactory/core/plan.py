@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vbvrdatafactory.core.catalogue import matches
+from vbvrdatafactory.core.catalogue import matches, means_all
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
@@ -21,6 +21,8 @@ from vbvrdatafactory.core.seeds import batch_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+# The greatest integer that JavaScript, and so every web form, shows exactly; Prefect keeps none above 64 bits.
+MAX_SEED = 2**53 - 1
 
 
 class _Frozen(BaseModel):
@@ -42,7 +44,7 @@ class DatasetSpec(_Frozen):
         generators: names, each once.
         samples: samples of each generator.
         batch_size: samples of one message, 1 to 1000.
-        seed: base of every batch's seed.
+        seed: base of every batch's seed. `make_spec` takes none above `MAX_SEED`; one filed earlier is read.
         output_format: ``files`` or ``tar``.
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
         overrides: samples and batch size of single generators.
@@ -169,19 +171,22 @@ def _line(spec: DatasetSpec, generator: str, override: Override) -> GeneratorPla
 
 
 def make_spec(**fields: object) -> DatasetSpec:
-    """A `DatasetSpec`, its refusals as one readable line.
+    """The `DatasetSpec` that a person asks for, its refusals as one readable line.
 
     Raises:
         SpecError: what is wrong, with the value.
     """
     try:
-        return DatasetSpec.model_validate(fields)
+        spec = DatasetSpec.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         shown = f"{where}={first['input']!r}: " if where else ""
         raise SpecError(f"{shown}{what}") from error
+    if spec.seed > MAX_SEED:
+        raise SpecError(f"seed={spec.seed}: seeds go to {MAX_SEED}; take a smaller one")
+    return spec
 
 
 def choose_generators(
@@ -195,12 +200,14 @@ def choose_generators(
         unusable: folders that can't be used, with the reason: told where nothing else matches.
 
     Raises:
-        SpecError: a pattern matches nothing; near names are offered.
+        SpecError: a pattern matches nothing, and near names are offered; ``all`` stands beside others.
     """
-    catalogue = sorted(known)
+    catalogue, patterns = sorted(known), tuple(patterns)
     refused = dict(unusable or {})
     if not catalogue and not refused:
         raise SpecError("there are no generators to choose from; is GENERATORS_PATH right?")
+    if means_all(patterns) and catalogue:
+        return tuple(catalogue)
     chosen: set[str] = set()
     for pattern in patterns:
         found = {name for name in catalogue if matches(pattern, name)}
