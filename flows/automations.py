@@ -5,14 +5,19 @@ stand for ids. Whether an automation is on is asked of the file only when it is 
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from httpx import HTTPStatusError
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.settings import get_current_settings
+from prefect.types import SecretDict
 
 from vbvrdatafactory.core.errors import DataFactoryError
 
@@ -21,6 +26,8 @@ NOTIFY = "vbvr-notify"
 _REFERENCE = re.compile(r"\$\{(deployment|block):([^/}]+)/([^}]+)\}")
 # The endpoint of a server that makes what is posted to it an artifact.
 _ARTIFACTS = "/artifacts/"
+# What a server answers that has no protection against forged requests.
+_NO_CSRF = 422
 
 
 async def install(client: PrefectClient, folder: Path = FOLDER) -> list[str]:
@@ -88,15 +95,44 @@ async def install_notify_block(client: PrefectClient) -> list[str]:
     except ValueError:  # what Prefect raises for a block that is not there
         block = None
     # One that a person has pointed elsewhere is theirs; a server may come back on another port.
-    if block and (block.url == inbox or not block.url.endswith(_ARTIFACTS)):
+    if block and not block.url.endswith(_ARTIFACTS):
         return []
-    await _to_artifacts(inbox).save(NOTIFY, overwrite=True, client=client)
+    before = block.secrets.get_secret_value() if block else {}
+    passes = await _passes(client, before)
+    if block and block.url == inbox and passes == before:
+        return []
+    await _to_artifacts(inbox, passes).save(NOTIFY, overwrite=True, client=client)
     return [f"made block custom-webhook/{NOTIFY}"]
 
 
-def _to_artifacts(url: str) -> CustomWebhookNotificationBlock:
+async def _passes(client: PrefectClient, before: dict[str, str]) -> dict[str, str]:
+    """What the server asks for before it takes a message: its password, and the token against forged requests.
+
+    A token that is good for half its time yet is kept.
+    """
+    auth = get_current_settings().api.auth_string
+    passes = {"auth": b64encode(auth.get_secret_value().encode()).decode()} if auth else {}
+    now = datetime.now(UTC)
+    if before.get("renew", "") > now.isoformat() and before.get("auth") == passes.get("auth"):
+        return before
+    try:
+        given = (await client.request("GET", "/csrf-token", params={"client": NOTIFY})).json()
+    except HTTPStatusError as error:
+        if error.response.status_code != _NO_CSRF:
+            raise
+        return passes
+    renew = now + (datetime.fromisoformat(given["expiration"]) - now) / 2
+    return {**passes, "token": given["token"], "renew": renew.isoformat()}
+
+
+def _to_artifacts(url: str, passes: dict[str, str]) -> CustomWebhookNotificationBlock:
+    headers = {"Authorization": "Basic {{auth}}"} if "auth" in passes else {}
+    if "token" in passes:
+        headers |= {"Prefect-Csrf-Client": NOTIFY, "Prefect-Csrf-Token": "{{token}}"}
     return CustomWebhookNotificationBlock(
         name=NOTIFY,
         url=url,
         json_data={"key": NOTIFY, "type": "markdown", "description": "{{subject}}", "data": "{{body}}"},
+        headers=headers or None,
+        secrets=SecretDict(passes),
     )

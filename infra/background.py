@@ -24,7 +24,7 @@ EXIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a process; `port` is 0 for one that listens on none.
+    """What is kept of a process; `port` is 0 for one that listens on none, `what` the arguments it got.
 
     ``folder`` is where the record was written, by which a copy of the folder knows that the process is not its
     own; records of earlier versions have none.
@@ -34,6 +34,7 @@ class Record:
     token: str
     port: int = 0
     folder: str = ""
+    what: tuple[str, ...] = ()
 
 
 class Background:
@@ -52,8 +53,9 @@ class Background:
     def running(self) -> Record | None:
         """Its record, if it runs."""
         try:
-            record = Record(**json.loads(self._file.read_text()))
-        except (OSError, ValueError, TypeError):
+            kept = json.loads(self._file.read_text())
+            record = Record(**{**kept, "what": tuple(kept.get("what", ()))})
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
         if record.folder not in {"", str(self._folder)}:
             return None
@@ -77,7 +79,7 @@ class Background:
                 start_new_session=True,
             )
         process.returncode = 0  # it is meant to outlive this object
-        record = Record(process.pid, token, port, str(self._folder))
+        record = Record(process.pid, token, port, str(self._folder), tuple(arguments))
         self._file.write_text(json.dumps(asdict(record)))
         processes.wait_listed(record.pid, token, seconds=1)
         return record

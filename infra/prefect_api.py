@@ -3,64 +3,130 @@
 from __future__ import annotations
 
 import json
+import secrets
+from base64 import b64encode
+from functools import cached_property
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from infra import processes
+from vbvrdatafactory.core.errors import DataFactoryError
 
 # A proxy of the environment has no business between two processes of this machine.
 _opener = build_opener(ProxyHandler({}))
-_UNDER_WAY = ["RUNNING", "PENDING", "CANCELLING"]
-_LOST = {
-    "type": "CRASHED",
-    "name": "Lost",
-    "message": "Its process is gone, as after 'make down'. Run it again; it goes on from what the bucket holds.",
-}
+_NOT_FOUND, _SERVER_FAULT = 404, 500
+
+
+class PrefectError(DataFactoryError):
+    """What the server answered instead of what was asked for; `status` is 0 where it gave no answer."""
+
+    def __init__(self, asked: str, status: int, said: str) -> None:
+        super().__init__(f"the Prefect server answered {asked} with {status or 'nothing'}: {said[:300]}")
+        self.status = status
 
 
 class PrefectApi:
-    """A server under `url`, which ends in ``/api``."""
+    """A server under `url`, which ends in ``/api``.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        auth: its password, ``user:password``.
+    """
+
+    def __init__(self, url: str, auth: str) -> None:
         self.url = url
+        self._auth = auth
+        self._client = secrets.token_hex(8)
 
     def answers(self) -> bool:
-        return self._ask("/health") is True
+        try:
+            return self.ask("/health") is True
+        except PrefectError:
+            return False
 
     def has_pool(self, pool: str) -> bool:
-        return self._ask(f"/work_pools/{pool}") is not None
+        return self.find(f"/work_pools/{pool}") is not None
 
     def has_worker(self, pool: str) -> bool:
         """Whether a Prefect worker looks after the pool."""
-        workers = self._ask(f"/work_pools/{pool}/workers/filter", {})
-        return any(worker["status"] == "ONLINE" for worker in workers or [])
+        workers = self.ask(f"/work_pools/{pool}/workers/filter", {})
+        return any(worker["status"] == "ONLINE" for worker in workers)
 
-    def end_lost_runs(self, pool: str) -> int:
-        """End the runs of the pool whose process on this machine is gone; returns how many.
+    def runs(self, **wanted: object) -> list[dict[str, Any]]:
+        """The flow runs that the filters let through.
 
-        They would stay Running, and keep the queue to themselves.
+        One whose parameters hold an integer beyond 64 bits makes the server fail on every list that it is in,
+        but not when it is asked for alone.
         """
-        wanted = {
-            "flow_runs": {"state": {"type": {"any_": _UNDER_WAY}}},
-            "work_pools": {"name": {"any_": [pool]}},
-        }
-        lost = [run for run in self._ask("/flow_runs/filter", wanted) or [] if _is_lost(run)]
-        for run in lost:
-            self._ask(f"/flow_runs/{run['id']}/set_state", {"state": _LOST, "force": True})
-        return len(lost)
+        try:
+            return list(self.ask("/flow_runs/filter", wanted))
+        except PrefectError as error:
+            if error.status < _SERVER_FAULT:
+                raise
+        # The one list of runs without their parameters.
+        return [self.ask(f"/flow_runs/{each['id']}") for each in self.ask("/ui/flow_runs/history", wanted)]
 
-    def _ask(self, path: str, body: object = None) -> Any:  # noqa: ANN401 - what the server answers
-        """The answer; None where there is none, or an error."""
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.url}{path}", data, {"Content-Type": "application/json"})  # noqa: S310
+    def can_list_runs(self, **wanted: object) -> bool:
+        try:
+            self.ask("/flow_runs/filter", wanted)
+        except PrefectError as error:
+            if error.status < _SERVER_FAULT:
+                raise
+            return False
+        return True
+
+    def change_parameters(self, run: str, parameters: object) -> None:
+        self.ask(f"/flow_runs/{run}", {"parameters": parameters}, method="PATCH")
+
+    def end_run(self, run: str, state: dict[str, str]) -> None:
+        self.ask(f"/flow_runs/{run}/set_state", {"state": state, "force": True})
+
+    def sign_in_code(self) -> str:
+        """What opens its UI once without asking for the password."""
+        address = f"{self.url.removesuffix('/api')}/sign-in/code"
+        return self._send(Request(address, b"", self._headers)).decode()  # noqa: S310
+
+    def find(self, path: str) -> Any:  # noqa: ANN401 - what the server answers
+        """What is under the path; None if there is nothing."""
+        try:
+            return self.ask(path)
+        except PrefectError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    def ask(self, path: str, body: object = None, method: str = "POST") -> Any:  # noqa: ANN401 - as above
+        """The answer to a GET, or to a POST of `body` or what else `method` says.
+
+        Raises:
+            PrefectError: there is none, or it is an error.
+        """
+        if body is None:
+            request = Request(f"{self.url}{path}", headers=self._headers)  # noqa: S310
+        else:
+            data = json.dumps(body).encode()
+            headers = {**self._headers, **self._csrf}
+            request = Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310
+        answer = self._send(request)
+        return json.loads(answer) if answer else None
+
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        sent = b64encode(self._auth.encode()).decode()
+        return {"Content-Type": "application/json", "Authorization": f"Basic {sent}"}
+
+    @cached_property
+    def _csrf(self) -> dict[str, str]:
+        given = self.ask(f"/csrf-token?client={self._client}")
+        return {"Prefect-Csrf-Client": self._client, "Prefect-Csrf-Token": given["token"]}
+
+    def _send(self, request: Request) -> bytes:
+        asked = f"{request.get_method()} {request.selector}"
         try:
             with _opener.open(request, timeout=10) as response:
-                return json.load(response)
-        except (OSError, ValueError):
-            return None
-
-
-def _is_lost(run: dict[str, Any]) -> bool:
-    """A run that got no process yet is lost with the Prefect worker that was about to start it."""
-    pid = (run["infrastructure_pid"] or "").rpartition(":")[2]
-    return not pid or (pid.isdigit() and not processes.exists(int(pid)))
+                return bytes(response.read())
+        except HTTPError as error:
+            with error:
+                said = error.read().decode(errors="replace")
+            raise PrefectError(asked, error.code, said) from error
+        except OSError as error:
+            raise PrefectError(asked, 0, str(error)) from error

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 
 _PROC = Path("/proc")
+# How far a process's start, as the kernel tells it, may be off.
+_CLOCK_SECONDS = 2.0
 
 
 def is_alive(pid: int, token: str) -> bool:
@@ -21,12 +24,31 @@ def is_alive(pid: int, token: str) -> bool:
     return token in _command_line(pid)
 
 
-def exists(pid: int) -> bool:
-    """Whether there is a process of that number, whosever it is; one that only waits to be reaped is gone."""
+def exists(pid: int, since: float | None = None) -> bool:
+    """Whether there is a process of that number, whosever it is; one that only waits to be reaped is gone.
+
+    One that began after `since`, in seconds since the epoch, only has the number again.
+    """
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        is_later = since is not None and process.create_time() > since + _CLOCK_SECONDS
+        return not is_later and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def oldest_start_of(module: str, folder: Path) -> float | None:
+    """When the oldest ``python -m MODULE`` in `folder` began, in seconds since the epoch; None if none runs there."""
+    found = psutil.process_iter(["cmdline", "cwd", "create_time"])
+    return min(
+        (
+            each.info["create_time"]
+            for each in found
+            if ("-m", module) in pairwise(each.info["cmdline"] or ())
+            and each.info["cwd"] == str(folder.resolve())
+        ),
+        default=None,
+    )
 
 
 def _command_line(pid: int) -> str:

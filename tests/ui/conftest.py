@@ -4,7 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +17,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from infra import paths
+from infra.prefect_api import PrefectApi
 from infra.ui import PrefectHere, Up
 
 Prefect = Callable[..., subprocess.CompletedProcess[str]]
@@ -28,7 +32,15 @@ class Here(NamedTuple):
     said: list[str]
 
     def ask(self) -> SyncPrefectClient:
-        return SyncPrefectClient(self.up.api)
+        return SyncPrefectClient(self.up.api, auth_string=self.auth)
+
+    @property
+    def auth(self) -> str:
+        return self.prefect.variables()["PREFECT_API_AUTH_STRING"]
+
+    @property
+    def plain(self) -> PrefectApi:
+        return PrefectApi(self.up.api, self.auth)
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +64,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
 
 @pytest.fixture
 def second_terminal(here: Here) -> Prefect:
-    """The prefect command as a person runs it there, knowing the server's address alone."""
+    """The prefect command as a person runs it there, after `eval "$(datafactory ui env)"`."""
     known = {
-        "PREFECT_API_URL": here.up.api,
+        **here.prefect.variables(),
         "PREFECT_HOME": str(here.checkout / "person"),
         "PWD": str(here.checkout),
     }
@@ -74,6 +86,22 @@ def second_terminal(here: Here) -> Prefect:
 
 
 @pytest.fixture
+def other_origin(tmp_path: Path) -> Iterator[str]:
+    """A page of somebody else's, on another port of this machine: for a browser another origin."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>elsewhere</title>")
+    serve = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
     """The installed Chromium, without a screen; where it must be there (CI=true), its absence is a failure."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -88,7 +116,7 @@ def browser() -> Iterator[webdriver.Chrome]:
         "--disable-dev-shm-usage",
         "--window-size=1300,1250",
         # The UI has a script that reports to its maker.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ):
         options.add_argument(argument)
     started = webdriver.Chrome(options=options, service=Service(driver))

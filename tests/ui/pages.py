@@ -29,6 +29,11 @@ class Page:
     def open(self, address: str) -> None:
         self._browser.get(address)
 
+    def sign_in(self, server: str, code: str) -> None:
+        """Open the link that `make up` prints, up to the page that it leads to."""
+        self.open(f"{server}/sign-in#{code}")
+        self._wait.until(lambda browser: "/sign-in" not in browser.current_url, "still at the door")
+
     def see(self, xpath: str) -> WebElement:
         """The first such element, as soon as there is one."""
         return self._wait.until(

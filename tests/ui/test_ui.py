@@ -18,7 +18,7 @@ from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 
 from flows.automations import NOTIFY, described
 from infra import paths
-from infra.prefect_api import PrefectApi
+from infra.lost_runs import end_lost_runs
 from infra.processes import exists
 from infra.ui import POOL
 from tests.ui.pages import Page
@@ -77,6 +77,7 @@ def whole(here, generator: str) -> int:
 def test_a_form_makes_a_dataset(here, browser) -> None:
     """Two generators chosen by search in the form of a deployment make a complete dataset; the run page shows it."""
     page = Page(browser)
+    page.sign_in(here.up.page, here.plain.sign_in_code())
     page.open(f"{here.up.page}/v2/deployments/deployment/{deployment_id(here, 'generate-dataset/local')}/run")
     page.fill("dataset", "browser")
     page.choose([PUZZLES, MAZES])
@@ -100,6 +101,7 @@ def test_the_form_says_what_is_wrong(here, browser) -> None:
     """A number out of its range is refused in the form, with the range, and starts nothing."""
     before = len(runs_of(here, "generate-dataset/local"))
     page = Page(browser)
+    page.sign_in(here.up.page, here.plain.sign_in_code())
     page.open(f"{here.up.page}/v2/deployments/deployment/{deployment_id(here, 'generate-dataset/local')}/run")
     page.fill("batch_size", "1001")
     page.click("//button[normalize-space()='Submit']")
@@ -164,7 +166,12 @@ def test_up_twice_changes_nothing(here) -> None:
     again = here.prefect.up(said.append)
     assert (again.ran_before, again.page) == (True, here.up.page)
     assert what_is_there(here) == before
-    assert said[2:] == ["deployments and automations are up to date"]
+    server = f"Prefect server: {here.up.api}\n"
+    assert said[2:] == [f"{server}deployments and automations are up to date"]
+    # A schedule had been switched, so it deployed; now it need not even do that.
+    here.prefect.up(said.append)
+    assert said[-1] == "deployments and automations are up to date"
+    assert what_is_there(here) == before
     assert switch(here, "fill-gaps/aws", on=False)
 
 
@@ -247,7 +254,7 @@ def test_runs_whose_process_is_gone_do_not_keep_the_queue(here) -> None:
             client._client.patch(f"/flow_runs/{run['id']}", json={"infrastructure_pid": str(pid)})
             client.set_flow_run_state(UUID(run["id"]), Running(), force=True)
             ids.append(UUID(run["id"]))
-        assert PrefectApi(here.up.api).end_lost_runs(POOL) == 1
+        assert len(end_lost_runs(here.plain, POOL, has_worker=True)) == 1
         assert [client.read_flow_run(each).state.name for each in ids] == ["Lost", "Running"]
 
 
@@ -275,7 +282,7 @@ def test_the_flows_are_deployed_as_ecs_tasks(here, second_terminal, monkeypatch)
         deployment = client.read_deployment_by_name("generate-dataset/ecs")
 
     async def as_the_worker_does() -> ECSJobConfiguration:
-        async with PrefectClient(here.up.api) as client:
+        async with PrefectClient(here.up.api, auth_string=here.auth) as client:
             return await ECSJobConfiguration.from_template_and_values(
                 template, deployment.job_variables, client=client
             )
@@ -291,7 +298,8 @@ def test_the_flows_are_deployed_as_ecs_tasks(here, second_terminal, monkeypatch)
 
 def test_down_ends_what_up_started_and_may_be_said_twice(here) -> None:
     """After make down nothing of it runs or answers; a second time it was not running."""
+    api = here.plain
     assert here.prefect.down()
     assert not exists(here.up.aws.pid)
-    assert not PrefectApi(here.up.api).answers()
+    assert not api.answers()
     assert not here.prefect.down()
