@@ -31,8 +31,8 @@ def output_option(script: Path, environment: Mapping[str, str]) -> str:
 def declared_options(source: str) -> set[str]:
     """Option names that stand as first arguments of calls in `source`, as ``add_argument("--x")`` has them.
 
-    >>> declared_options('p.add_argument("-o", "--output", default="x")')
-    {'-o', '--output'}
+    >>> sorted(declared_options('p.add_argument("-o", "--output", default="x")'))
+    ['--output', '-o']
     """
     try:
         tree = ast.parse(source)
