@@ -90,3 +90,29 @@ def test_the_last_failure_of_a_run_is_known_even_if_it_was_made_good() -> None:
     evidence = Evidence([failure(1), failure(2, attempt=2), receipt(3)])
     assert evidence.last_failure("G", FIRST, 0).at == at(2)
     assert evidence.last_failure("G", FIRST, 1) is None
+
+
+def test_of_a_receipt_and_a_failure_of_one_second_the_receipt_counts() -> None:
+    """The bucket's clock has whole seconds: an attempt that failed in the very second did not undo what was made."""
+    evidence = Evidence([receipt(1), failure(1)])
+    assert evidence.failures("G") == []
+    assert evidence.newest("G") == evidence.runs("G")[0]
+    assert evidence.outcomes(at(1)) == (1, 0)
+
+
+@given(st.permutations([receipt(2), failure(2, IndexRange(25, 50)), failure(2, IndexRange(50, 75), salt=1)]))
+def test_failures_in_the_second_of_the_last_receipt_are_not_since_it(
+    listing: list[tuple[str, datetime]],
+) -> None:
+    """Nobody knows which came first; a generator that made something in that second is not broken by them."""
+    evidence = Evidence(listing)
+    assert evidence.since_last_made("G") == []
+    assert evidence.newest("G") == evidence.runs("G")[0]
+    assert len(evidence.failures("G")) == 2
+
+
+def test_what_ended_in_the_second_asked_for_counts_as_since() -> None:
+    """A run's own first results may bear the second in which it took the lease."""
+    evidence = Evidence([receipt(4), failure(4, IndexRange(25, 50)), failure(3, IndexRange(50, 75))])
+    assert evidence.outcomes(at(4)) == (1, 1)
+    assert [failed.key.indices.start for failed in evidence.failed_since(at(4))] == [25]

@@ -225,6 +225,38 @@ def test_what_is_left_of_a_batch_nobody_accounts_for_is_that_batch_again() -> No
     assert world.work() == [planned.model_copy(update={"only_indices": (1, 4, 5, 6, 7, 8, 9)})]
 
 
+@given(plans, evidences)
+def test_no_seed_is_used_again_where_it_failed(plan: Plan, evidence: Evidence) -> None:
+    """However batches were cut before: where a run failed, fresh samples come under a salt above all that failed."""
+    gap = Gap(G, (IndexRange(0, plan.sample_count),))
+    failed = [failed.key for failed in evidence.failures(G) if failed.key.cause.is_seeds_fault]
+    for message in messages(plan, gap, evidence, {}):
+        there = [key.salt for key in failed if key.indices.clip(message.indices)]
+        assert not there or message.salt > max(there), message
+
+
+def test_a_failed_run_counts_in_every_batch_it_reaches_into() -> None:
+    """Ten samples failed, then batches of fifteen are asked for: both that share indices with it get fresh seeds."""
+    world = World(plan_of(30, 10))
+    planned = world.work()
+    world.make(planned[0])
+    world.fail(planned[1], Cause.CRASH)
+    world.plan = plan_of(30, 15)
+    assert [(m.indices, m.salt) for m in world.work()] == [
+        (IndexRange(10, 15), 1),
+        *((IndexRange(start, start + 5), 1) for start in (15, 20, 25)),
+    ]
+
+
+def test_pieces_are_half_of_the_smallest_that_failed() -> None:
+    """Of runs of six and of four samples that failed under one salt, the next are of two."""
+    plan = plan_of(10)
+    world = World(plan)
+    for start, stop in ((0, 6), (6, 10)):
+        world.fail(plan.message(plan.batch(G, IndexRange(start, stop), 1), salt=1), Cause.MEMORY)
+    assert [(m.num_samples, m.salt) for m in world.work()] == [(2, 2)] * 5
+
+
 @given(st.integers(1, 40), st.integers(0, 5), st.sampled_from(SEEDS_FAULTS))
 def test_a_failed_generator_gets_a_new_salt_and_half_the_size(size: int, salt: int, cause: Cause) -> None:
     """Another seed and smaller pieces: the next salt, at most half as many samples, every index once."""

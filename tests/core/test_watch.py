@@ -123,3 +123,31 @@ def test_idle_counts_from_the_last_thing_finished(done: int) -> None:
     watching.saw(Counts(5, 1, 0), 0, 50.0)
     watching.saw(Counts(5, 1, 0), done, 60.0)
     assert watching.idle(75.0) == 15.0
+
+
+def test_a_count_that_jitters_is_no_progress() -> None:
+    """Approximate counts go up and down by themselves: only fewer than ever is work, so the run stalls, not hangs."""
+    verdicts = statuses([(Counts(5 + n % 2, 0, 0), 0) for n in range(11)])
+    assert verdicts[-1] is Status.STALLED
+
+
+@given(st.lists(st.integers(3, 9), min_size=20, max_size=40))
+def test_messages_that_only_wait_stall_however_they_are_counted(waiting: list[int]) -> None:
+    """Stalled is the stall time after the last look that showed fewer than ever, and no sooner or later."""
+    progressed = 0.0
+    for n, verdict in enumerate(statuses([(Counts(count, 0, 0), 0) for count in waiting])):
+        now = 10.0 * (n + 1)
+        if n and waiting[n] < min(waiting[:n]):
+            progressed = now
+        assert (verdict is Status.STALLED) is (now - progressed >= STALL), n
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_empty_looks_before_a_pause_are_not_counted_after_it(looks: int) -> None:
+    """What was sent while it lasted may not show yet: drained is so many empty looks from its end on."""
+    watching = watch()
+    for n in range(looks):
+        watching.saw(EMPTY, 0, float(n))
+    watching.saw(EMPTY, 0, 3.0, paused=True)
+    after = [watching.saw(EMPTY, 0, 4.0 + n) for n in range(LOOKS)]
+    assert after == [Status.WORKING] * (LOOKS - 1) + [Status.DRAINED]
