@@ -1,10 +1,12 @@
 """The clients that tasks use, made once in a process from the environment.
 
-They are never passed from task to task: Prefect would try to hash and copy them.
+They are never passed from task to task: Prefect would try to hash and copy them. Where the configuration or
+AWS itself is replaced for a while, as tests do, they are made anew.
 """
 
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from obstore.store import ObjectStore
 
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from prefect_aws import AwsCredentials
 
 
+Made = TypeVar("Made")
+
+
+def once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """`make`, called once for each configuration and each replacement of AWS."""
+
+    @lru_cache(maxsize=1)
+    def made(_where: Config, _who: aws.Services | None) -> Made:
+        return make()
+
+    return wraps(make)(lambda: made(config.answering, aws.replacement()))
+
+
 class Account(NamedTuple):
     """Which AWS, and who asks it."""
 
@@ -25,7 +40,7 @@ class Account(NamedTuple):
     identity: aws.Identity
 
 
-@cache
+@once
 def account() -> Account:
     """What the environment says, and over it what the block says that ``AWS_CREDENTIALS_BLOCK`` names."""
     name = config.aws_credentials_block
@@ -71,20 +86,20 @@ def account_of(block: "AwsCredentials", otherwise: Config) -> Account:
     return Account(there, identity)
 
 
-@cache
+@once
 def bucket() -> ObjectStore:
     """The dataset's bucket."""
     where, who = account()
     return aws.bucket(where, identity=who)
 
 
-@cache
+@once
 def sqs() -> "SQSClient":
     """The SQS client."""
     return aws.sqs(*account())
 
 
-@cache
+@once
 def functions() -> "LambdaClient":
     """The Lambda client: it says who takes messages."""
     where, who = account()

@@ -1,16 +1,17 @@
 """The one place that builds AWS clients: region, endpoint and profile come from a `Config`.
 
 boto3 serves SQS, Lambda and CloudFormation; obstore serves S3, where its clients list and put several
-times faster for a fraction of the CPU.
+times faster for a fraction of the CPU. Who wants other clients instead, as tests do, says so here.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
 from botocore.config import Config as BotoConfig
@@ -29,11 +30,11 @@ from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-    from obstore.store import S3Config, S3Credential
+    from obstore.store import ObjectStore, S3Config, S3Credential
 
 # An emulator on loopback must never see a real key.
 _EMBEDDED_KEY = "test"
@@ -62,6 +63,40 @@ class Identity:
 
 
 NOBODY_ELSE = Identity()
+
+
+class Services(Protocol):
+    """Who answers in place of AWS; `vbvrdatafactory.testing.InMemoryAws` does."""
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        """A client with the methods that boto3's has for `service`, such as ``sqs``."""
+
+    def bucket(self, name: str) -> ObjectStore:
+        """The bucket `name`."""
+
+    def __hash__(self) -> int:
+        """Clients that were taken from it are kept by it."""
+
+
+_replacements: list[Services] = []
+
+
+@contextmanager
+def replaced_by(services: Services) -> Iterator[None]:
+    """Take every client that this process asks for while the block lasts from `services`, and none from AWS.
+
+    Clients that were made before stay what they are.
+    """
+    _replacements.append(services)
+    try:
+        yield
+    finally:
+        _replacements.pop()
+
+
+def replacement() -> Services | None:
+    """Who answers in place of AWS; None where AWS itself does."""
+    return _replacements[-1] if _replacements else None
 
 
 def session(config: Config, identity: Identity = NOBODY_ELSE) -> boto3.Session:
@@ -130,6 +165,8 @@ def _in_role(role: str, keys: boto3.Session, config: Config, arguments: Mapping[
 
 def client(config: Config, service: str, identity: Identity = NOBODY_ELSE) -> Any:  # noqa: ANN401 - boto3's clients have no common type
     """A boto3 client for `service`; adaptive enough to ride out throttling, never more than a minute silent."""
+    if instead := replacement():
+        return instead.client(service)
     return session(config, identity).client(
         service,  # type: ignore[call-overload]
         endpoint_url=config.aws_endpoint_url,
@@ -173,12 +210,14 @@ def _s3_client(
     return made
 
 
-def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_ELSE) -> S3Store:
+def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_ELSE) -> ObjectStore:
     """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``)."""
     name, endpoint = name or config.output_bucket, config.aws_endpoint_url or ""
     if not _BUCKET_NAME.fullmatch(name):
         # obstore would panic on it.
         raise ConfigError(f"{name!r} is no name of a bucket: 3 to 63 of a-z, 0-9, '.' and '-'")
+    if instead := replacement():
+        return instead.bucket(name)
     # obstore takes no None for an endpoint, and by itself would read keys and token of the environment.
     # AWS_ENDPOINT_URL_S3, which it prefers, is not what we were told.
     somewhere_else: S3Config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {}

@@ -17,10 +17,8 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.ending import DatasetIncomplete
 from flows.generate_dataset import generate_dataset
 from infra.local import EmbeddedAws
-from tasks import connection
 from vbvrdatafactory import aws
-from vbvrdatafactory.core import config as config_module
-from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.inventory import Inventory
 from vbvrdatafactory.core.report import Report
 from vbvrdatafactory.s3.listing import take_inventory
@@ -102,12 +100,7 @@ def prefect_server() -> Iterator[str]:
 def factory(running: Factory, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Factory]:
     """The factory, with the flows of this process pointed at it."""
     monkeypatch.setenv("DATAFACTORY_ENV_FILE", str(running.env_file))
-    for module in ("connection", "dataset", "queue", "letters", "waiting", "artifacts"):
-        monkeypatch.setattr(f"tasks.{module}.config", running.config)
-    monkeypatch.setattr(config_module, "config", running.config)
-    for made in (connection.account, connection.bucket, connection.sqs, connection.functions):
-        made.cache_clear()
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with config.replaced_by(running.config), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield running
 
 

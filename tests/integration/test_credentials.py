@@ -23,8 +23,6 @@ def use_block(factory: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     def use(name: str) -> None:
         astray = factory.config.but(aws_endpoint_url=NOWHERE, aws_credentials_block=name)
         monkeypatch.setattr(connection, "config", astray)
-        for made in (connection.account, connection.bucket, connection.sqs):
-            made.cache_clear()
 
     return use
 

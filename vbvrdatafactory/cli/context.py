@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_sqs import SQSClient
-    from obstore.store import S3Store
+    from obstore.store import ObjectStore
 
     from vbvrdatafactory.core.config import Config
 
@@ -63,7 +63,7 @@ class App:
             )
         return name
 
-    def store(self) -> S3Store:
+    def store(self) -> ObjectStore:
         """The dataset's bucket."""
         from vbvrdatafactory import aws
 
@@ -81,8 +81,10 @@ class App:
 
     def _check_listening(self) -> None:
         """Fail at once where the embedded AWS is not up: the clients would try again for 20 seconds."""
+        from vbvrdatafactory import aws
+
         url = self.config.aws_endpoint_url
-        if not self.config.is_embedded or url is None:
+        if aws.replacement() or not self.config.is_embedded or url is None:
             return
         address = urlparse(url)
         port = address.port or (443 if address.scheme == "https" else 80)

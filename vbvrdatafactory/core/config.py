@@ -6,6 +6,8 @@ An address that is needed and unset raises `ConfigError` with its name and where
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -60,14 +62,34 @@ class Config:
             )
         self._env_file = env_file
         self._overrides = {name: value for name, value in overrides.items() if value is not None}
+        self._instead: Config | None = None
 
     def but(self, **overrides: str | Path | None) -> "Config":
         """The same with other values for some fields; None leaves a field as it is."""
+        here = self.answering
         given = {name: value for name, value in overrides.items() if value is not None}
-        return Config(env_file=self._env_file, **{**self._overrides, **given})
+        return Config(env_file=here._env_file, **{**here._overrides, **given})  # noqa: SLF001 - its own kind
+
+    @contextmanager
+    def replaced_by(self, other: "Config") -> Iterator[None]:
+        """Answer as `other` does while the block lasts, in every module that has imported this one."""
+        before, self._instead = self._instead, other
+        try:
+            yield
+        finally:
+            self._instead = before
+
+    @property
+    def answering(self) -> "Config":
+        """Whose values these are: this one's, or those of the one that it is replaced by."""
+        return self if self._instead is None else self._instead.answering
+
+    @property
+    def _settings(self) -> _Settings:
+        return self.answering._own_settings  # noqa: SLF001 - its own kind
 
     @cached_property
-    def _settings(self) -> _Settings:
+    def _own_settings(self) -> _Settings:
         named = self._env_file or os.environ.get(ENV_FILE_VARIABLE)
         if named and not Path(named).is_file():
             raise ConfigError(

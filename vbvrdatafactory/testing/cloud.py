@@ -1,0 +1,113 @@
+"""A factory's AWS in memory: a task queue, its dead letter queue, buckets, and nobody who takes messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from obstore.store import MemoryStore
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.testing.clock import Clock
+from vbvrdatafactory.testing.sqs import InMemorySqs
+
+_BUCKET = "in-memory"
+
+
+class InMemoryAws:
+    """What one factory needs of AWS.
+
+    Attributes:
+        clock: what its queues tell the time by; move it with `Clock.advance`.
+        sqs: its SQS client.
+        queue_url, dlq_url: its queues.
+        config: its addresses.
+        environment: the same as variables, e.g. for ``CliRunner().invoke(cli, …, env=cloud.environment)``.
+
+    Args:
+        visibility_seconds: how long a received message is hidden.
+        max_receives: receives after which a message is a dead letter.
+    """
+
+    def __init__(self, *, visibility_seconds: int = 900, max_receives: int = 3) -> None:
+        self.clock = Clock()
+        self.sqs = InMemorySqs(self.clock)
+        self._buckets: dict[str, MemoryStore] = {}
+        self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        dead = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])
+        policy = {
+            "deadLetterTargetArn": dead["Attributes"]["QueueArn"],
+            "maxReceiveCount": max_receives,
+        }
+        self.queue_url = self.sqs.create_queue(
+            QueueName="tasks",
+            Attributes={"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(policy)},
+        )["QueueUrl"]
+        self.environment = {
+            "OUTPUT_BUCKET": _BUCKET,
+            "SQS_DLQ_URL": self.dlq_url,
+            "SQS_QUEUE_URL": self.queue_url,
+        }
+        self.config = Config(
+            output_bucket=_BUCKET,
+            sqs_dlq_url=self.dlq_url,
+            sqs_queue_url=self.queue_url,
+            # Whatever the shell says of another AWS does not count here.
+            aws_credentials_block="",
+            aws_endpoint_url="",
+        )
+
+    @property
+    def store(self) -> MemoryStore:
+        """The bucket that `config` names."""
+        return self.bucket(_BUCKET)
+
+    def bucket(self, name: str) -> MemoryStore:
+        """The bucket of that name; it is there from the first time that somebody asks for it."""
+        return self._buckets.setdefault(name, MemoryStore())
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
+        """The client for ``sqs`` or ``lambda``.
+
+        Raises:
+            LookupError: there is no other service in memory.
+        """
+        if service == "sqs":
+            return self.sqs
+        if service == "lambda":
+            return _NoFunctions()
+        raise LookupError(f"there is no {service!r} in memory, only sqs and lambda; a bucket is bucket(name)")
+
+    def messages(self) -> list[TaskMessage]:
+        """Every message in the task queue, in the order of sends; they stay there, and nothing is received."""
+        return [TaskMessage.model_validate_json(body) for body in self.sqs.bodies(self.queue_url)]
+
+
+class _NoFunctions:
+    """A Lambda client of an account without functions: nobody takes messages but the test."""
+
+    def get_paginator(self, operation: str) -> _NoFunctions:
+        """Pages of `operation`; only event source mappings are listed."""
+        if operation != "list_event_source_mappings":
+            raise LookupError(f"{operation!r} is not in memory")
+        return self
+
+    def paginate(self, **_asked: str) -> Sequence[dict[str, list[Any]]]:
+        """One page with nothing on it."""
+        return [{"EventSourceMappings": []}]
+
+
+@contextmanager
+def in_memory_aws(*, visibility_seconds: int = 900, max_receives: int = 3) -> Iterator[InMemoryAws]:
+    """Let `config` and every client that this process asks for be those of an `InMemoryAws`, for this block.
+
+    Nothing in the block reaches AWS. Commands read the environment by themselves: give them
+    `InMemoryAws.environment`.
+    """
+    cloud = InMemoryAws(visibility_seconds=visibility_seconds, max_receives=max_receives)
+    with config.replaced_by(cloud.config), aws.replaced_by(cloud):
+        yield cloud
