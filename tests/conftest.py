@@ -1,9 +1,13 @@
 """What every test stands on: no way to a real AWS account, and examples that do not depend on luck."""
 
+import logging
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from vbvrdatafactory.testing import InMemoryAws, in_memory_aws
 
 # A shell in the background has its children ignore Ctrl-C, and they their own: tests that send it need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,3 +41,26 @@ def _no_real_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name, value in _DUMMIES.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cloud() -> Iterator[InMemoryAws]:
+    """An AWS in memory, in place of AWS: every client and address is its own."""
+    with in_memory_aws() as made:
+        yield made
+
+
+@pytest.fixture
+def run_log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """Where tasks log that are called as functions, outside of any Prefect run."""
+    log = logging.getLogger("run")
+    for module in (
+        "tasks.artifacts",
+        "tasks.dataset",
+        "tasks.hold",
+        "tasks.letters",
+        "tasks.queue",
+        "flows.loop",
+    ):
+        monkeypatch.setattr(f"{module}.get_run_logger", lambda: log)
+    return log

@@ -3,11 +3,14 @@
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import obstore
 import psutil
 import pytest
+from obstore.exceptions import BaseError
 from obstore.store import MemoryStore
 
 from tasks import hold
@@ -22,12 +25,9 @@ QUICK = Patience(poll_seconds=0.02)
 
 
 @pytest.fixture(autouse=True)
-def store(monkeypatch) -> MemoryStore:
+def store(cloud, run_log) -> MemoryStore:
     """A bucket of the test's own."""
-    made = MemoryStore()
-    monkeypatch.setattr(hold, "bucket", lambda: made)
-    monkeypatch.setattr(hold, "get_run_logger", lambda: logging.getLogger("hold"))
-    return made
+    return cloud.store
 
 
 def lease(process: Process, run: str = "first") -> Lease:
@@ -77,13 +77,18 @@ def test_of_another_machine_nothing_is_known(child) -> None:
     assert not hold.is_gone(lease(there._replace(machine="elsewhere")))
 
 
-def test_a_busy_dataset_is_refused_with_the_holder_and_the_next_move(child, store, monkeypatch) -> None:
+@pytest.fixture
+def second(child, monkeypatch) -> Callable[[], None]:
+    """From when it is called, claims are those of another run, whose process lives."""
+    claim = lease(process_of(child), "second").model_copy(update={"token": "u"})
+    return lambda: monkeypatch.setattr(hold, "claim", lambda: claim)
+
+
+def test_a_busy_dataset_is_refused_with_the_holder_and_the_next_move(second) -> None:
     """The person knows which run, where, and what to do."""
     terms = Terms(QUICK, if_busy="refuse")
     with hold.hold("d", terms):
-        monkeypatch.setattr(
-            hold, "claim", lambda: lease(process_of(child), "second").model_copy(update={"token": "u"})
-        )
+        second()
         with (
             pytest.raises(DataFactoryError, match=r"'d' is being made by run .* on .*; let it end, or wait"),
             hold.hold("d", terms),
@@ -91,12 +96,39 @@ def test_a_busy_dataset_is_refused_with_the_holder_and_the_next_move(child, stor
             pass
 
 
-def test_a_dataset_is_free_when_the_block_ends(store) -> None:
-    """Even where it ends with an error."""
+def test_a_dataset_is_free_for_others_when_the_block_ends(second) -> None:
+    """Even where it ends with an error, and while the process of the run before lives."""
     with pytest.raises(ZeroDivisionError), hold.hold("d", Terms(QUICK)):
         1 / 0  # noqa: B018
+    second()
     with hold.hold("d", Terms(QUICK, if_busy="refuse")) as gate:
         gate.check()
+        assert not gate.was_left
+
+
+def test_a_busy_dataset_is_waited_for(second, caplog) -> None:
+    """Who waits says for whom, once, and goes on as soon as the other lets go."""
+    caplog.set_level(logging.INFO)
+    with hold.hold("d", Terms(QUICK)) as first:
+        second()
+        letting_go = threading.Timer(0.2, first._door.release)
+        letting_go.start()
+        with hold.hold("d", Terms(QUICK, if_busy="wait")) as gate:
+            gate.check()
+    letting_go.join()
+    assert caplog.text.count("waiting: 'd' is being made by run") == 1
+
+
+def test_a_lease_that_cannot_be_released_costs_nobody_the_run(monkeypatch, caplog) -> None:
+    """The bucket is away at the end: the lease ends by itself, and the log says when."""
+
+    def away(_: object) -> None:
+        raise BaseError("no route")
+
+    monkeypatch.setattr(hold.LeaseDoor, "release", away)
+    with hold.hold("d", Terms(QUICK)):
+        pass
+    assert "the lease ends by itself, in 120 s: no route" in caplog.text
 
 
 def test_a_paused_dataset_opens_when_it_is_resumed(store, caplog) -> None:

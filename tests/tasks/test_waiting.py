@@ -27,6 +27,7 @@ class World:
         self.done = 0
         self.overspent: str | None = None
         self.lost_at = self.paused_until = None
+        self.paused_from = 0.0
         self.live, self.failures, self.dataset = None, {}, "d"
         self.proven: set[str] = set()
         self.terms = Terms(PATIENCE)
@@ -58,7 +59,7 @@ class World:
     def pause(self) -> Control | None:
         from datetime import UTC, datetime
 
-        paused = self.paused_until is not None and self.now < self.paused_until
+        paused = self.paused_until is not None and self.paused_from <= self.now < self.paused_until
         return Control(paused=True, at=datetime.now(UTC)) if paused else None
 
 
@@ -105,6 +106,14 @@ def test_a_pause_is_no_stall(wait) -> None:
     world.paused_until = 5000
     assert wait(world).early.reason is Reason.STALLED
     assert world.now >= 5000 + 900 - 15
+
+
+def test_empty_looks_before_a_pause_are_not_believed_after_it(wait) -> None:
+    """Three looks of four were empty, then somebody paused: four more are needed from its end on."""
+    world = World(EMPTY)
+    world.paused_from, world.paused_until = 45, 60
+    assert wait(world).early is None
+    assert world.now == 60 + 3 * PATIENCE.poll_seconds
 
 
 def test_a_spent_budget_ends_the_wait_at_once(wait) -> None:

@@ -1,0 +1,132 @@
+"""What is sent of a gap, and what is held back: on a queue and a bucket in memory."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import obstore
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from tasks.queue import Sent, queue_depth, submit_gap
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.circuit import HANDFUL, PROBES
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.gaps import Gap
+from vbvrdatafactory.core.lease import LeaseLost
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.sqs.depth import Depth
+from vbvrdatafactory.testing import InMemoryAws
+
+pytestmark = pytest.mark.usefixtures("run_log")
+
+G = "G-1_x"
+PLAN = Plan(make_spec(dataset="d", generators=[G], samples=100, batch_size=10))
+ALL = Gap(G, (IndexRange(0, 100),))
+
+
+def submit(gap: Gap = ALL, proven: frozenset[str] = frozenset(), open_gate: Any = lambda: None) -> Sent:
+    run = SimpleNamespace(plan=PLAN, gate=SimpleNamespace(wait_until_open=open_gate))
+    return submit_gap.fn(run, gap, "round-1", proven)
+
+
+def starts(cloud: InMemoryAws) -> list[int]:
+    return sorted(message.start_index for message in cloud.messages())
+
+
+def note(cloud: InMemoryAws, key: str) -> None:
+    obstore.put(cloud.store, key, b"{}")
+
+
+def failed(salt: int, cause: Cause = Cause.CRASH) -> str:
+    return keys.failure(keys.FailureKey(G, IndexRange(0, 10), salt, 1, cause))
+
+
+RECEIPT = keys.receipt(keys.ReceiptKey(G, IndexRange(0, 10), 0))
+
+
+def test_of_a_generator_that_proved_nothing_probes_are_sent_and_the_rest_is_held_back(
+    cloud: InMemoryAws,
+) -> None:
+    """Two batches of ten; what is held back is what they do not make, no more and no less."""
+    assert submit() == Sent(PROBES, Gap(G, (IndexRange(20, 100),)))
+    assert starts(cloud) == [0, 10]
+
+
+def test_of_holes_just_what_is_sent_is_taken_from_the_rest(cloud: InMemoryAws) -> None:
+    """A message that stores three of its ten indices leaves the other gaps held back as they are."""
+    gap = Gap(G, tuple(IndexRange(start, start + 3) for start in range(2, 62, 10)))
+    assert submit(gap) == Sent(PROBES, Gap(G, gap.ranges[PROBES:]))
+    assert [message.only_indices for message in cloud.messages()] == [(2, 3, 4), (12, 13, 14)]
+
+
+def test_a_handful_is_sent_whole(cloud: InMemoryAws) -> None:
+    """So few are not worth waiting for; nothing is held back."""
+    assert submit(Gap(G, (IndexRange(0, 10 * HANDFUL),))) == Sent(HANDFUL, None)
+    assert starts(cloud) == [0, 10, 20, 30]
+
+
+def test_one_more_than_a_handful_is_probed(cloud: InMemoryAws) -> None:
+    """From there on the outcome of the probes is waited for."""
+    assert submit(Gap(G, (IndexRange(0, 10 * HANDFUL + 1),))).held_back == Gap(G, (IndexRange(20, 41),))
+    assert starts(cloud) == [0, 10]
+
+
+@pytest.mark.parametrize("how", ["in this run", "by its receipt"])
+def test_a_proven_generator_gets_everything_at_once(cloud: InMemoryAws, how: str) -> None:
+    """Whether this run saw it, or the latest record in the bucket is a receipt."""
+    if how == "by its receipt":
+        note(cloud, RECEIPT)
+    assert submit(proven=frozenset({G} if how == "in this run" else ())) == Sent(10, None)
+    assert starts(cloud) == list(range(0, 100, 10))
+
+
+def test_what_another_generator_proved_does_not_count(cloud: InMemoryAws) -> None:
+    """Each is proven by itself."""
+    assert submit(proven=frozenset({"another"})).messages == PROBES
+
+
+def test_a_broken_generator_is_asked_by_one_message(cloud: InMemoryAws) -> None:
+    """Its records say that it would be given up; one message finds out whether it was mended."""
+    note(cloud, failed(0, Cause.MISSING_DEPENDENCY))
+    sent = submit()
+    assert (sent.messages, sent.held_back) == (1, Gap(G, (IndexRange(10, 100),)))
+
+
+def test_nothing_is_sent_before_the_gate_is_open(cloud: InMemoryAws) -> None:
+    """The gate is waited for before the first message, once."""
+    seen = []
+    submit(open_gate=lambda: seen.append(cloud.messages()))
+    assert seen == [[]]
+    assert starts(cloud) == [0, 10]
+
+
+def test_a_run_that_lost_its_dataset_sends_nothing(cloud: InMemoryAws) -> None:
+    """The gate raises, and the queue stays as it was."""
+
+    def lost() -> None:
+        raise LeaseLost("taken over")
+
+    with pytest.raises(LeaseLost):
+        submit(open_gate=lost)
+    assert cloud.messages() == []
+
+
+def test_messages_that_could_not_be_sent_fail_the_task(cloud: InMemoryAws, monkeypatch) -> None:
+    """The first is named with the reason; those that were taken stay."""
+    monkeypatch.setattr("vbvrdatafactory.sqs.submitter.time.sleep", lambda _: None)
+    cloud.sqs.refuse(1000, "InternalError")
+    with pytest.raises(DataFactoryError, match=r"2 of 2 messages .* G-1_x 0-9: InternalError"):
+        submit()
+    assert cloud.messages() == []
+
+
+def test_a_look_counts_the_task_queue(cloud: InMemoryAws) -> None:
+    """Not its dead letters; and AWS that is away is heard of."""
+    cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody="x")
+    cloud.sqs.send_message(QueueUrl=cloud.dlq_url, MessageBody="y")
+    assert queue_depth() == Depth(1, 0, 0)
+    cloud.sqs.fail(EndpointConnectionError(endpoint_url="http://sqs"))
+    with pytest.raises(EndpointConnectionError):
+        queue_depth()
