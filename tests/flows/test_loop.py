@@ -233,6 +233,25 @@ def test_a_task_run_that_failed_sent_nothing_that_it_told_of() -> None:
     assert sent_by(Called(lambda: 1 / 0)) == Sent(0, None)
 
 
+def test_who_was_sent_nothing_is_not_judged(make, monkeypatch) -> None:
+    """SQS refused every message in two rounds: the generator made nothing, and had nothing to make."""
+    monkeypatch.setattr("vbvrdatafactory.sqs.submitter.time.sleep", lambda _: None)
+    world = make(samples=10)
+    world.cloud.sqs.refuse(1000)
+    loop = world.loop()
+    for _ in range(2):
+        world.play(loop)
+    assert (loop.messages, loop.broken) == (0, [])
+
+
+def test_a_round_that_makes_something_proves_its_generator(make) -> None:
+    """Two batches, too few for probes: what they made counts for the rounds that follow."""
+    world = make(samples=20)
+    loop = world.loop()
+    world.play(loop)
+    assert loop.circuit.proven == {GOOD}
+
+
 # Waiting
 
 
