@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -62,5 +62,16 @@ def _is_usable(proxy: str) -> bool:
         return False
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.environment", description="Run a command with the checkout's own Prefect."
+    )
+    parser.add_argument("command", help="the program to run")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it is given")
+    asked = parser.parse_args()
+    environment = with_own_prefect(os.environ, paths.STATE / "prefect")
+    os.execvpe(asked.command, [asked.command, *asked.arguments], environment)  # noqa: S606
+
+
 if __name__ == "__main__":
-    os.execvpe(sys.argv[1], sys.argv[1:], with_own_prefect(os.environ, paths.STATE / "prefect"))  # noqa: S606
+    main()

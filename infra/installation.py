@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import compileall
 import contextlib
 import fcntl
@@ -27,9 +28,11 @@ _COMPILED = ("numpy", "PIL", "av", "pydantic")
 
 def main(arguments: list[str]) -> None:
     """`check` says what .venv lacks and exits 1 then; `make` makes it whole; `record` is for the new one itself."""
-    command = {"check": check, "make": make, "record": record}[arguments[0]]
+    commands = {"check": check, "make": make, "record": record}
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("command", choices=commands)
     try:
-        command()
+        commands[parser.parse_args(arguments).command]()
     except KeyboardInterrupt:
         sys.exit(130)
 
