@@ -159,7 +159,9 @@ def test_help_lists_every_target() -> None:
     """What can be made is what make help shows."""
     text = (paths.CHECKOUT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-    shown = subprocess.run(["make", "help"], cwd=paths.CHECKOUT, capture_output=True, text=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=paths.CHECKOUT, capture_output=True, text=True
+    ).stdout
     assert {line.split()[0] for line in shown.splitlines()} == targets
 
 

@@ -212,7 +212,7 @@ def test_a_second_signal_waits_for_nothing(running, monkeypatch) -> None:
     monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 60)
     sqs, forever = MemorySqs(1), threading.Event()
     worker = running(sqs, lambda *_: forever.wait(60) and DONE)
-    until(lambda: not sqs.visible())
+    until(lambda: worker.drain.has_leftovers)  # it runs
     worker.drain.stop()
     assert stop(worker) < 20
     assert (sqs.visible(), worker.totals.given_back, worker.drain.has_leftovers) == (1, 1, True)
@@ -224,7 +224,7 @@ def test_one_signal_is_enough_for_a_batch_that_hangs(running, monkeypatch) -> No
     monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 0.3)
     sqs, forever = MemorySqs(1), threading.Event()
     worker = running(sqs, lambda *_: forever.wait(60) and DONE)
-    until(lambda: not sqs.visible())
+    until(lambda: worker.drain.has_leftovers)  # it runs
     assert stop(worker) < 2
     assert sqs.visible() == 1
     forever.set()

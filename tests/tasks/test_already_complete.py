@@ -10,6 +10,7 @@ from tasks import already_complete as module
 from tasks.already_complete import already_complete
 from tasks.hold import this_process
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.lease import Lease
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records, work
@@ -30,7 +31,7 @@ def store(monkeypatch) -> MemoryStore:
     records.write_report(made, work.report(made, plan, work.look(made, plan), "bucket"))
     monkeypatch.setattr(module, "bucket", lambda: made)
     monkeypatch.setattr(module, "_queued", lambda: 0)
-    monkeypatch.setenv("OUTPUT_BUCKET", "bucket")
+    monkeypatch.setattr(module, "config", Config(output_bucket="bucket"))
     return made
 
 
