@@ -214,7 +214,7 @@ class World(Fake):
             generator_digest=_DIGEST,
             finished_at=self.at(done.ends),
         )
-        key = keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt))
+        key = keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt, receipt.seed))
         self._store(key, receipt.model_dump_json().encode(), self.at(done.ends))
 
     def _fail(self, done: Running, message: TaskMessage) -> None:

@@ -40,8 +40,8 @@ def stop_if_finished(earlier: "Future[TaskResult | None]") -> None:
 def result_of_earlier(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
     """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket."""
     try:
-        key = keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt))
-        receipt = records.read(store, key, Receipt)
+        key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
+        receipt = records.find_receipt(store, key)
         if receipt is None or receipt.seed != seed or receipt.message != message:
             return None
         return receipt.result if _is_there(store, message, receipt) else None

@@ -40,7 +40,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         code: the generator's folder.
     """
     message = delivery.message
-    key = keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt))
+    key = keys.ReceiptKey(message.type, message.indices, message.salt, delivery.seed)
     receipt = Receipt(
         message=message,
         seed=delivery.seed,
@@ -53,14 +53,14 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         generator_digest=generator_digest(code),
         finished_at=datetime.now(UTC),
     )
-    write(store, key, receipt)
+    write(store, keys.receipt(key), receipt)
 
 
-def _of_the_others(store: ObjectStore, key: str, delivery: Delivery) -> dict[int, str]:
+def _of_the_others(store: ObjectStore, key: keys.ReceiptKey, delivery: Delivery) -> dict[int, str]:
     """Of a run that is replayed for some of its samples: digests that its receipt had of all, before it is replaced."""
     if not delivery.message.only_indices:
         return {}
-    earlier = records.read_evidence(store, key, Receipt)
+    earlier = records.find_receipt(store, key)
     seeds = (delivery.seed, delivery.python_hash_seed)
     return earlier.digests if earlier and (earlier.seed, earlier.python_hash_seed) == seeds else {}
 

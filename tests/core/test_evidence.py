@@ -116,3 +116,12 @@ def test_what_ended_in_the_second_asked_for_counts_as_since() -> None:
     evidence = Evidence([receipt(4), failure(4, IndexRange(25, 50)), failure(3, IndexRange(50, 75))])
     assert evidence.outcomes(at(4)) == (1, 1)
     assert [failed.key.indices.start for failed in evidence.failed_since(at(4))] == [25]
+
+
+def test_a_batch_made_under_two_seeds_has_two_receipts_and_is_one_run() -> None:
+    """Both tell how samples were made, the latest first; the batch is counted once, and its failure was made good."""
+    one, other = (keys.receipt(keys.ReceiptKey("G", FIRST, 0, seed)) for seed in (7, 42))
+    evidence = Evidence([(one, at(3)), (other, at(1)), failure(2)])
+    assert [made.key.seed for made in evidence.runs("G")] == [7, 42]
+    assert evidence.outcomes(at(0)) == (1, 0)
+    assert evidence.failures("G") == []

@@ -66,10 +66,10 @@ def test_an_archive_is_read_at_any_width(generator: str, batch: IndexRange, one:
     assert keys.parse_archive(key) == keys.Archive(generator, batch)
 
 
-@given(names, batches, salts)
-def test_a_receipt_comes_back(generator: str, batch: IndexRange, salt: int) -> None:
-    """A receipt's name says which run it is about."""
-    key = keys.ReceiptKey(generator, batch, salt)
+@given(names, batches, salts, st.none() | st.integers(0, 2**32 - 1))
+def test_a_receipt_comes_back(generator: str, batch: IndexRange, salt: int, seed: int | None) -> None:
+    """A receipt's name says which run it is about and under which seed; without one it is of before names had it."""
+    key = keys.ReceiptKey(generator, batch, salt, seed)
     assert keys.parse_receipt(keys.receipt(key)) == key
 
 
@@ -117,6 +117,14 @@ def test_keys_read_as_documented() -> None:
     assert keys.sample_folder(keys.SampleFolder("G-1_x", "maze", 3)) == "questions/G-1_x/maze_task/maze_0003"
     archive = keys.Archive("G-1_x", IndexRange(25, 50))
     assert keys.archive(archive) == "questions/G-1_x_00025-00049.tar.gz"
+
+
+def test_receipts_of_any_time_read_as_documented() -> None:
+    """The name that receipts have, and the one that they had before."""
+    old = keys.ReceiptKey("G-1_x", IndexRange(25, 50), 2)
+    assert keys.receipt(old) == "_datafactory/receipts/G-1_x/00025-00049.s2.json"
+    new = old._replace(seed=7)
+    assert keys.receipt(new) == "_datafactory/receipts/G-1_x/00025-00049.s2.seed7.json"
 
 
 def test_a_nested_sample_is_found() -> None:

@@ -10,12 +10,13 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from lambda_worker.earlier import result_of_earlier
 from lambda_worker.evidence import generator_digest
 from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.gaps import Gap
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt
+from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.s3 import records
@@ -96,7 +97,7 @@ def test_receipt_tells_how_to_replay(
     """The receipt holds the message, the seed used, what was stored and the generator's digest."""
     name = tiny()
     deliver(type=name, start_index=8, output_format=output_format, salt=2)
-    key = keys.ReceiptKey(name, IndexRange(8, 12), 2)
+    key = keys.ReceiptKey(name, IndexRange(8, 12), 2, 7)
     receipt = records.read(store, keys.receipt(key), Receipt)
     assert receipt
     assert (receipt.seed, receipt.stored, receipt.message.salt) == (7, [IndexRange(8, 12)], 2)
@@ -133,7 +134,7 @@ def test_the_receipt_and_the_failure_record_tell_the_hash_seed(
 ) -> None:
     """It is the seed's own, or what the message asks for."""
     name = tiny()
-    key = keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0))
+    key = keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
     for asked, used in ((None, 7), (0, 0), (12345, 12345)):
         deliver(type=name, seed=7, python_hash_seed=asked)
         receipt = records.read(store, key, Receipt)
@@ -150,8 +151,8 @@ def test_a_bucket_from_before_is_refilled_with_its_own_bytes(
 ) -> None:
     """What a worker stored that gave every batch the hash seed 0 comes back byte for byte."""
     name = tiny(hash_seeded=True)
-    key = keys.receipt(keys.ReceiptKey(name, IndexRange(8, 12), 0))
-    obstore.put(store, key, (BEFORE / "receipt.json").read_bytes())
+    old = keys.ReceiptKey(name, IndexRange(8, 12), 0)
+    obstore.put(store, keys.receipt(old), (BEFORE / "receipt.json").read_bytes())
     plan = Plan(make_spec(dataset="spring", generators=[name], samples=12, batch_size=4))
     gaps = [Gap(name, (IndexRange(8, 9), IndexRange(10, 12)))]
     (message,) = messages_for(store, plan, gaps)
@@ -159,7 +160,8 @@ def test_a_bucket_from_before_is_refilled_with_its_own_bytes(
     expected = json.loads((BEFORE / "prompts.json").read_text())
     found = {str(int(index)): prompt.decode() for index, prompt in prompts(store).items()}
     assert found == {index: expected[index] for index in ("8", "10", "11")}
-    assert records.read(store, key, Receipt).python_hash_seed == 0
+    new = keys.receipt(old._replace(seed=message.seed))
+    assert records.read(store, new, Receipt).python_hash_seed == 0
 
 
 def test_a_failure_record_from_before_is_read() -> None:
@@ -168,8 +170,8 @@ def test_a_failure_record_from_before_is_read() -> None:
     assert (record.cause, record.python_hash_seed) == (Cause.CRASH, 0)
 
 
-def receipt_of(store: MemoryStore, name: str) -> Receipt:
-    found = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+def receipt_of(store: MemoryStore, name: str, seed: int = 7) -> Receipt:
+    found = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, seed)), Receipt)
     assert found
     return found
 
@@ -214,7 +216,7 @@ def test_a_replay_keeps_what_was_known_of_the_others(
     after = receipt_of(store, name)
     assert (after.stored, after.digests) == ([IndexRange(2, 3)], before.digests)
     deliver(type=name, only_indices=[1], seed=8)
-    assert list(receipt_of(store, name).digests) == [1], "another seed made other samples"
+    assert list(receipt_of(store, name, seed=8).digests) == [1], "another seed made other samples"
 
 
 def test_a_large_file_has_its_digest_too(
@@ -225,7 +227,7 @@ def test_a_large_file_has_its_digest_too(
     script = generators / name / "examples" / "generate.py"
     script.write_text(script.read_text().replace("mp4(digest)", "mp4(digest * 400_000)"))
     deliver(type=name, num_samples=1)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 1), 0)), Receipt)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 1), 0, 7)), Receipt)
     assert receipt
     assert receipt.digests == digests_of_files(store)
     assert receipt.result.bytes_uploaded > 400_000 * 32
@@ -335,7 +337,7 @@ def test_odd_files_beside_a_generator_cost_nothing(
     digest = generator_digest(generators / name)
     odd(generators / name / "examples")
     deliver(type=name)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)), Receipt)
     assert receipt
     assert receipt.generator_digest == digest
     tiny(crash="x")
@@ -364,7 +366,7 @@ def test_a_generator_that_is_gone_by_then_has_no_digest(
 
     monkeypatch.setattr(obstore, "put", removing_put)
     deliver(type=name)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0)), Receipt)
+    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)), Receipt)
     assert receipt
     assert receipt.generator_digest is None
 
@@ -429,3 +431,29 @@ def test_first_frames_are_stored_last(
     assert 2 not in whole(store, name)
     assert any("tiny_0002/prompt.txt" in key for key in contents(store))
     assert failure_of(store).cause == Cause.UPLOAD
+
+
+def test_a_batch_under_two_seeds_leaves_a_receipt_of_each(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore
+) -> None:
+    """What made the samples that are there is the later; that there was another is not forgotten."""
+    name = tiny()
+    for seed in (7, 8):
+        deliver(type=name, seed=seed)
+    receipts = [keys.parse_receipt(key) for key, _ in sizes(store, keys.RECEIPTS)]
+    assert receipts == [keys.ReceiptKey(name, IndexRange(0, 4), 0, seed) for seed in (7, 8)]
+
+
+@pytest.mark.parametrize("seed", [7, None], ids=["named", "of-before"])
+def test_a_batch_that_was_made_is_known_by_its_receipt(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, seed: int | None
+) -> None:
+    """Under the name that receipts have, and under the one they had before it told the seed; under no other seed."""
+    message = TaskMessage(type=tiny(), num_samples=1, seed=7)
+    deliver(type=message.type, num_samples=1)
+    receipt = keys.ReceiptKey(message.type, message.indices, 0, 7)
+    written = records.read(store, keys.receipt(receipt), Receipt)
+    obstore.delete(store, keys.receipt(receipt))
+    records.write(store, keys.receipt(receipt._replace(seed=seed)), written)
+    assert result_of_earlier(store, message, 7)
+    assert result_of_earlier(store, message, 8) is None

@@ -50,7 +50,8 @@ def work(bucket: MemoryStore, message: TaskMessage) -> None:
         generator_digest="d",
         finished_at=datetime.now(UTC),
     )
-    records.write(bucket, keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt)), receipt)
+    key = keys.ReceiptKey(message.type, message.indices, message.salt, receipt.seed)
+    records.write(bucket, keys.receipt(key), receipt)
 
 
 def fail(bucket: MemoryStore, message: TaskMessage, cause: Cause) -> None:

@@ -90,4 +90,4 @@ def _failure(message: TaskMessage, cause: Cause) -> str:
 
 
 def _receipt(message: TaskMessage) -> str:
-    return keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt))
+    return keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt, message.seed))

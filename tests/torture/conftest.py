@@ -428,7 +428,7 @@ def stored(store: MemoryStore, name: str) -> list[int]:
 
 
 def _receipt(message: TaskMessage) -> str:
-    return keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt))
+    return keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt, message.seed))
 
 
 def _failure_key(message: TaskMessage, cause: Cause) -> str:

@@ -4,9 +4,9 @@ Evidence chooses the seed and size of the next try. It never says what is there:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.ranges import IndexRange
@@ -26,6 +26,9 @@ class Failed(NamedTuple):
     at: datetime
 
 
+Record = TypeVar("Record", Made, Failed)
+
+
 class Outcomes(NamedTuple):
     """How many runs ended well and how many did not, each run of a generator counted once."""
 
@@ -42,21 +45,24 @@ class Evidence:
 
     def __init__(self, listing: Iterable[tuple[str, datetime]] = ()) -> None:
         """Take in (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
-        self._made: dict[str, dict[tuple[IndexRange, int], Made]] = defaultdict(dict)
+        self._made: dict[str, list[Made]] = defaultdict(list)
         self._failed: dict[str, list[Failed]] = defaultdict(list)
         for key, at in listing:
             if receipt := keys.parse_receipt(key):
-                self._made[receipt.generator][receipt.indices, receipt.salt] = Made(receipt, at)
+                self._made[receipt.generator].append(Made(receipt, at))
             elif failure := keys.parse_failure(key):
                 self._failed[failure.generator].append(Failed(failure, at))
 
     def runs(self, generator: str) -> list[Made]:
-        """Runs that ended well, the latest first: it is the one whose samples are there now."""
-        return sorted(self._made.get(generator, {}).values(), key=lambda made: made.at, reverse=True)
+        """Runs that ended well, the latest first: it is the one whose samples are there now.
+
+        A batch that was made under two seeds is there twice.
+        """
+        return sorted(self._made.get(generator, ()), key=lambda made: made.at, reverse=True)
 
     def failures(self, generator: str) -> list[Failed]:
         """Failed attempts that no later receipt of the same run made good, in order of time."""
-        made = self._made.get(generator, {})
+        made = _last_of_each(self.runs(generator)[::-1])
         return sorted(
             (
                 failed
@@ -68,14 +74,14 @@ class Evidence:
 
     def newest(self, generator: str) -> Made | Failed | None:
         """The latest record; of a receipt and a failure of one moment, the receipt."""
-        records = (*self._made.get(generator, {}).values(), *self._failed.get(generator, ()))
+        records = (*self._made.get(generator, ()), *self._failed.get(generator, ()))
         return max(records, key=lambda record: (record.at, isinstance(record, Made)), default=None)
 
     def since_last_made(self, generator: str) -> list[Failed]:
         """The last failure of each run that failed after the generator's latest receipt, in order of time."""
-        made = max((made.at for made in self._made.get(generator, {}).values()), default=None)
+        made = max((made.at for made in self._made.get(generator, ())), default=None)
         failed = [f for f in self.failures(generator) if made is None or f.at > made]
-        return _last_of_each(failed)
+        return _in_order(_last_of_each(failed))
 
     def last_failure(self, generator: str, indices: IndexRange, salt: int) -> Failed | None:
         """The latest failed attempt at one run, made good since or not."""
@@ -99,16 +105,23 @@ class Evidence:
         return [
             failed
             for generator in self._failed
-            for failed in _last_of_each(f for f in self.failures(generator) if f.at >= since)
+            for failed in _in_order(_last_of_each(f for f in self.failures(generator) if f.at >= since))
         ]
 
     def outcomes(self, since: datetime) -> Outcomes:
         """How many runs of all these generators ended at `since` (the bucket's clock) or later."""
-        made = sum(made.at >= since for runs in self._made.values() for made in runs.values())
+        made = sum(len({_run(m) for m in runs if m.at >= since}) for runs in self._made.values())
         return Outcomes(made, len(self.failed_since(since)))
 
 
-def _last_of_each(failed: Iterable[Failed]) -> list[Failed]:
-    """Of failures in order of time the last one of each run, in order of time."""
-    latest = {(f.key.indices, f.key.salt): f for f in failed}
-    return sorted(latest.values(), key=lambda f: f.at)
+def _run(record: Made | Failed) -> tuple[IndexRange, int]:
+    return record.key.indices, record.key.salt
+
+
+def _last_of_each(records: Iterable[Record]) -> dict[tuple[IndexRange, int], Record]:
+    """Of records in order of time the last one of each run."""
+    return {_run(record): record for record in records}
+
+
+def _in_order(latest: Mapping[tuple[IndexRange, int], Failed]) -> list[Failed]:
+    return sorted(latest.values(), key=lambda failed: failed.at)

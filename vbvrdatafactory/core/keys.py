@@ -12,10 +12,11 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/datasets/{dataset}/runs/{YYYYmmddTHHMMSSZ}-{digest}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/lease.json | control.json
     _datafactory/datasets/{dataset}/dead-letters/{message id}.json
-    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.json
+    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
 
-Receipts and failures carry in their names all that planning the next round needs, so a listing is enough.
+Receipts and failures carry in their names all that planning the next round needs, so a listing is enough. Receipts
+of before their names had a seed end in ``.s{salt}.json``.
 """
 
 import re
@@ -32,7 +33,9 @@ DATASETS = f"{OWN}datasets/"
 
 _FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
 _ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
-_RECEIPT = re.compile(rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})\.json")
+_RECEIPT = re.compile(
+    rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})(?:\.seed(\d{{1,12}}))?\.json"
+)
 _FAILURE = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
 )
@@ -57,11 +60,16 @@ class Archive(NamedTuple):
 
 
 class ReceiptKey(NamedTuple):
-    """Which run of a generator a receipt is about."""
+    """Which run of a generator a receipt is about.
+
+    Args:
+        seed: the run's; None where the name is of before names had it, and only the receipt itself tells.
+    """
 
     generator: str
     indices: IndexRange
     salt: int
+    seed: int | None = None
 
 
 class FailureKey(NamedTuple):
@@ -120,14 +128,16 @@ def questions_of(generator: str) -> str:
 
 
 def receipt(key: ReceiptKey) -> str:
-    return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}.json"
+    """Where a receipt lies: runs of one batch under two seeds have one each."""
+    seed = "" if key.seed is None else f".seed{key.seed}"
+    return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}{seed}.json"
 
 
 def parse_receipt(key: str) -> ReceiptKey | None:
     match = _RECEIPT.fullmatch(key)
     if match is None or (indices := _indices(match)) is None:
         return None
-    return ReceiptKey(match[1], indices, int(match[4]))
+    return ReceiptKey(match[1], indices, int(match[4]), None if match[5] is None else int(match[5]))
 
 
 def failure(key: FailureKey) -> str:

@@ -138,6 +138,16 @@ def read_receipts(store: ObjectStore, gap: Gap, evidence: Evidence) -> dict[keys
         return {key: receipt for key, receipt in zip(wanted, found, strict=True) if receipt}
 
 
+def find_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
+    """The receipt of a run with its seed, under its name or the one it had before names told the seed.
+
+    None where there is none; of the latter name it may be another seed's.
+    """
+    names = (key, key._replace(seed=None))
+    found = (read_evidence(store, keys.receipt(name), Receipt) for name in names)
+    return next(filter(None, found), None)
+
+
 def explain_failures(store: ObjectStore, evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
     """Failures in what is still missing, counted, each with what its latest record said: one read a row."""
     gaps = list(gaps)
