@@ -18,6 +18,7 @@ from tasks.already_complete import already_complete
 from tasks.reports import bring_report
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain
+from vbvrdatafactory.cli.spec_options import legacy_seeds
 from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
@@ -38,6 +39,7 @@ PIPE_WIDTH = 160
     "-b", "--batch-size", default=DEFAULT_BATCH_SIZE, show_default=True, help="Samples of one message."
 )
 @click.option("-s", "--seed", default=DEFAULT_SEED, show_default=True)
+@legacy_seeds
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True)

@@ -25,6 +25,7 @@ from tasks.terms import Terms
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.plan import BatchSize, Samples
+from vbvrdatafactory.core.seeds import Seeds
 
 
 @flow(
@@ -43,6 +44,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     output_format: OutputFormat = "files",
     require: list[RequiredFile] = [],  # noqa: B006
     overrides: Overrides = {},  # noqa: B006
+    seeds: Seeds = "hashed",
     max_rounds: Rounds = 4,
     poll_seconds: Seconds = 15.0,
     stall_minutes: Minutes = 15.0,
@@ -64,6 +66,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         output_format: How samples lie in the bucket: as files, or as one tar archive for each batch.
         require: Files every sample must have besides first_frame.png and prompt.txt.
         overrides: Other numbers for single generators, such as {"G-40_x": {"samples": 500, "batch_size": 5}}.
+        seeds: How batches get their seeds; legacy as the predecessor did, for who must reproduce its samples.
         max_rounds: How often what is still missing is sent again.
         poll_seconds: Seconds between two looks at the queue.
         stall_minutes: Minutes after which messages that nobody takes end the run.
@@ -80,6 +83,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         output_format=output_format,
         require=tuple(require),
         overrides=overrides,
+        seeds=seeds,
     )
     terms = Terms.of(
         poll_seconds=poll_seconds,

@@ -25,6 +25,7 @@ specs = st.builds(
     seed=st.integers(0, 2**63),
     output_format=st.sampled_from(["files", "tar"]),
     overrides=st.dictionaries(st.sampled_from(["A", "B"]), overrides),
+    seeds=st.sampled_from(["hashed", "legacy"]),
 )
 
 
@@ -219,3 +220,36 @@ def test_batches_come_in_order() -> None:
     batches = [(b.generator, b.start) for b in Plan(spec)]
     assert batches == [("B", 0), ("B", 20), ("B", 40), ("A", 0), ("A", 20), ("A", 40)]
     assert all(a < b for a, b in pairwise(s for g, s in batches if g == "A"))
+
+
+def legacy(seed: int, samples: int, batch_size: int, **other: object) -> Plan:
+    """A dataset whose batches get the predecessor's seeds."""
+    fields = {"seed": seed, "samples": samples, "batch_size": batch_size, "seeds": "legacy", **other}
+    return Plan(make_spec(generators=["A", "B"], **fields))
+
+
+def test_legacy_seeds_count_batches() -> None:
+    """Seed + number of the batch, the same for every generator, from 0 again after 2**31 - 1."""
+    assert [batch.seed for batch in legacy(42, 45, 10)] == [42, 43, 44, 45, 46] * 2
+    assert [batch.seed for batch in legacy(2**31 - 2, 30, 10)] == [2**31 - 2, 2**31 - 1, 0] * 2
+
+
+def test_legacy_seeds_count_the_batches_of_each_generator() -> None:
+    """A generator with a batch size of its own counts its own batches."""
+    plan = legacy(42, 30, 10, overrides={"B": Override(batch_size=15)})
+    assert [batch.seed for batch in plan] == [42, 43, 44, 42, 43]
+
+
+def test_other_tries_of_a_legacy_batch_are_hashed() -> None:
+    """The predecessor made no pieces and knew no salt: these get the seeds that every dataset's get."""
+    plan, hashed = legacy(42, 30, 10), Plan(make_spec(generators=["A", "B"], samples=30, batch_size=10))
+    for indices, salt in ((IndexRange(10, 20), 1), (IndexRange(15, 20), 0), (IndexRange(15, 20), 2)):
+        assert plan.batch("A", indices, salt) == hashed.batch("A", indices, salt)
+    assert plan.batch("A", IndexRange(10, 20)) != hashed.batch("A", IndexRange(10, 20))
+
+
+def test_a_spec_of_before_there_were_legacy_seeds_is_hashed() -> None:
+    """A bucket of before keeps the seeds that its dataset was made with."""
+    spec = make_spec(generators=["A"], samples=30)
+    before = spec.model_dump(exclude={"seeds"})
+    assert DatasetSpec.model_validate(before) == spec

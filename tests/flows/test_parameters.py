@@ -43,7 +43,7 @@ def field(name: str) -> dict[str, Any]:
     return parameter_schema(generate_dataset.fn).properties[name]
 
 
-@pytest.mark.parametrize("name", ["samples", "batch_size", "seed", "output_format"])
+@pytest.mark.parametrize("name", ["samples", "batch_size", "seed", "output_format", "seeds"])
 def test_the_form_has_the_limits_of_a_spec(name) -> None:
     """What the form takes a spec takes: the same type, the same least and greatest number, the same choices."""
     limits = ("type", "minimum", "enum") if name == "seed" else ("type", "minimum", "maximum", "enum")

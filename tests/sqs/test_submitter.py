@@ -354,3 +354,20 @@ def test_a_submitter_takes_its_queue_from_the_settings(sqs: Any, queue: str) -> 
     """With the address set, nothing but the settings is needed."""
     done = TaskSubmitter(settings=Config(sqs_queue_url=queue)).submit(batches(25))
     assert (done.sent, len(received(sqs, queue))) == (25, 25)
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.sampled_from(["hashed", "legacy"]))
+def test_the_messages_of_one_generator_can_be_had_without_sending(
+    samples: int, size: int, seeds: str
+) -> None:
+    """They are those that would be sent: the plan's, of no dataset."""
+    asked = {"batch_size": size, "seed": 42, "output_format": "tar", "seeds": seeds}
+    made = submitter(None).create_task_messages("A", samples, output_bucket="my-bucket", **asked)
+    plan = Plan(make_spec(generators=["A"], samples=samples, **asked))
+    assert made == list(plan.messages(output_bucket="my-bucket", dataset=None))
+
+
+def test_legacy_seeds_are_sent_where_they_are_asked_for(sqs: Any, queue: str) -> None:
+    """Seed + number of the batch, for every generator alike."""
+    TaskSubmitter(queue, client=sqs).submit_tasks(["A", "B"], 30, 10, 7, seeds="legacy")
+    assert Counter(message.seed for message in received(sqs, queue)) == {7: 2, 8: 2, 9: 2}

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.cli.spec_options import legacy_seeds
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.samples import KNOWN_FILES
 
@@ -51,6 +52,7 @@ Examples:
     show_default=True,
     help="Base of every batch's seed.",
 )
+@legacy_seeds
 @click.option(
     "--output-format",
     type=click.Choice(["files", "tar"]),

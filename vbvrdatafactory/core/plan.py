@@ -17,7 +17,7 @@ from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.samples import required_files
-from vbvrdatafactory.core.seeds import batch_seed
+from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
@@ -48,6 +48,7 @@ class DatasetSpec(_Frozen):
         output_format: ``files`` or ``tar``.
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
         overrides: samples and batch size of single generators.
+        seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the factory before this one had it.
     """
 
     dataset: SafeName = "dataset"
@@ -58,6 +59,7 @@ class DatasetSpec(_Frozen):
     output_format: OutputFormat = "files"
     require: tuple[str, ...] = ()
     overrides: dict[str, Override] = Field(default_factory=dict)
+    seeds: Seeds = "hashed"
 
     @model_validator(mode="after")
     def _consistent(self) -> "DatasetSpec":
@@ -126,8 +128,15 @@ class Plan:
 
     def batch(self, generator: str, indices: IndexRange, salt: int = 0) -> Batch:
         """The batch of `generator` over `indices`, with the seed that the plan gives it under `salt`."""
-        seed = batch_seed(self.spec.seed, generator, indices.start, salt)
-        return Batch(generator, indices.start, indices.size, seed)
+        return Batch(generator, indices.start, indices.size, self._seed(generator, indices.start, salt))
+
+    def _seed(self, generator: str, start: int, salt: int) -> int:
+        """Legacy seeds are those of planned batches alone: pieces of them, and other tries, are hashed."""
+        if self.spec.seeds == "legacy" and not salt:
+            ordinal, beside = divmod(start, self.generators[generator].batch_size)
+            if not beside:
+                return legacy_seed(self.spec.seed, ordinal)
+        return batch_seed(self.spec.seed, generator, start, salt)
 
     def message(
         self, batch: Batch, *, salt: int = 0, only_indices: tuple[int, ...] | None = None

@@ -8,6 +8,10 @@ and the samples would be silent copies.
 
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Literal
+
+# How the seeds of a dataset's batches follow from its own: as here, or as the factory before this one did it.
+Seeds = Literal["hashed", "legacy"]
 
 # Generators hand the seed to NumPy, which takes 32 bits, and some add the sample's number to it.
 SEED_BITS = 31
@@ -40,6 +44,14 @@ def python_hash_seed(seed: int) -> int:
     by hand needs no table to get a batch's bytes.
     """
     return seed % _HASH_SEEDS
+
+
+def legacy_seed(base_seed: int, ordinal: int) -> int:
+    """Seed of a generator's batch number `ordinal` (from 0) as the factory before this one counted: base + ordinal.
+
+    The same for every generator; kept for who must make samples of that time again.
+    """
+    return (base_seed + ordinal) & _MASK
 
 
 @lru_cache(maxsize=4096)

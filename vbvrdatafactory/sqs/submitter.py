@@ -22,6 +22,7 @@ from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.core.models import OutputFormat, TaskMessage
 from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.sqs.direct import DirectSender
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class TaskSubmitter:
         output_bucket: str | None = None,
         *,
         dedup: bool = False,
+        seeds: Seeds = "hashed",
     ) -> list[TaskMessage]:
         """The messages that `submit_tasks` would send for one generator, in order of their indices.
 
@@ -124,7 +126,8 @@ class TaskSubmitter:
             SpecError: as `submit_tasks`.
         """
         _refuse_dedup(dedup=dedup)
-        return [*_planned([generator], total_samples, batch_size, seed, output_format, output_bucket)[1]]
+        asked = ([generator], total_samples, batch_size, seed, output_format, output_bucket, seeds)
+        return [*_planned(*asked)[1]]
 
     def submit_tasks(  # noqa: PLR0913 - the signature users call already
         self,
@@ -137,6 +140,7 @@ class TaskSubmitter:
         on_batch_sent: Sent | None = None,
         *,
         dedup: bool = False,
+        seeds: Seeds = "hashed",
     ) -> dict[str, object]:
         """Plan `total_samples` of each generator in batches and send every batch.
 
@@ -149,7 +153,8 @@ class TaskSubmitter:
             SpecError: the samples, batch size, names or bucket cannot be planned, or `dedup` is asked for.
         """
         _refuse_dedup(dedup=dedup)
-        plan, messages = _planned(generators, total_samples, batch_size, seed, output_format, output_bucket)
+        asked = (generators, total_samples, batch_size, seed, output_format, output_bucket, seeds)
+        plan, messages = _planned(*asked)
         done = self.submit(messages, on_batch_sent)
         return {
             "total_successful": done.sent,
@@ -231,6 +236,7 @@ def _planned(  # noqa: PLR0913 - what users say, in the order they say it
     seed: int,
     output_format: OutputFormat,
     output_bucket: str | None,
+    seeds: Seeds,
 ) -> tuple[Plan, Iterator[TaskMessage]]:
     spec = make_spec(
         generators=tuple(generators),
@@ -238,6 +244,7 @@ def _planned(  # noqa: PLR0913 - what users say, in the order they say it
         batch_size=batch_size,
         seed=seed,
         output_format=output_format,
+        seeds=seeds,
     )
     _check_bucket(output_bucket)
     plan = Plan(spec)
