@@ -116,7 +116,7 @@ def show(report: Report, page: str | None) -> None:
         line = f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}"
         click.echo(for_terminal(line))
     click.echo(report.run_line)
-    for remark in (*(report.run.remarks if report.run else ()), *report.repeats):
+    for remark in (*(report.run.remarks if report.run else ()), *report.origin_notes, *report.repeats):
         click.echo(for_terminal(remark))
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"

@@ -22,7 +22,10 @@ def already_complete(plan: Plan) -> Report | None:
     if not _is_settled(store, plan.spec) or _queued():
         return None
     seen = work.look(store, plan)
-    return None if len(seen.gaps) else work.report(store, plan, seen, config.output_bucket)
+    if len(seen.gaps):
+        return None
+    report = work.report(store, plan, seen, config.output_bucket)
+    return report if report.complete else None
 
 
 def _is_settled(store: ObjectStore, spec: DatasetSpec) -> bool:

@@ -8,6 +8,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.s3 import records
 
 MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
@@ -58,10 +59,11 @@ def test_json(run, described):
 def test_samples_that_repeat_show(run, described):
     """A complete dataset of repeated samples is complete, and said to repeat itself."""
     described.make(FIRST, range(10))
-    message = TaskMessage(type=FIRST, num_samples=10, seed=1)
+    seed = batch_seed(42, FIRST, 0)
+    message = TaskMessage(type=FIRST, num_samples=10, seed=seed)
     receipt = Receipt(
         message=message,
-        seed=1,
+        seed=seed,
         stored=[message.indices],
         digests={index: f"d{index % 2}" for index in range(10)},
         result=TaskResult(generator=FIRST, samples_uploaded=10, sample_ids=[]),
@@ -69,7 +71,7 @@ def test_samples_that_repeat_show(run, described):
         generator_digest="d",
         finished_at="2026-01-01T00:00:00Z",
     )
-    records.write(described.store, keys.receipt(keys.ReceiptKey(FIRST, message.indices, 0)), receipt)
+    records.write(described.store, keys.receipt(keys.ReceiptKey(FIRST, message.indices, 0, seed)), receipt)
     result = run("report")
     row = next(line.split() for line in result.stdout.splitlines() if line.split()[:1] == [FIRST])
     assert row[-3:] == ["2", "of", "10"]

@@ -86,7 +86,10 @@ def test_each_generator_is_asked_for_what_it_lacks() -> None:
 def test_the_report_says_what_happened() -> None:
     """The morning's line: 97.56 %, and which generators are red."""
     report = make_report(plan(), arrived(), at=datetime(2026, 1, 15, tzinfo=UTC))
-    assert report.result_line == "RESULT expected=430000 whole=419500 torn=0 missing=10500 messages=0"
+    assert (
+        report.result_line
+        == "RESULT expected=430000 whole=419500 torn=0 missing=10500 messages=0 other_seed=0"
+    )
     assert report.total.percent == 97.56
     assert [t.generator for t in report.generators if t.missing] == [
         row["type"] for row in incident()["failed"]

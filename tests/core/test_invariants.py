@@ -55,7 +55,7 @@ class Bucket:
 
     def messages(self, plan: Plan, gap: Gap) -> Iterator[TaskMessage]:
         evidence = self.evidence()
-        known = {key: self.receipts[key] for key in holes(gap, evidence) if key in self.receipts}
+        known = {key: self.receipts[key] for key in holes(plan, gap, evidence) if key in self.receipts}
         return messages(plan, gap, evidence, known)
 
     def deliver(self, message: TaskMessage) -> None:
@@ -95,7 +95,7 @@ class Bucket:
                 self.put(f"{folder}/notes.txt", 0)
 
     def _receipt(self, message: TaskMessage, stored: list[int]) -> None:
-        key = keys.ReceiptKey(message.type, message.indices, message.salt)
+        key = keys.ReceiptKey(message.type, message.indices, message.salt, message.seed)
         self.put(keys.receipt(key))
         self.receipts[key] = Receipt(
             message=message,

@@ -15,7 +15,7 @@ from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
-from vbvrdatafactory.core.replan import holes, messages
+from vbvrdatafactory.core.replan import messages
 from vbvrdatafactory.core.seeds import python_hash_seed
 
 G = "G-1_x"
@@ -56,6 +56,7 @@ class World:
     samples: dict[int, Origin] = field(default_factory=dict)
     receipts: dict[keys.ReceiptKey, Receipt] = field(default_factory=dict)
     listing: list[tuple[str, datetime]] = field(default_factory=list)
+    named: bool = True
 
     def gap(self) -> Gap:
         return Gap(G, tuple(compress(set(range(self.plan.sample_count)) - set(self.samples))))
@@ -66,8 +67,9 @@ class World:
     def make(self, message: TaskMessage, seed: int = 0) -> None:
         """A delivery that goes well; the worker chooses `seed` where the message has none."""
         self.samples |= origins(message)
-        key = keys.ReceiptKey(G, message.indices, message.salt)
-        self.receipts[key] = receipt_of(message, seed)
+        receipt = receipt_of(message, seed)
+        key = keys.ReceiptKey(G, message.indices, message.salt, receipt.seed if self.named else None)
+        self.receipts[key] = receipt
         self._note(keys.receipt(key))
 
     def fail(self, message: TaskMessage, cause: Cause | None = None, stored: int = 0) -> None:
@@ -107,7 +109,12 @@ def plan_of(samples: int, batch_size: int = 10) -> Plan:
 plans = st.builds(plan_of, st.integers(1, 40), st.integers(1, 15))
 runs = st.builds(lambda start, size: IndexRange(start, start + size), st.integers(0, 60), st.integers(1, 15))
 records = st.one_of(
-    st.builds(lambda run, salt: keys.receipt(keys.ReceiptKey(G, run, salt)), runs, st.integers(0, 3)),
+    st.builds(
+        lambda run, salt, seed: keys.receipt(keys.ReceiptKey(G, run, salt, seed)),
+        runs,
+        st.integers(0, 3),
+        st.none() | st.integers(0, 2),
+    ),
     st.builds(
         lambda run, salt, cause: keys.failure(keys.FailureKey(G, run, salt, 1, cause)),
         runs,
@@ -120,16 +127,15 @@ evidences = st.lists(records, max_size=15).map(
 )
 
 
-def receipts_for(gap: Gap, evidence: Evidence) -> dict[keys.ReceiptKey, Receipt]:
-    """The receipts of every run that is to be replayed, each with a seed of its own."""
-    return {
-        key: receipt_of(
-            TaskMessage(
-                type=G, num_samples=key.indices.size, start_index=key.indices.start, seed=n, salt=key.salt
-            )
-        )
-        for n, key in enumerate(holes(gap, evidence))
-    }
+def receipts_for(plan: Plan, evidence: Evidence) -> dict[keys.ReceiptKey, Receipt]:
+    """The receipts of every run on record: the dataset's own where the name has a seed or the salt is even."""
+    receipts = {}
+    for key in (made.key for made in evidence.runs(G)):
+        planned = plan.batch(G, key.indices, key.salt)
+        seed = planned.seed if key.seed is None and key.salt % 2 == 0 else key.seed
+        message = plan.message(planned, salt=key.salt).model_copy(update={"seed": seed or 5})
+        receipts[key] = receipt_of(message)
+    return receipts
 
 
 @given(plans, st.sets(st.integers(0, 39)), evidences, st.booleans())
@@ -139,7 +145,7 @@ def test_messages_make_exactly_the_gap(
     """Whatever was tried before, every missing index is made once and no index that is whole is touched."""
     missing = set(range(plan.sample_count)) - whole
     gap = Gap(G, tuple(compress(missing)))
-    receipts = receipts_for(gap, evidence) if readable else {}
+    receipts = receipts_for(plan, evidence) if readable else {}
     made = [index for message in messages(plan, gap, evidence, receipts) for index in wanted(message)]
     assert sorted(made) == sorted(missing)
 
@@ -322,13 +328,28 @@ def test_a_batch_lost_after_its_receipt_is_sent_whole() -> None:
     assert world.work() == [world.plan.message(batch) for batch in world.plan]
 
 
-def test_a_replay_runs_with_the_receipts_seed_not_the_plans() -> None:
-    """Samples made by hand, under a seed that the worker chose, are restored with that seed."""
-    world = World(plan_of(10))
-    world.make(TaskMessage(type=G, num_samples=10), seed=4_000_000_000)
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
+@pytest.mark.parametrize("seed", [7, 4_000_000_000])
+def test_what_another_seed_made_is_not_made_again(named: bool, seed: int) -> None:
+    """Samples of another dataset, or of a seed that a worker chose, make room for the dataset's own.
+
+    A receipt's name tells it; that of a receipt of before names had a seed does not, and the receipt does.
+    """
+    world = World(plan_of(10), named=named)
+    world.make(TaskMessage(type=G, num_samples=10, salt=0), seed=seed)
+    world.samples.clear()
+    assert world.work() == [world.plan.message(batch) for batch in world.plan]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
+def test_the_run_of_this_seed_is_replayed_where_another_seed_came_after_it(named: bool) -> None:
+    """The dataset's own run made the batch first; what is lost is what that run makes."""
+    world = World(plan_of(10), named=True).finish()
+    world.named = named
+    world.make(TaskMessage(type=G, num_samples=10, salt=1), seed=7)
     del world.samples[9]
     [replay] = world.work()
-    assert (replay.seed, replay.num_samples, replay.only_indices) == (4_000_000_000, 10, (9,))
+    assert (replay.seed, replay.num_samples, replay.only_indices) == (next(iter(world.plan)).seed, 10, (9,))
 
 
 @pytest.mark.parametrize("lost", [{3}, set(range(10))], ids=["a hole", "all of the batch"])

@@ -92,9 +92,9 @@ def test_the_result_line_is_exact() -> None:
     """Scripts read the last line."""
     ninety = [Tally(generator=g, expected=30, whole=30, torn=0) for g in "ABC"]
     report = Report(dataset="spring", at=NOON, generators=ninety).with_run(RunFigures(messages=9), [])
-    assert report.result_line == "RESULT expected=90 whole=90 torn=0 missing=0 messages=9"
+    assert report.result_line == "RESULT expected=90 whole=90 torn=0 missing=0 messages=9 other_seed=0"
     looked = report_of({"A": set(range(5))}, {"A": {7}})
-    assert looked.result_line == "RESULT expected=60 whole=5 torn=1 missing=54 messages=0"
+    assert looked.result_line == "RESULT expected=60 whole=5 torn=1 missing=54 messages=0 other_seed=0"
 
 
 def test_the_json_comes_back_and_holds_the_ranges() -> None:

@@ -107,7 +107,10 @@ def test_of_two_runs_at_once_the_second_refuses_or_waits(factory, command_enviro
         output, _ = first.communicate()
     assert (report.complete, report.run.messages) == (True, 0)
     assert "waiting: 'both' is being made by run" in caplog.text
-    assert output.decode().splitlines()[-1] == "RESULT expected=16 whole=16 torn=0 missing=0 messages=8"
+    assert (
+        output.decode().splitlines()[-1]
+        == "RESULT expected=16 whole=16 torn=0 missing=0 messages=8 other_seed=0"
+    )
 
 
 def test_a_paused_run_sends_nothing_until_it_is_resumed(factory, caplog) -> None:

@@ -11,7 +11,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
-from vbvrdatafactory.core.plan import Override, make_spec
+from vbvrdatafactory.core.plan import Override, Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.report import Report, Tally
 from vbvrdatafactory.s3 import records
@@ -124,13 +124,14 @@ def test_a_filed_report_can_be_brought_home(bucket: MemoryStore, tmp_path: Path)
 
 def test_the_receipts_of_the_neighbours_are_read(bucket: MemoryStore) -> None:
     """Those of runs that made a part of what is missing, and no others."""
+    plan = Plan(SPEC)
     for start in (0, 10, 20):
-        made = RECEIPT.model_copy(
-            update={"message": TaskMessage(type="A", num_samples=10, start_index=start)}
-        )
+        message = TaskMessage(type="A", num_samples=10, start_index=start)
+        seed = plan.batch("A", message.indices).seed
+        made = RECEIPT.model_copy(update={"message": message, "seed": seed})
         records.write(bucket, keys.receipt(keys.ReceiptKey("A", IndexRange(start, start + 10), 0)), made)
     gap = Gap("A", (IndexRange(8, 12),))
-    found = records.read_receipts(bucket, gap, take_evidence(bucket, ["A"]))
+    found = records.read_receipts(bucket, plan, gap, take_evidence(bucket, ["A"]))
     assert sorted(key.indices.start for key in found) == [0, 10]
     assert all(receipt.message.start_index == key.indices.start for key, receipt in found.items())
 
@@ -166,7 +167,7 @@ def test_a_receipt_that_cannot_be_read_does_not_stop_the_planning(bucket: Memory
     """Evidence is never needed: without it the hole gets fresh samples."""
     obstore.put(bucket, keys.receipt(keys.ReceiptKey("A", IndexRange(0, 10), 0)), b"not json")
     gap = Gap("A", (IndexRange(8, 12),))
-    assert records.read_receipts(bucket, gap, take_evidence(bucket, ["A"])) == {}
+    assert records.read_receipts(bucket, Plan(SPEC), gap, take_evidence(bucket, ["A"])) == {}
 
 
 def test_nothing_missing_needs_no_explanation(bucket: MemoryStore) -> None:

@@ -101,7 +101,8 @@ def test_a_server_that_is_away_in_a_wait_ends_no_run(server: Server, tmp_path: P
         assert run.poll() is None, "it should have been in the middle of its wait"
         server.start()
         output, _ = run.communicate(timeout=300)
-    expected = f"RESULT expected={SAMPLES} whole={SAMPLES} torn=0 missing=0 messages={SAMPLES // BATCH}"
+    sent = SAMPLES // BATCH
+    expected = f"RESULT expected={SAMPLES} whole={SAMPLES} torn=0 missing=0 messages={sent} other_seed=0"
     assert output.splitlines()[-1] == expected
     assert run.returncode == 0
 

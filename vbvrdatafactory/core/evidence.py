@@ -94,10 +94,9 @@ class Evidence:
 
     def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
         """Whether one run ended well, and did not fail again since."""
-        made, failed = (
-            self._made.get(generator, {}).get((indices, salt)),
-            self.last_failure(generator, indices, salt),
-        )
+        receipts = [made for made in self._made.get(generator, ()) if _run(made) == (indices, salt)]
+        made = max(receipts, key=lambda made: made.at, default=None)
+        failed = self.last_failure(generator, indices, salt)
         return made is not None and (failed is None or made.at >= failed.at)
 
     def failed_since(self, since: datetime) -> list[Failed]:

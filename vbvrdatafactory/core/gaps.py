@@ -1,9 +1,10 @@
 """Plan minus inventory: what is planned and not whole in the bucket, exact to the sample."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.origins import Origin
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.ranges import IndexRange
 
@@ -62,10 +63,22 @@ class Gaps:
 
 
 class Look(NamedTuple):
-    """One look at the bucket: what is there, and what of the plan is not."""
+    """One look at the bucket: what is there, and what of the plan is not.
+
+    Args:
+        inventory: what is there.
+        gaps: what of the plan is not.
+        origins: what made the samples that are there, by generator; None where receipts were not looked at.
+    """
 
     inventory: Inventory
     gaps: Gaps
+    origins: Mapping[str, Origin] | None = None
+
+    @property
+    def other_seed(self) -> int:
+        """Samples that are there and were made for another seed, as far as was looked at."""
+        return sum(origin.other_seed for origin in (self.origins or {}).values())
 
 
 def find_gaps(plan: Plan, inventory: Inventory, among: Collection[str] | None = None) -> Gaps:

@@ -45,7 +45,7 @@ class GeneratorInventory:
 
     def whole(self, within: IndexRange) -> int:
         """How many indices in `within` are whole, as files or in an archive."""
-        return self._present(within).count(1)
+        return self.present(within).count(1)
 
     def torn(self, within: IndexRange) -> int:
         """How many indices in `within` have files but are not whole."""
@@ -58,10 +58,11 @@ class GeneratorInventory:
 
     def missing(self, within: IndexRange) -> list[IndexRange]:
         """Ranges of the indices in `within` that are absent or torn."""
-        runs = _ABSENT_RUN.finditer(self._present(within))
+        runs = _ABSENT_RUN.finditer(self.present(within))
         return [IndexRange(within.start + run.start(), within.start + run.end()) for run in runs]
 
-    def _present(self, within: IndexRange) -> bytes:
+    def present(self, within: IndexRange) -> bytes:
+        """A byte for each index in `within`: 1 where its sample is whole, as files or in an archive."""
         shown = bytes(self._flags[within.start : within.stop])
         return shown.translate(_PRESENT).ljust(within.size, b"\0")
 

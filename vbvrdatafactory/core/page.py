@@ -66,7 +66,8 @@ def to_page(report: Report, pictures: Iterable[Picture] = ()) -> str:
 
 
 def _remarks(report: Report) -> list[str]:
-    return [*(report.run.remarks if report.run else ()), *report.repeats, *report.foreign]
+    of_run = report.run.remarks if report.run else []
+    return [*of_run, *report.origin_notes, *report.repeats, *report.foreign]
 
 
 def _row(tally: Tally) -> str:

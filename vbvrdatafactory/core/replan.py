@@ -10,24 +10,30 @@ are taken by fresh samples: a new salt, in pieces half the size.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 
-from vbvrdatafactory.core.evidence import Evidence, Failed
+from vbvrdatafactory.core.evidence import Evidence, Failed, Made
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.keys import FailureKey, ReceiptKey
 from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.origins import is_planned
 from vbvrdatafactory.core.plan import Batch, GeneratorPlan, Plan
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.core.seeds import python_hash_seed
 
 _Run = ReceiptKey | FailureKey
+_NONE_READ: Mapping[ReceiptKey, Receipt] = MappingProxyType({})
 
 
-def holes(gap: Gap, evidence: Evidence) -> dict[ReceiptKey, tuple[IndexRange, ...]]:
+def holes(
+    plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt] = _NONE_READ
+) -> dict[ReceiptKey, tuple[IndexRange, ...]]:
     """For each run that made a part of what is missing: the ranges to replay it for.
 
-    Runs whose replay failed since are left out: their indices need fresh samples.
+    Runs whose replay failed since are left out: their indices need fresh samples. So are runs of another seed than
+    the dataset's; where a receipt's name does not tell its seed, `receipts` may.
     """
-    runs = evidence.runs(gap.generator)
+    runs = _planned(plan, gap, evidence, receipts)
     missing = set(expand(gap.ranges)) if runs else set()
     failed = {(f.key.indices, f.key.salt) for f in _seeds_fault(gap.generator, evidence)}
     found = {}
@@ -48,16 +54,16 @@ def messages(
         plan: the dataset's plan.
         gap: what one generator of it lacks.
         evidence: that generator's receipts and failures.
-        receipts: the receipts of `holes(gap, evidence)`; without one, the hole gets fresh samples.
+        receipts: the receipts of `holes`; without one, the hole gets fresh samples.
     """
     replayed: set[int] = set()
-    for key, hole in holes(gap, evidence).items():
+    for key, hole in holes(plan, gap, evidence, receipts).items():
         if receipt := receipts.get(key):
             yield _replay(plan, receipt, hole)
             replayed.update(expand(hole))
     line = plan.generators[gap.generator]
     failed = _by_tile(line, (failed.key for failed in _seeds_fault(gap.generator, evidence)))
-    made = _by_tile(line, (run.key for run in evidence.runs(gap.generator)))
+    made = _by_tile(line, (run.key for run in _planned(plan, gap, evidence, receipts)))
     rest = compress(set(expand(gap.ranges)) - replayed) if replayed else gap.ranges
     parts = (part for run in rest for part in _tiles(line, run))
     for tile, lacking in groupby(parts, key=lambda part: line.tile(part.start)):
@@ -66,6 +72,16 @@ def messages(
                 yield from _fresh(plan, gap.generator, part, failed.get(tile.start, ()))
         else:
             yield _again(plan, plan.batch(gap.generator, tile), tuple(lacking))
+
+
+def _planned(plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt]) -> list[Made]:
+    """The runs that the dataset's own seed made, or may have made, the latest first."""
+    runs = []
+    for run in evidence.runs(gap.generator):
+        seed = receipts[run.key].seed if run.key in receipts else run.key.seed
+        if is_planned(plan, run.key._replace(seed=seed)):
+            runs.append(run)
+    return runs
 
 
 def _replay(plan: Plan, receipt: Receipt, hole: tuple[IndexRange, ...]) -> TaskMessage:

@@ -21,12 +21,14 @@ from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.inventory import Inventory
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.plan import Plan
+from vbvrdatafactory.core.origins import Origin
+from vbvrdatafactory.core.plan import GeneratorPlan, Plan
 from vbvrdatafactory.core.ranges import IndexRange, describe
 
 # More generators that were given up are counted: the line of a run's state is for one look.
 _BROKEN_SHOWN = 10
 _REPEATING_SHOWN = 20
+_OTHERS_SHOWN = 20
 
 COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent", "distinct")
 
@@ -43,6 +45,8 @@ class Tally(_Frozen):
     whole: int
     torn: int
     stray: int = 0
+    other_seed: int = Field(default=0, description="Whole, but made for another seed than the dataset's")
+    without_receipt: int = Field(default=0, description="Whole, and no receipt says what made them")
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
     distinct: Distinct = Field(default=Distinct(), description="Different samples, as far as receipts tell")
 
@@ -57,6 +61,11 @@ class Tally(_Frozen):
         """Whole of expected; 100.0 only when nothing is lacking."""
         share = 100 * self.whole / self.expected
         return 100.0 if self.whole == self.expected else min(round(share, 2), 99.99)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is whole, and made for the dataset's seed as far as receipts tell."""
+        return self.whole == self.expected and not self.other_seed
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -103,6 +112,7 @@ class Reason(StrEnum):
 
     BUDGET = "budget"
     STALLED = "stalled"
+    OTHER_SEED = "other-seed"
     LEASE = "lease"
 
 
@@ -179,6 +189,8 @@ class Report(_Frozen):
             torn=sum(t.torn for t in self.generators),
             stray=sum(t.stray for t in self.generators),
             distinct=reduce(Distinct.and_of, (t.distinct for t in self.generators), Distinct()),
+            other_seed=sum(t.other_seed for t in self.generators),
+            without_receipt=sum(t.without_receipt for t in self.generators),
         )
 
     @property
@@ -198,7 +210,7 @@ class Report(_Frozen):
 
     @property
     def complete(self) -> bool:
-        return self.total.whole == self.total.expected
+        return self.total.is_complete
 
     @property
     def run_name(self) -> str:
@@ -213,7 +225,24 @@ class Report(_Frozen):
         if self.complete:
             return f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole."
         lacking = total.missing + total.torn
-        return f"{self.dataset} is incomplete: {lacking:,} of {total.expected:,} samples are missing or torn."
+        found = [f"{lacking:,} of {total.expected:,} samples are missing or torn"] if lacking else []
+        if total.other_seed:
+            found.append(f"{total.other_seed:,} of {total.expected:,} samples were made for another seed")
+        return f"{self.dataset} is incomplete: {', '.join(found)}."
+
+    @property
+    def origin_notes(self) -> list[str]:
+        """What receipts tell of which seed made what, a line each; complete or not."""
+        others = [tally for tally in self.generators if tally.other_seed]
+        lines = [
+            f"{tally.generator}: {tally.other_seed:,} samples were made for another seed than the dataset's."
+            for tally in others[:_OTHERS_SHOWN]
+        ]
+        if (more := len(others) - _OTHERS_SHOWN) > 0:
+            lines.append(f"{more:,} more generators have samples that were made for another seed.")
+        if unknown := self.total.without_receipt:
+            lines.append(f"{unknown:,} whole samples have no receipt: which seed made them is not known.")
+        return lines
 
     @property
     def verdict(self) -> str:
@@ -227,7 +256,7 @@ class Report(_Frozen):
         total, sent = self.total, self.run.messages if self.run else 0
         return (
             f"RESULT expected={total.expected} whole={total.whole} torn={total.torn} "
-            f"missing={total.missing} messages={sent}"
+            f"missing={total.missing} messages={sent} other_seed={total.other_seed}"
         )
 
     @property
@@ -268,9 +297,7 @@ class Report(_Frozen):
         for name, footer in zip(COLUMNS, self.total.cells, strict=True):
             table.add_column(name, footer=footer, justify="left" if name == "generator" else "right")
         for tally in self.generators:
-            table.add_row(
-                *map(for_terminal, tally.cells), style=None if tally.whole == tally.expected else "red"
-            )
+            table.add_row(*map(for_terminal, tally.cells), style=None if tally.is_complete else "red")
         return table
 
     def to_markdown(self) -> str:
@@ -296,18 +323,19 @@ class Report(_Frozen):
             if self.run
             else []
         )
-        notes += [f"- {for_markdown(line)}" for line in self.repeats]
+        notes += [f"- {for_markdown(line)}" for line in (*self.origin_notes, *self.repeats)]
         notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []
 
 
-def make_report(
+def make_report(  # noqa: PLR0913 - a report tells much
     plan: Plan,
     inventory: Inventory,
     *,
     at: datetime,
     bucket: str = "",
     distinct: Mapping[str, Distinct] = MappingProxyType({}),
+    origins: Mapping[str, Origin] = MappingProxyType({}),
 ) -> Report:
     """The completeness of the plan's dataset as the inventory shows it.
 
@@ -317,13 +345,19 @@ def make_report(
         at: when it was looked at.
         bucket: the bucket's name.
         distinct: different samples of each generator, as far as receipts tell.
+        origins: what made each generator's samples, as far as receipts tell.
     """
     return Report(
         dataset=plan.spec.dataset,
         at=at,
         bucket=bucket,
         generators=[
-            _tally(line.generator, line.samples, inventory, distinct.get(line.generator, Distinct()))
+            _tally(
+                inventory,
+                line,
+                distinct.get(line.generator, Distinct()),
+                origins.get(line.generator, Origin()),
+            )
             for line in plan.generators.values()
         ],
         strangers=sum(name not in plan.generators for name in inventory),
@@ -347,7 +381,8 @@ def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally
     return sorted(tallies, key=lambda t: (-t.count, t.generator))
 
 
-def _tally(generator: str, samples: int, inventory: Inventory, distinct: Distinct) -> Tally:
+def _tally(inventory: Inventory, line: GeneratorPlan, distinct: Distinct, origin: Origin) -> Tally:
+    generator, samples = line.generator, line.samples
     found, planned = inventory[generator], IndexRange(0, samples)
     return Tally(
         generator=generator,
@@ -355,6 +390,8 @@ def _tally(generator: str, samples: int, inventory: Inventory, distinct: Distinc
         whole=found.whole(planned),
         torn=found.torn(planned),
         stray=found.strays(samples),
+        other_seed=origin.other_seed,
+        without_receipt=origin.without_receipt,
         gaps=tuple(found.missing(planned)),
         distinct=distinct,
     )

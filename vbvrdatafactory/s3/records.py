@@ -17,7 +17,7 @@ from vbvrdatafactory.core.evidence import Evidence, Failed
 from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import FailureRecord, Receipt, is_safe_name, safe_name
 from vbvrdatafactory.core.page import to_page
-from vbvrdatafactory.core.plan import DatasetSpec
+from vbvrdatafactory.core.plan import DatasetSpec, Plan
 from vbvrdatafactory.core.replan import holes
 from vbvrdatafactory.core.report import FailureTally, Report, failures_in, tally_failures
 from vbvrdatafactory.s3 import reading
@@ -130,12 +130,26 @@ def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
     return folder / REPORT_PAGE
 
 
-def read_receipts(store: ObjectStore, gap: Gap, evidence: Evidence) -> dict[keys.ReceiptKey, Receipt]:
-    """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out."""
-    wanted = list(holes(gap, evidence))
+def read_receipts(
+    store: ObjectStore, plan: Plan, gap: Gap, evidence: Evidence
+) -> dict[keys.ReceiptKey, Receipt]:
+    """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out.
+
+    One whose name does not tell its seed may turn out to be of another than the dataset's; then an earlier run counts.
+    """
+    found: dict[keys.ReceiptKey, Receipt] = {}
+    unreadable: set[keys.ReceiptKey] = set()
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
-        found = pool.map(lambda key: read_evidence(store, keys.receipt(key), Receipt), wanted)
-        return {key: receipt for key, receipt in zip(wanted, found, strict=True) if receipt}
+        while wanted := holes(plan, gap, evidence, found).keys() - found.keys() - unreadable:
+            read_now = pool.map(lambda key: (key, read_receipt(store, key)), wanted)
+            found |= {key: receipt for key, receipt in read_now if receipt}
+            unreadable |= wanted - found.keys()
+    return found
+
+
+def read_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
+    """A receipt; None where it can't be read."""
+    return read_evidence(store, keys.receipt(key), Receipt)
 
 
 def find_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:

@@ -13,6 +13,7 @@ from vbvrdatafactory.core.replan import messages
 from vbvrdatafactory.core.report import Report, make_report
 from vbvrdatafactory.s3.contents import distinct_samples
 from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
+from vbvrdatafactory.s3.origins import take_origins
 from vbvrdatafactory.s3.records import explain_failures, read_receipts
 
 
@@ -26,6 +27,11 @@ def look(
     """List the bucket and subtract it from the plan; only `generators` of it where they are given."""
     inventory = take_inventory(store, plan.spec.require, generators=generators, on_listed=on_listed)
     return Look(inventory, find_gaps(plan, inventory, generators))
+
+
+def with_origins(store: ObjectStore, plan: Plan, seen: Look) -> Look:
+    """The same look with what receipts tell of which seed made what is there."""
+    return seen._replace(origins=take_origins(store, plan, seen.inventory))
 
 
 def report(store: ObjectStore, plan: Plan, seen: Look, bucket: str) -> Report:
@@ -44,6 +50,7 @@ def report(store: ObjectStore, plan: Plan, seen: Look, bucket: str) -> Report:
         at=datetime.now(UTC),
         bucket=bucket,
         distinct=distinct_samples(store, plan, evidence),
+        origins=take_origins(store, plan, seen.inventory, evidence),
     )
     return made.model_copy(update={"failures": explain_failures(store, evidence, seen.gaps)})
 
@@ -62,4 +69,4 @@ def messages_for(
     gaps = list(gaps)
     evidence = evidence or take_evidence(store, [gap.generator for gap in gaps])
     for gap in gaps:
-        yield from messages(plan, gap, evidence, read_receipts(store, gap, evidence))
+        yield from messages(plan, gap, evidence, read_receipts(store, plan, gap, evidence))

@@ -1,0 +1,53 @@
+"""Reads which seeds made the samples that are there: a listing of receipts, which carry the seed in their names."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core.evidence import Evidence, Made
+from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.core.origins import Origin, origin_of
+from vbvrdatafactory.core.plan import Plan
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.records import READ_THREADS, read_receipt
+
+
+def take_origins(
+    store: ObjectStore, plan: Plan, inventory: Inventory, evidence: Evidence | None = None
+) -> dict[str, Origin]:
+    """What made the samples of each of the plan's generators that has any.
+
+    Receipts of before their names had the seed are read, one by one.
+
+    Args:
+        store: the dataset's bucket.
+        plan: the dataset's plan.
+        inventory: what is there.
+        evidence: receipts of all its generators; read from the bucket where not given.
+    """
+    shown = {
+        line.generator: inventory[line.generator].present(IndexRange(0, line.samples))
+        for line in plan.generators.values()
+    }
+    there = {generator: present for generator, present in shown.items() if 1 in present}
+    evidence = evidence or take_evidence(store, there)
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as readers:
+        return {
+            generator: origin_of(plan, present, _with_seeds(store, readers, evidence.runs(generator)))
+            for generator, present in there.items()
+        }
+
+
+def _with_seeds(store: ObjectStore, readers: ThreadPoolExecutor, runs: list[Made]) -> Iterator[Made]:
+    yield from (made for made in runs if made.key.seed is not None)
+    yield from readers.map(
+        lambda made: _with_seed(store, made), [made for made in runs if made.key.seed is None]
+    )
+
+
+def _with_seed(store: ObjectStore, made: Made) -> Made:
+    """The run with the seed that its receipt tells; without one where it can't be read."""
+    receipt = read_receipt(store, made.key)
+    return made._replace(key=made.key._replace(seed=receipt.seed)) if receipt else made
