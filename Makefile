@@ -12,8 +12,10 @@ SAMPLES ?= 30
 BATCH ?= 10
 SEED ?= 42
 FORMAT ?= files
+# 1 to redefine a dataset under its name, such as with another seed
+REPLACE_SPEC ?=
 REQUIRE ?= final_frame.png ground_truth.mp4 metadata.json
-ASKED := DATASET GENERATORS SAMPLES BATCH SEED FORMAT REQUIRE
+ASKED := DATASET GENERATORS SAMPLES BATCH SEED FORMAT REPLACE_SPEC REQUIRE
 
 FROM_SHELL := $(foreach name,$(ASKED),$(if $(findstring environment,$(origin $(name))),$(name)))
 
@@ -50,6 +52,7 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it: make run 
 	set -f; set --; \
 	for name in $$GENERATORS; do set -- "$$@" -g "$$name"; done; \
 	for file in $$REQUIRE; do set -- "$$@" --require "$$file"; done; \
+	case "$$REPLACE_SPEC" in ''|0|no|false) ;; *) set -- "$$@" --replace-spec ;; esac; \
 	exec $(BIN)/datafactory local exec --own-prefect -- $(BIN)/python -m flows --dataset "$$DATASET" "$$@" \
 	  -n "$$SAMPLES" -b "$$BATCH" -s "$$SEED" --output-format "$$FORMAT" --report-folder "$(STATE)/reports/$$DATASET"
 

@@ -16,9 +16,11 @@ from rich.console import Console
 
 from tasks.already_complete import already_complete
 from tasks.reports import bring_report
+from tasks.spec import spec_changes
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain
-from vbvrdatafactory.cli.spec_options import legacy_seeds
+from vbvrdatafactory.cli.redefining import agree
+from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
 from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
@@ -40,6 +42,7 @@ PIPE_WIDTH = 160
 )
 @click.option("-s", "--seed", default=DEFAULT_SEED, show_default=True)
 @legacy_seeds
+@replace_spec
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True)
@@ -49,11 +52,13 @@ PIPE_WIDTH = 160
 @click.option("--max-failure-percent", default=50, show_default=True, help="Of the finished batches.")
 @click.option("--if-busy", type=click.Choice(["wait", "refuse"]), default="wait", show_default=True)
 @click.option("--report-folder", type=click.Path(path_type=Path), help="Also write the report here.")
-def main(report_folder: Path | None, **parameters: object) -> None:
+def main(report_folder: Path | None, *, replace_spec: bool, **parameters: object) -> None:
     """Make the bucket hold exactly the dataset asked for; the last line is RESULT, for scripts."""
     wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
     with in_one_line():
-        report = look_first(plan_of(wanted))
+        plan = plan_of(wanted)
+        wanted["replace_spec"] = agree(plan.spec.dataset, spec_changes(plan), replace=replace_spec)
+        report = look_first(plan)
         if report:
             show(
                 report,

@@ -51,6 +51,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     max_failures: Failures = None,
     max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
+    replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
 
@@ -73,6 +74,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_failures: Failed batches that the run may have; more end it early. Empty for any number.
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.
+        replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
+            another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
     plan = plan_dataset(
         dataset,
@@ -93,4 +96,4 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_rounds=max_rounds,
         if_busy=if_busy,
     )
-    return ending(make_complete(plan, terms, is_new=True))
+    return ending(make_complete(plan, terms, is_new=True, replace_spec=replace_spec))

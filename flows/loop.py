@@ -16,12 +16,13 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks import events
 from tasks.artifacts import LiveProgress
-from tasks.dataset import file_plan, look_at_bucket, publish_report
+from tasks.dataset import file_plan, look_at_bucket, made_for_another_seed, publish_report
 from tasks.hold import Gate, hold
 from tasks.judging import describe_broken, explain_setbacks
 from tasks.letters import Letters, file_dead_letters
 from tasks.queue import Sent, queue_depth, submit_gap
 from tasks.run import Run
+from tasks.spec import check_name
 from tasks.terms import Terms
 from tasks.waiting import wait_until_drained
 from vbvrdatafactory.core.circuit import Circuit
@@ -37,18 +38,22 @@ SUBMITTERS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_wor
 _NOT_OURS = Reason.LEASE
 
 
-def make_complete(plan: Plan, terms: Terms, *, is_new: bool = False) -> Report:
+def make_complete(plan: Plan, terms: Terms, *, is_new: bool = False, replace_spec: bool = False) -> Report:
     """Make the bucket hold exactly what `plan` says, and report; file the plan first where it `is_new`.
 
     Raises:
-        DataFactoryError: another run makes the dataset, and the terms say to refuse.
+        DataFactoryError: another run makes the dataset, and the terms say to refuse; or the plan is of another
+            dataset than the bucket describes under its name, and `replace_spec` is not set.
     """
     started = time.monotonic()
+    if is_new:
+        check_name(plan, replace=replace_spec)
     with hold(plan.spec.dataset, terms) as gate:
         if is_new:
-            file_plan(plan)
+            file_plan(plan, replace=replace_spec)
         early = finish_earlier_messages(plan, terms, gate)
-        seen = look_at_bucket(plan, "start")
+        seen = look_at_bucket(plan, "start", origins=True)
+        early = early or made_for_another_seed(plan, seen)
         with LiveProgress(plan.spec.dataset, seen.gaps.sample_count) as live:
             loop = Loop(Run(plan, terms, gate, seen.gaps, live), early)
             while loop.goes_on and (tried := loop.circuit.worth_trying(seen.gaps)):

@@ -9,11 +9,14 @@ from tasks import artifacts, events
 from tasks.connection import bucket
 from vbvrdatafactory.core.catalogue import ALL, read_catalogue
 from vbvrdatafactory.core.config import config
+from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
-from vbvrdatafactory.core.report import Report, RunFigures
+from vbvrdatafactory.core.report import EndedEarly, Report, RunFigures
+from vbvrdatafactory.core.spec_changes import describe
 from vbvrdatafactory.s3 import records, work
+from vbvrdatafactory.s3.origins import other_seed
 
 _PAUSES = [5.0, 20.0, 60.0]
 
@@ -43,11 +46,20 @@ def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
     task_run_name="{plan.spec.dataset}/file-plan",
     retries=3,
     retry_delay_seconds=_PAUSES,
+    retry_condition_fn=lambda _task, _run, state: (
+        not isinstance(state.result(raise_on_failure=False), DataFactoryError)
+    ),
     persist_result=False,
 )
-def file_plan(plan: Plan) -> None:
-    """File what was asked for in the bucket, so that its gaps can be filled later."""
-    records.write_spec(bucket(), plan.spec)
+def file_plan(plan: Plan, *, replace: bool = False) -> None:
+    """File what was asked for in the bucket, so that its gaps can be filled later.
+
+    Raises:
+        Redefined: the bucket describes another dataset under the name, and `replace` is not set.
+    """
+    changes = records.write_spec(bucket(), plan.spec, replace=replace)
+    if changes:
+        get_run_logger().info("%s differs from before: %s", plan.spec.dataset, describe(changes))
     events.dataset_planned(plan)
 
 
@@ -63,8 +75,13 @@ def recall_dataset(dataset: str) -> Plan:
     retry_delay_seconds=_PAUSES,
     persist_result=False,
 )
-def look_at_bucket(plan: Plan, step: str, generators: Collection[str] | None = None) -> Look:
-    """List the bucket and subtract it from the plan; only `generators` of it where they are given."""
+def look_at_bucket(
+    plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
+) -> Look:
+    """List the bucket and subtract it from the plan; only `generators` of it where they are given.
+
+    With `origins`, receipts too: they tell which seed made what is there.
+    """
     del step  # it names the task run
     seen = work.look(bucket(), plan, generators=generators)
     get_run_logger().info(
@@ -73,7 +90,12 @@ def look_at_bucket(plan: Plan, step: str, generators: Collection[str] | None = N
         seen.gaps.sample_count,
         len(seen.gaps),
     )
-    return seen
+    return work.with_origins(bucket(), plan, seen) if origins else seen
+
+
+def made_for_another_seed(plan: Plan, seen: Look) -> EndedEarly | None:
+    """Why nothing is sent where samples that are there were made for another seed; None where none were."""
+    return other_seed(bucket(), plan, seen)
 
 
 @task(

@@ -136,3 +136,18 @@ def test_bucket_option(run, described, monkeypatch):
     """`--bucket` is looked at instead of OUTPUT_BUCKET."""
     monkeypatch.setenv("OUTPUT_BUCKET", "another-bucket")
     assert "80.00 %" in run("report", "--bucket", described.config.output_bucket).stdout
+
+
+def test_samples_of_another_seed_are_no_samples_of_the_dataset(run, described):
+    """All are whole, and six were made for another seed: their generator is named, and the exit code is 1."""
+    described.make(FIRST, range(10))
+    described.put(keys.receipt(keys.ReceiptKey(FIRST, IndexRange(0, 6), 0, 7)))
+    result = run("report")
+    assert f"{FIRST}: 6 samples were made for another seed than the dataset's." in result.stdout
+    assert "14 whole samples have no receipt" in result.stdout
+    assert result.stdout.splitlines()[-1] == (
+        "dataset is incomplete: 6 of 20 samples were made for another seed."
+    )
+    assert result.exit_code == 1
+    assert json.loads(run("report", "--json").stdout)["total"]["other_seed"] == 6
+    assert f"- {FIRST}: 6 samples were made for another seed" in run("report", "--markdown").stdout

@@ -4,12 +4,16 @@ import json
 
 import obstore
 import pytest
+from click.testing import CliRunner
 
 from vbvrdatafactory import aws
+from vbvrdatafactory.cli import redefining
+from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import MAX_BATCH, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.plan import DatasetSpec, Plan
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.s3 import records
 
 MAZE, FIRST, SECOND = "G-3_maze_data-generator", "O-1_first_data-generator", "O-2_second_data-generator"
@@ -137,11 +141,12 @@ def test_without_bucket_option_the_worker_chooses(run, place):
 
 def test_hole_is_replayed_and_failure_gets_a_new_salt(run, place):
     """Receipts and failure records choose the next try: a hole is replayed, a crashed batch made anew."""
-    made = TaskMessage(type=MAZE, num_samples=10, start_index=0, seed=99, dataset="dataset")
+    seed = batch_seed(42, MAZE, 0)
+    made = TaskMessage(type=MAZE, num_samples=10, start_index=0, seed=seed, dataset="dataset")
     run_0 = keys.ReceiptKey(MAZE, IndexRange(0, 10), 0)
     receipt = Receipt(
         message=made,
-        seed=99,
+        seed=seed,
         stored=[made.indices],
         result=TaskResult(generator=MAZE, samples_uploaded=10, sample_ids=[]),
         attempt=1,
@@ -161,18 +166,71 @@ def test_hole_is_replayed_and_failure_gets_a_new_salt(run, place):
         (10, 5, None, 1),
         (15, 5, None, 1),
     ]
-    assert sent[0]["seed"] == 99
+    assert sent[0]["seed"] == seed
 
 
-def test_replaced_description_is_noted(run, place):
-    """Describing a dataset otherwise than before is said on stderr, with what changed."""
+def test_growth_is_noted(run, place):
+    """A dataset that is asked for otherwise and stays the same one goes on; what changed is said on stderr."""
+    run("submit", "-g", "O-*", "-n", 2)
+    grown = ("submit", "-g", "all", "-n", 3, "--require", "metadata.json")
+    result = run(*grown)
+    for change in (f"generators added: {MAZE}", "samples: 2 → 3", "required besides: metadata.json"):
+        assert change in result.stderr
+    assert result.exit_code == 0
+    assert "note" not in run(*grown, "--dry-run").stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (["-g", "all", "-n", 2, "--seed", 7], "seed: 42 → 7"),
+        (["-g", "all", "-n", 2, "--legacy-seeds"], "seeds: hashed → legacy"),
+        (["-g", "O-*", "-n", 2], f"generators left out: {MAZE}"),
+        (["-g", "all", "-n", 1], "samples: 2 → 1"),
+    ],
+)
+def test_another_dataset_under_the_name_takes_a_word(run, place, changed, said):
+    """It is refused in one line with what differs, in a dry run too; --replace-spec goes on and keeps the other."""
     run("submit", "-g", "all", "-n", 2)
     place.messages()
-    result = run("submit", "-g", "O-*", "-n", 3, "--require", "metadata.json")
-    assert "generators: 1 left out, 0 added" in result.stderr
-    assert "samples: 2 → 3" in result.stderr
-    assert "require: none → metadata.json" in result.stderr
-    assert "note" not in run("submit", "-g", "O-*", "-n", 3, "--require", "metadata.json", "--dry-run").stderr
+    before = place.listed()
+    result = run("submit", *changed)
+    assert said in result.stderr
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    dry = run("submit", *changed, "--dry-run")
+    assert said in dry.stderr
+    assert "would be refused" in dry.stdout
+    assert (place.listed(), place.messages()) == (before, [])
+    assert run("submit", *changed, "--replace-spec").exit_code == 0
+    assert place.messages()
+    assert len(place.listed()) == len(before) + 1
+
+
+@pytest.mark.parametrize(("answer", "code", "sent"), [("y", 0, 3), ("n", 1, 0), ("", 1, 0)])
+def test_who_sits_at_the_terminal_is_asked(place, monkeypatch, answer, code, sent):
+    """Yes redefines the dataset; no, or nothing, leaves it as it was."""
+    arguments = ["submit", "-g", "all", "-n", "2", "--seed"]
+    CliRunner().invoke(cli, [*arguments, "42"])
+    place.messages()
+    monkeypatch.setattr(redefining, "somebody_is_there", lambda: True)
+    result = CliRunner().invoke(cli, [*arguments, "7"], input=f"{answer}\n" if answer else "")
+    assert "seed: 42 → 7" in result.stderr
+    assert (result.exit_code in {code, 130}, len(place.messages())) == (True, sent)
+
+
+def test_samples_of_another_seed_are_told_before_anything_is_written(run, place):
+    """They count for no dataset of this one: nothing is sent or described, and each way on is said."""
+    run("submit", "-g", MAZE, "-n", 10, "--dataset", "first")
+    place.messages()
+    place.make(MAZE, range(10))
+    place.put(keys.receipt(keys.ReceiptKey(MAZE, IndexRange(0, 10), 0, batch_seed(42, MAZE, 0))))
+    before = place.listed()
+    asked = ("submit", "-g", MAZE, "-n", 20, "--seed", 7, "--dataset", "second")
+    for result in (run(*asked), run(*asked, "--dry-run")):
+        assert f"10 samples in the bucket were made for another seed than 7 ({MAZE}: 10)" in result.stderr
+        assert "seed 42 made them for dataset 'first'" in result.stderr
+    assert (run(*asked).exit_code, place.listed(), place.messages()) == (1, before, [])
+    assert run("submit", "-g", MAZE, "-n", 20, "--dataset", "first").exit_code == 0
 
 
 def test_waiting_messages_are_noted(run, place):

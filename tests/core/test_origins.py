@@ -92,7 +92,7 @@ def test_the_receipts_of_a_large_dataset_take_a_moment() -> None:
 def test_what_was_found_is_said_with_the_generators_it_is_in() -> None:
     """How many, of which seed they are not, and where most of them are."""
     found = {f"G-{n}": Origin(other_seed=n) for n in range(8)}
-    assert describe(found, 42) == (
+    assert describe(found, SPEC) == (
         "28 samples in the bucket were made for another seed than 42 "
         "(G-7: 7, G-6: 6, G-5: 5, G-4: 4, G-3: 3, and 2 more generators)"
     )

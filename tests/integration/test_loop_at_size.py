@@ -13,10 +13,11 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from flows.ending import DatasetIncomplete
 from flows.generate_dataset import generate_dataset
-from tasks import dataset, hold, judging, letters, queue, run, waiting
+from tasks import dataset, hold, judging, letters, queue, run, spec, waiting
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.report import Reason, Report
+from vbvrdatafactory.core.spec_changes import Redefined
 
 pytestmark = [pytest.mark.prefect]
 
@@ -51,13 +52,24 @@ class World:
             obstore.put(self.store, keys.failure(key), b"{}")
             return
         obstore.put(self.store, keys.archive(keys.Archive(message.type, message.indices)), b"x")
-        obstore.put(
-            self.store, keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt)), b"{}"
-        )
+        key = keys.ReceiptKey(message.type, message.indices, message.salt, message.seed)
+        obstore.put(self.store, keys.receipt(key), b"{}")
 
-    def generate(self, **wanted: object) -> Report:
-        asked = {"samples": 200, "batch_size": 5, "output_format": "tar", "poll_seconds": 0.1, **wanted}
-        found = generate_dataset(dataset="size", **asked, return_state=True).result(raise_on_failure=False)
+    def keys(self) -> list[str]:
+        """What lies in the bucket; who holds a dataset, and reports, aside."""
+        found = [item["path"] for page in obstore.list(self.store) for item in page]
+        return [key for key in found if "/lease.json" not in key and "/report" not in key]
+
+    def generate(self, **wanted: object) -> Report | Exception:
+        asked = {
+            "dataset": "size",
+            "samples": 200,
+            "batch_size": 5,
+            "output_format": "tar",
+            "poll_seconds": 0.1,
+            **wanted,
+        }
+        found = generate_dataset(**asked, return_state=True).result(raise_on_failure=False)
         return found.report if isinstance(found, DatasetIncomplete) else found
 
 
@@ -71,7 +83,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: 
             (tmp_path / name / "examples").mkdir(parents=True)
             (tmp_path / name / "examples" / "generate.py").write_text("")
         world = World(tmp_path, {names[number]: cause for number, cause in failing.items()})
-        for module in (dataset, hold, judging, letters, queue, run, waiting):
+        for module in (dataset, hold, judging, letters, queue, run, spec, waiting):
             for name, value in (
                 ("bucket", lambda: world.store),
                 ("sqs", lambda: world),
@@ -123,3 +135,48 @@ def test_a_proven_generator_is_not_probed_again(make_world) -> None:
     assert (report.complete, report.run.rounds, report.run.messages) == (True, 1, 72)
     filed = json.loads(bytes(obstore.get(world.store, keys.dataset_file("size", "report.json")).bytes()))
     assert filed["run"]["messages"] == 72
+
+
+def test_another_seed_under_the_name_is_refused_at_once(make_world) -> None:
+    """Nothing is sent or filed, nothing is tried again, and the dataset of before stays complete."""
+    world = make_world(2, {})
+    assert world.generate(samples=20).complete
+    world.sent.clear()
+    before = world.keys()
+    refused = world.generate(samples=20, seed=7)
+    assert isinstance(refused, Redefined)
+    assert "seed: 42 → 7" in str(refused)
+    assert (world.sent, world.keys()) == (Counter(), before)
+    assert world.generate(samples=20).complete
+
+
+@pytest.mark.parametrize(
+    "asked", [{"replace_spec": True}, {"dataset": "other"}], ids=["replaced", "other-name"]
+)
+def test_samples_of_another_seed_make_no_dataset_complete(make_world, asked) -> None:
+    """Whole samples of seed 42: for seed 7 nothing is sent, and the run says what it found and what helps."""
+    world = make_world(2, {})
+    world.generate(samples=20)
+    world.sent.clear()
+    report = world.generate(samples=30, seed=7, **asked)
+    assert (report.complete, report.total.whole, report.total.other_seed) == (False, 40, 40)
+    assert report.result_line == "RESULT expected=60 whole=40 torn=0 missing=20 messages=0 other_seed=40"
+    assert report.run.early.reason is Reason.OTHER_SEED
+    assert "G-000: 20" in report.verdict
+    assert "seed 42 made them for dataset 'size'" in report.verdict
+    assert not world.sent
+
+
+def test_a_message_that_chose_its_seed_shows_in_the_report(make_world) -> None:
+    """A batch sent by hand in mid-run is whole, and not the dataset's: the run ends incomplete."""
+    world = make_world(1, {})
+    by_hand = TaskMessage(type="G-000", num_samples=5, start_index=10, seed=99, salt=1)
+
+    def work(message: TaskMessage) -> None:
+        World.work(world, message)
+        if message.start_index == 15:
+            World.work(world, by_hand)
+
+    world.work = work
+    report = world.generate(samples=20)
+    assert (report.complete, report.total.whole, report.total.other_seed) == (False, 20, 5)

@@ -14,6 +14,7 @@ from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessa
 from vbvrdatafactory.core.plan import Override, Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.report import Report, Tally
+from vbvrdatafactory.core.spec_changes import Redefined, describe
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
 
@@ -174,3 +175,44 @@ def test_nothing_missing_needs_no_explanation(bucket: MemoryStore) -> None:
     """A complete dataset has no failures to show, whatever happened on the way."""
     put_failure(bucket, 0, 1, failed(Cause.CRASH, "long ago"))
     assert records.explain_failures(bucket, take_evidence(bucket, ["A"]), []) == []
+
+
+def test_a_spec_of_another_dataset_takes_a_word(bucket: MemoryStore) -> None:
+    """Another seed under the name is refused, and the spec that was there stays."""
+    records.write_spec(bucket, SPEC)
+    with pytest.raises(Redefined, match=r"^dataset 'spring' is described otherwise .*\(seed: 42 → 7\)"):
+        records.write_spec(bucket, SPEC.model_copy(update={"seed": 7}))
+    assert records.read_spec(bucket, "spring") == SPEC
+
+
+def test_a_spec_that_is_replaced_is_kept(bucket: MemoryStore) -> None:
+    """Those that grew and those that were replaced with a word; what is asked for twice is filed once."""
+    more, other = (SPEC.model_copy(update=change) for change in ({"samples": 60}, {"seed": 7}))
+    said = [
+        describe(records.write_spec(bucket, spec, replace=replace, at=NOON.replace(minute=minute)))
+        for minute, (spec, replace) in enumerate(
+            [(SPEC, False), (SPEC, False), (more, False), (other, True), (other, False)]
+        )
+    ]
+    assert said == ["", "", "samples: 30 → 60 of A", "seed: 42 → 7; samples: 60 → 30 of A", ""]
+    assert records.read_all_specs(bucket) == [other, SPEC, more]
+    former = sorted(
+        item["path"] for page in obstore.list(bucket, keys.former_specs("spring")[:-1]) for item in page
+    )
+    assert former == [
+        "_datafactory/datasets/spring/specs/20260115T120200000000Z.json",
+        "_datafactory/datasets/spring/specs/20260115T120300000000Z.json",
+    ]
+
+
+@pytest.mark.parametrize("data", [b"not json", b'{"seed": 42, "of_tomorrow": 1}'])
+def test_a_spec_that_can_not_be_read_is_not_overwritten_without_a_word(
+    bucket: MemoryStore, data: bytes
+) -> None:
+    """What it was is unknown, so what is asked for is another dataset; with a word it is kept as it is."""
+    obstore.put(bucket, keys.dataset_file("spring", "spec.json"), data)
+    with pytest.raises(Redefined, match="spec.json is no DatasetSpec"):
+        records.write_spec(bucket, SPEC)
+    records.write_spec(bucket, SPEC, replace=True, at=NOON)
+    assert bytes(obstore.get(bucket, keys.former_spec("spring", NOON)).bytes()) == data
+    assert records.read_all_specs(bucket) == [SPEC]

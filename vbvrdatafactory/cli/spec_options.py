@@ -1,4 +1,4 @@
-"""Options that `datafactory submit` and ``python -m flows`` share."""
+"""Options of a spec that `datafactory submit` and ``python -m flows`` share."""
 
 import click
 
@@ -13,4 +13,10 @@ legacy_seeds = click.option(
     is_flag=True,
     callback=_seeds,
     help="Batches get seed + their number, as the predecessor gave them; to reproduce its samples.",
+)
+
+replace_spec = click.option(
+    "--replace-spec",
+    is_flag=True,
+    help="Redefine the dataset where the bucket describes another one under its name; the other spec is kept.",
 )

@@ -8,14 +8,19 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.cli.redefining import agree
 from vbvrdatafactory.core.catalogue import read_catalogue
+from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.evidence import Evidence
 from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.models import TaskMessage
-from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
+from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
+from vbvrdatafactory.core.report import EndedEarly
+from vbvrdatafactory.core.spec_changes import describe, refusal
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.work import look, messages_for
+from vbvrdatafactory.s3.origins import other_seed
+from vbvrdatafactory.s3.work import look, messages_for, with_origins
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
 
 _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "messages to send")
@@ -42,25 +47,43 @@ class Submission:
         self._app = app
         self._plan = plan
 
-    def run(self, *, dry_run: bool) -> None:
-        """Look and send; with `dry_run` show what would be sent."""
+    def run(self, *, dry_run: bool, replace: bool = False) -> None:
+        """Look and send; with `dry_run` show what would be sent; with `replace` whatever the name stood for before.
+
+        Raises:
+            DataFactoryError: the name stands for another dataset, or samples in the bucket are of another seed.
+        """
         store = self._app.store()
         # Looked at first, so that a wrong queue is found before anything is written.
         waiting = 0 if dry_run else queues.task_queue(self._app).total
+        replace = dry_run or self._agree(store, replace=replace)
         with output.looking(f"bucket {self._app.bucket_name}") as on_listed:
-            seen = look(store, self._plan, on_listed)
+            seen = with_origins(store, self._plan, look(store, self._plan, on_listed))
             evidence = take_evidence(store, [gap.generator for gap in seen.gaps])
             counts = Counter(message.type for message in self._messages(store, seen, evidence))
+        refused = other_seed(store, self._plan, seen)
         if dry_run:
-            self._show(seen, counts)
+            self._show(seen, counts, self._obstacles(store, refused))
             return
-        self._describe(store)
+        if refused:
+            raise DataFactoryError(f"{refused.detail}; {refused.next_move}")
+        self._describe(store, replace=replace)
         if not counts:
             output.say(f"Nothing is missing, no message was sent: {self._whole(seen)}.")
             return
         if waiting:
             output.note(f"{output.plural(waiting, 'message')} in the queue already may make some of this too")
         self._send(seen, self._messages(store, seen, evidence), counts.total())
+
+    def _agree(self, store: ObjectStore, *, replace: bool) -> bool:
+        spec = self._plan.spec
+        return agree(spec.dataset, records.compare_spec(store, spec), replace=replace)
+
+    def _obstacles(self, store: ObjectStore, refused: EndedEarly | None) -> list[str]:
+        """Why the same without ``--dry-run`` would send nothing, a line each."""
+        changes = [c for c in records.compare_spec(store, self._plan.spec) if c.redefines]
+        lines = [str(refusal(self._plan.spec.dataset, changes))] if changes else []
+        return [*lines, f"{refused.detail}; {refused.next_move}"] if refused else lines
 
     def _messages(self, store: ObjectStore, seen: Look, evidence: Evidence) -> Iterator[TaskMessage]:
         """What is missing, on the wire. Made anew each time: a list of millions would not fit."""
@@ -70,16 +93,11 @@ class Submission:
         there = {"output_bucket": self._app.bucket}
         return (message.model_copy(update=there) for message in messages)
 
-    def _describe(self, store: ObjectStore) -> None:
+    def _describe(self, store: ObjectStore, *, replace: bool) -> None:
         """File the spec; say so where it replaces another."""
-        spec = self._plan.spec
-        if spec.dataset in records.list_datasets(store):
-            changes = _changes(records.read_spec(store, spec.dataset), spec)
-            if changes:
-                output.note(
-                    f"dataset {spec.dataset!r} was described otherwise before ({changes}); now it is as asked here"
-                )
-        records.write_spec(store, spec)
+        dataset = self._plan.spec.dataset
+        if changes := records.write_spec(store, self._plan.spec, replace=replace):
+            output.note(f"dataset {dataset!r} was described otherwise before ({describe(changes)})")
 
     def _send(self, seen: Look, messages: Iterator[TaskMessage], total: int) -> None:
         submitter = TaskSubmitter(self._app.config.sqs_queue_url, client=self._app.sqs)
@@ -93,7 +111,7 @@ class Submission:
         wanted, name = self._plan.sample_count, self._plan.spec.dataset
         return f"{wanted - seen.gaps.sample_count:,} of {wanted:,} samples of {name!r} are whole already"
 
-    def _show(self, seen: Look, counts: Counter[str]) -> None:
+    def _show(self, seen: Look, counts: Counter[str], obstacles: Sequence[str]) -> None:
         rows = [
             (line.samples, line.batch_count, line.samples - lacking, lacking, counts[line.generator])
             for line in self._plan.generators.values()
@@ -103,28 +121,12 @@ class Submission:
         cells = [(name, *_grouped(row)) for name, row in zip(self._plan.generators, rows, strict=True)]
         output.show(output.table(_COLUMNS, cells, footer=("total", *_grouped(totals))))
         sent, samples = output.plural(totals[-1], "message"), output.plural(totals[-2], "sample")
+        for obstacle in obstacles:
+            output.note(obstacle)
+        if obstacles:
+            output.say(f"Dry run: this would be refused, so nothing would be sent of {sent} for {samples}.")
+            return
         output.say(f"Dry run: would send {sent} for {samples}; nothing was sent or written.")
-
-
-def _changes(before: DatasetSpec, now: DatasetSpec) -> str:
-    """What differs; of the generators, how many."""
-    changed = []
-    for name in type(now).model_fields:
-        old, new = getattr(before, name), getattr(now, name)
-        if old != new and name == "generators":
-            left_out = len(set(old) - set(new))
-            changed.append(f"generators: {left_out:,} left out, {len(set(new) - set(old)):,} added")
-        elif old != new:
-            changed.append(f"{name}: {_shown(old)} → {_shown(new)}")
-    return ", ".join(changed)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, str):
-        return value
-    return " ".join(str(part) for part in value) or "none"  # type: ignore[attr-defined]
 
 
 def _grouped(numbers: Sequence[int]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.cli.spec_options import legacy_seeds
+from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.samples import KNOWN_FILES
 
@@ -69,6 +69,7 @@ Examples:
     metavar="FILE",
     help="A file every sample must have besides first_frame.png and prompt.txt. Repeatable.",
 )
+@replace_spec
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send and write nothing.")
 @pass_app
 def submit(
@@ -78,12 +79,16 @@ def submit(
     bucket: str | None,
     *,
     dry_run: bool,
+    replace_spec: bool,
     **asked: Any,  # noqa: ANN401 - the rest are the spec's own fields
 ) -> None:
     """Describe a dataset and send what the bucket lacks of it.
 
     Looks at the bucket first: samples that are whole there are not made again, so the same command starts
     a dataset, resumes it, fills its gaps and extends it. A dataset that is whole takes no message.
+
+    A dataset may grow under its name. One of another seed, or with less in it, is another dataset: you are asked,
+    or it is refused.
     """
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.submission import Submission, choose, plan
@@ -95,4 +100,4 @@ def submit(
         return
     if not patterns:
         raise click.UsageError("choose generators with -g: a name, a glob such as 'O-*', or 'all'")
-    Submission(app, plan(app, patterns, asked)).run(dry_run=dry_run)
+    Submission(app, plan(app, patterns, asked)).run(dry_run=dry_run, replace=replace_spec)

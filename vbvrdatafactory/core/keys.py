@@ -8,6 +8,7 @@ The dataset, and nothing else, lies under ``questions/``::
 Everything of our own lies under ``_datafactory/``, so that syncing ``questions/`` gives exactly the dataset::
 
     _datafactory/datasets/{dataset}/spec.json
+    _datafactory/datasets/{dataset}/specs/{YYYYmmddTHHMMSSffffffZ}.json     those before it, by when they were replaced
     _datafactory/datasets/{dataset}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/runs/{YYYYmmddTHHMMSSZ}-{digest}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/lease.json | control.json
@@ -20,6 +21,7 @@ of before their names had a seed end in ``.s{salt}.json``.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from vbvrdatafactory.core.models import MAX_BATCH, Cause
@@ -168,6 +170,16 @@ def unreadable(message_id: str) -> str:
 def dataset_file(dataset: str, name: str) -> str:
     """A file of the dataset's own: ``spec.json``, ``report.json``, ``report.md``, ``report.html``."""
     return f"{DATASETS}{dataset}/{name}"
+
+
+def former_specs(dataset: str) -> str:
+    """Where the specs lie that the dataset had before; sorted by name they are in order of time."""
+    return dataset_file(dataset, "specs/")
+
+
+def former_spec(dataset: str, replaced_at: datetime) -> str:
+    """Where a spec is kept that was replaced then."""
+    return f"{former_specs(dataset)}{replaced_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
 
 
 def runs(dataset: str) -> str:

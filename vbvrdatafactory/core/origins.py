@@ -67,7 +67,7 @@ def origin_of(plan: Plan, present: bytes, runs: Iterable[Made]) -> Origin:
     )
 
 
-def describe(origins: Mapping[str, Origin], seed: int) -> str:
+def describe(origins: Mapping[str, Origin], wanted: DatasetSpec) -> str:
     """How many samples were made for another seed, and of which generators."""
     found = sorted(
         ((origin.other_seed, name) for name, origin in origins.items() if origin.other_seed), reverse=True
@@ -75,7 +75,8 @@ def describe(origins: Mapping[str, Origin], seed: int) -> str:
     rows = ", ".join(f"{name}: {count:,}" for count, name in found[:_SHOWN])
     more = f", and {len(found) - _SHOWN:,} more generators" if len(found) > _SHOWN else ""
     total = sum(count for count, _ in found)
-    return f"{total:,} samples in the bucket were made for another seed than {seed} ({rows}{more})"
+    than = _seed(wanted)
+    return f"{total:,} samples in the bucket were made for another seed than {than} ({rows}{more})"
 
 
 def next_move(origins: Mapping[str, Origin], described: Iterable[DatasetSpec]) -> str:
@@ -89,11 +90,12 @@ def next_move(origins: Mapping[str, Origin], described: Iterable[DatasetSpec]) -
     examples = [origin.example for origin in origins.values() if origin.example]
     for spec in described:
         if any(run.generator in spec.generators and is_planned(Plan(spec), run) for run in examples):
-            legacy = " with --legacy-seeds" if spec.seeds == "legacy" else ""
-            return (
-                f"seed {spec.seed}{legacy} made them for dataset {spec.dataset!r}: ask for that one, {moves}"
-            )
+            return f"seed {_seed(spec)} made them for dataset {spec.dataset!r}: ask for that one, {moves}"
     return moves
+
+
+def _seed(spec: DatasetSpec) -> str:
+    return f"{spec.seed}{' with --legacy-seeds' * (spec.seeds == 'legacy')}"
 
 
 def _both(one: bytes | bytearray, other: bytes | bytearray, within: IndexRange) -> int:

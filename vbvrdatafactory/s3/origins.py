@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.evidence import Evidence, Made
+from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.inventory import Inventory
-from vbvrdatafactory.core.origins import Origin, origin_of
+from vbvrdatafactory.core.origins import Origin, describe, next_move, origin_of
 from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.report import EndedEarly, Reason
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.records import READ_THREADS, read_receipt
+from vbvrdatafactory.s3.records import READ_THREADS, read_all_specs, read_receipt
 
 
 def take_origins(
@@ -44,6 +46,20 @@ def _with_seeds(store: ObjectStore, readers: ThreadPoolExecutor, runs: list[Made
     yield from (made for made in runs if made.key.seed is not None)
     yield from readers.map(
         lambda made: _with_seed(store, made), [made for made in runs if made.key.seed is None]
+    )
+
+
+def other_seed(store: ObjectStore, plan: Plan, seen: Look) -> EndedEarly | None:
+    """Why nothing is sent for the plan where some samples were made for another seed; None where none were.
+
+    What is sent would mix with them, and the dataset could never be complete.
+    """
+    if not seen.origins or not seen.other_seed:
+        return None
+    return EndedEarly(
+        reason=Reason.OTHER_SEED,
+        detail=describe(seen.origins, plan.spec),
+        next_move=next_move(seen.origins, read_all_specs(store)),
     )
 
 

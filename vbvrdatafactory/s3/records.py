@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +21,9 @@ from vbvrdatafactory.core.page import to_page
 from vbvrdatafactory.core.plan import DatasetSpec, Plan
 from vbvrdatafactory.core.replan import holes
 from vbvrdatafactory.core.report import FailureTally, Report, failures_in, tally_failures
+from vbvrdatafactory.core.spec_changes import SpecChange, compare, refusal
 from vbvrdatafactory.s3 import reading
-from vbvrdatafactory.s3.listing import top
+from vbvrdatafactory.s3.listing import sizes, top
 from vbvrdatafactory.s3.pictures import pick
 
 log = logging.getLogger(__name__)
@@ -65,9 +67,42 @@ def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
         raise DataFactoryError(f"{key} is no {kind.__name__}: {error.errors()[0]['msg']}") from error
 
 
-def write_spec(store: ObjectStore, spec: DatasetSpec) -> None:
-    """File what was asked for, so that gaps can be filled later without asking again."""
-    write(store, keys.dataset_file(spec.dataset, SPEC), spec)
+def write_spec(
+    store: ObjectStore, spec: DatasetSpec, *, replace: bool = False, at: datetime | None = None
+) -> list[SpecChange]:
+    """File what was asked for, so that gaps can be filled later without asking again.
+
+    A spec that it takes the place of is kept.
+
+    Args:
+        store: the dataset's bucket.
+        spec: what was asked for.
+        replace: file it even where it makes another dataset of the one described under its name.
+        at: now; default the clock's.
+
+    Returns:
+        How it differs from what was described before.
+
+    Raises:
+        Redefined: it would make another dataset of the one described, and `replace` is not set.
+    """
+    changes = compare_spec(store, spec)
+    if not replace and any(change.redefines for change in changes):
+        raise refusal(spec.dataset, changes)
+    key = keys.dataset_file(spec.dataset, SPEC)
+    if changes:
+        obstore.copy(store, key, keys.former_spec(spec.dataset, at or datetime.now(UTC)))
+    write(store, key, spec)
+    return changes
+
+
+def compare_spec(store: ObjectStore, spec: DatasetSpec) -> list[SpecChange]:
+    """How `spec` differs from the one that the bucket describes under its name; one that can't be read differs."""
+    try:
+        before = read(store, keys.dataset_file(spec.dataset, SPEC), DatasetSpec)
+    except DataFactoryError as error:
+        return [SpecChange(str(error), redefines=True)]
+    return compare(before, spec) if before else []
 
 
 def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
@@ -85,6 +120,16 @@ def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
         known = ", ".join(list_datasets(store)) or "none"
         raise DataFactoryError(f"no dataset {dataset!r} is described in the bucket; described: {known}")
     return spec
+
+
+def read_all_specs(store: ObjectStore) -> list[DatasetSpec]:
+    """Every spec that the bucket holds, those of now before those of earlier; what can't be read is left out."""
+    datasets = list_datasets(store)
+    now = [keys.dataset_file(dataset, SPEC) for dataset in datasets]
+    former = [key for dataset in datasets for key, _ in sizes(store, keys.former_specs(dataset))]
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
+        found = pool.map(lambda key: read_evidence(store, key, DatasetSpec), (*now, *former))
+        return [spec for spec in found if spec]
 
 
 def list_datasets(store: ObjectStore) -> list[str]:
