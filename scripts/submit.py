@@ -25,18 +25,24 @@ BATCH_SIZE = 100
 @click.option("--bucket", help="This bucket instead of OUTPUT_BUCKET.")
 @click.option("--dataset", default="dataset", show_default=True, help="What the bucket describes it as.")
 @click.option("--dedup", is_flag=True, help="Not there any more; says why.")
+@click.option("--legacy-seeds", is_flag=True, help="Seed + number of the batch, as before.")
+@click.option("--replace-spec", is_flag=True, help="Redefine the dataset that the bucket describes.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send and write nothing.")
-def main(*, generator: str, dedup: bool, dry_run: bool, bucket: str | None, **asked: object) -> None:
+def main(*, dedup: bool, **asked: object) -> None:
     """Send what the bucket lacks of a dataset, with the options of the predecessor's script."""
     if dedup:
         raise click.UsageError(
             "--dedup needed a table and made samples that no seed makes again; leave it out: reports count "
             "distinct samples, so repeated ones show"
         )
-    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    options += ["--bucket", bucket] if bucket else []
-    options += ["--dry-run"] if dry_run else []
-    cli(["submit", "--generator", generator, *options])
+    options: list[str] = []
+    for name, value in asked.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            options += [option] if value else []
+        elif value is not None:
+            options += [option, str(value)]
+    cli(["submit", *options])
 
 
 if __name__ == "__main__":

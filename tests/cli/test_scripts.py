@@ -1,6 +1,7 @@
 """The predecessor's scripts, with the options its users type."""
 
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_submit_has_the_batches_of_the_predecessor(run_script) -> None:
     """Left alone, a message has 100 samples there, of 10,000 for each generator."""
     result = run_script("submit", "--generator", "all", "--dry-run")
     assert "would send 300 messages for 30,000 samples" in result.output
+
+
+def test_submit_can_have_the_seeds_of_the_predecessor(run_script, place) -> None:
+    """With `--legacy-seeds` the messages are those that the predecessor sent: seed + number of the batch."""
+    assert (
+        run_script("submit", "-g", "all", "-n", "25", "-b", "10", "-s", "7", "--legacy-seeds").exit_code == 0
+    )
+    sent = Counter((m["start_index"], m["num_samples"], m["seed"]) for m in place.messages())
+    assert sent == {(0, 10, 7): 3, (10, 10, 8): 3, (20, 5, 9): 3}
 
 
 def test_dedup_is_explained(run_script) -> None:
