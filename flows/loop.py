@@ -16,7 +16,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks import events
 from tasks.artifacts import LiveProgress
-from tasks.dataset import file_plan, look_at_bucket, made_for_another_seed, publish_report
+from tasks.dataset import file_plan, look_at_bucket, made_for_another_seed, publish_report, remove_superseded
 from tasks.hold import Gate, hold
 from tasks.judging import describe_broken, explain_setbacks
 from tasks.letters import Letters, file_dead_letters
@@ -179,6 +179,8 @@ class Loop:
             ),
             early=self.early,
         )
+        if self.early is None and seen.inventory.superseded(self.run.plan.generators):
+            remove_superseded(self.run.plan, seen)
         file = self.early is None or self.early.reason is not _NOT_OURS
         return publish_report(self.run.plan, seen, figures, file=file)
 

@@ -15,14 +15,14 @@ from vbvrdatafactory.sqs.depth import depth
 def already_complete(plan: Plan) -> Report | None:
     """The report of the dataset as it is now, where a run would find nothing to do; None where it would.
 
-    A run has something to do where samples are missing, where the bucket describes something else under the name
+    A run has something to do where samples are missing or torn ones left behind, where the bucket describes something else under the name
     or has no report on it, where another run has the dataset, and where messages wait in either queue.
     """
     store = bucket()
     if not _is_settled(store, plan.spec) or _queued():
         return None
     seen = work.look(store, plan)
-    if len(seen.gaps):
+    if len(seen.gaps) or seen.inventory.superseded(plan.generators):
         return None
     report = work.report(store, plan, seen, config.output_bucket)
     return report if report.complete else None

@@ -99,6 +99,18 @@ def made_for_another_seed(plan: Plan, seen: Look) -> EndedEarly | None:
 
 
 @task(
+    task_run_name="{plan.spec.dataset}/remove-superseded",
+    retries=3,
+    retry_delay_seconds=_PAUSES,
+    persist_result=False,
+)
+def remove_superseded(plan: Plan, seen: Look) -> None:
+    """Delete what is left of torn samples that are whole elsewhere, as after a refill in another format."""
+    if count := work.remove_superseded(bucket(), plan, seen):
+        get_run_logger().info("removed what was left of %d torn samples that are whole elsewhere", count)
+
+
+@task(
     task_run_name="{plan.spec.dataset}/report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False
 )
 def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:

@@ -271,3 +271,32 @@ def test_strays_are_counted_whole_or_torn() -> None:
     """Beyond the plan, and far beyond it, a torn sample is a stray like a whole one."""
     torn = [(f"questions/G/t_task/t_{index}/prompt.txt", 1) for index in (5, BEYOND)]
     assert take([*torn, *whole_samples("G", [6, BEYOND + 1])])["G"].strays(5) == 4
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        ["questions/A_00005-00009.tar.gz"],
+        ["questions/A/t_task/t_00007/first_frame.png", "questions/A/t_task/t_00007/prompt.txt"],
+        ["questions/A/u_task/u_0007/first_frame.png", "questions/A/u_task/u_0007/prompt.txt"],
+    ],
+    ids=["archive", "another width", "another task"],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_torn_folder_is_superseded_by_a_whole_sample(whole: list[str], *, reverse: bool) -> None:
+    """Where a sample is whole elsewhere, what is left of it in a torn folder is named, in whatever order it was met."""
+    inventory = Inventory()
+    listing = [(key, 1) for key in sorted(["questions/A/t_task/t_0007/prompt.txt", *whole])]
+    inventory.add(reversed(listing) if reverse else listing)
+    assert inventory.superseded(["A"]) == ["questions/A/t_task/t_0007"]
+    assert inventory.superseded(["B"]) == []
+
+
+def test_a_torn_sample_that_is_nowhere_whole_stays() -> None:
+    """What is torn is evidence until there is something better; a whole folder beside an archive is no leftover."""
+    inventory = Inventory()
+    whole = [f"questions/A/t_task/t_0008/{name}" for name in ALWAYS_REQUIRED]
+    inventory.add(
+        (key, 1) for key in ["questions/A/t_task/t_0007/prompt.txt", *whole, "questions/A_00008-00009.tar.gz"]
+    )
+    assert inventory.superseded(["A"]) == []

@@ -70,3 +70,16 @@ def test_what_was_asked_for_is_in_the_bucket(factory) -> None:
     assert {keys.dataset_file("filed", n) for n in ("spec.json", "report.json", "report.md")} <= own
     assert len([key for key in own if key.startswith(f"{keys.RECEIPTS}{name}/")]) == 2
     assert all("/tiny_task/tiny_" in key for key in contents(factory.store, name))
+
+
+def test_a_torn_sample_refilled_as_an_archive_leaves_nothing_torn(factory) -> None:
+    """After the refill the bucket has the sample in the archive alone: a copy of it brings no torn folder."""
+    name = factory.add_generator("T-torn")
+    factory.generate(name, dataset="torn")
+    (torn,) = [key for key in contents(factory.store, name) if key.endswith("tiny_0003/prompt.txt")]
+    obstore.delete(factory.store, torn)
+    report = factory.generate(name, dataset="torn", output_format="tar")
+    assert (report.complete, report.run.messages) == (True, 1)
+    left = [key for key, _ in sizes(factory.store, "questions") if name in key]
+    assert not [key for key in left if "tiny_0003/" in key]
+    assert [key for key in left if key.endswith("00003-00003.tar.gz")]

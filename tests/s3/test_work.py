@@ -12,7 +12,8 @@ from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessa
 from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.work import look, messages_for
+from vbvrdatafactory.s3.listing import sizes
+from vbvrdatafactory.s3.work import look, messages_for, remove_superseded
 
 FORMATS = pytest.mark.parametrize("output_format", ["files", "tar"])
 
@@ -182,3 +183,21 @@ def test_what_a_dataset_requires_is_looked_for(bucket: MemoryStore) -> None:
     seen = look(bucket, strict)
     assert (seen.gaps.sample_count, seen.inventory["A"].torn(IndexRange(0, 30))) == (30, 30)
     assert {m.require for m in messages_for(bucket, strict, seen.gaps)} == {("metadata.json",)}
+
+
+def test_what_a_refill_as_archives_leaves_of_torn_samples_is_removed(bucket: MemoryStore) -> None:
+    """A torn sample that is whole in an archive by now is removed as files, whole ones stay, and twice is once."""
+    plan = Plan(make_spec(generators=["A"], samples=10, batch_size=10))
+    for message in messages_for(bucket, plan, look(bucket, plan).gaps):
+        work(bucket, message)
+    obstore.delete(bucket, "questions/A/t_task/t_0003/first_frame.png")
+    assert remove_superseded(bucket, plan, look(bucket, plan)) == 0
+    tar = Plan(plan.spec.model_copy(update={"output_format": "tar"}))
+    for message in messages_for(bucket, tar, look(bucket, tar).gaps):
+        work(bucket, message)
+    for count in (1, 0):
+        assert remove_superseded(bucket, tar, look(bucket, tar)) == count
+    left = [key for key, _ in sizes(bucket, "questions")]
+    assert len(left) == 9 * 2 + 1
+    assert not [key for key in left if "t_0003" in key]
+    assert len(look(bucket, plan).gaps) == 0

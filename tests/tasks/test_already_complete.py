@@ -50,6 +50,13 @@ def test_a_missing_sample_needs_a_run(store: MemoryStore) -> None:
     assert already_complete(Plan(SPEC)) is None
 
 
+def test_what_is_left_of_a_torn_sample_needs_a_run(store: MemoryStore) -> None:
+    """A torn folder beside an archive that has the sample whole is for a run to remove."""
+    obstore.delete(store, "questions/A/t_task/t_0001/prompt.txt")
+    obstore.put(store, "questions/A_00001-00001.tar.gz", b"x")
+    assert already_complete(Plan(SPEC)) is None
+
+
 @pytest.mark.parametrize("change", [{"seed": 7}, {"samples": 1}, {"output_format": "tar"}, {"batch_size": 1}])
 def test_another_wish_needs_a_run(store: MemoryStore, change: dict[str, object]) -> None:
     """What is asked for otherwise than before is for a run to file, though the bucket may hold all of it."""

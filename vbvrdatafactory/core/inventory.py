@@ -104,6 +104,20 @@ class Inventory:
         """One of them; empty where there is none."""
         return self._example
 
+    def superseded(self, generators: Iterable[str]) -> list[str]:
+        """Folders (without closing slash) of torn samples of these generators that are whole elsewhere by now.
+
+        That is in an archive, or under another width of the index or another task's name: what is in the folder
+        is of no use to anybody, and comes along with whatever copies ``questions/``.
+        """
+        wanted = set(generators)
+        torn = ((folder, sample) for folder in self._torn if (sample := keys.parse_sample_folder(folder)))
+        return sorted(
+            folder
+            for folder, (generator, _, index) in torn
+            if generator in wanted and self[generator].whole(IndexRange(index, index + 1))
+        )
+
     def leave_out(self, name: str) -> None:
         """Count a folder or file that is no sample and no archive."""
         self._unrecognised.append(None)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
+import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.evidence import Evidence
@@ -12,7 +13,7 @@ from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.replan import messages
 from vbvrdatafactory.core.report import Report, make_report
 from vbvrdatafactory.s3.contents import distinct_samples
-from vbvrdatafactory.s3.listing import Listed, take_evidence, take_inventory
+from vbvrdatafactory.s3.listing import Listed, sizes, take_evidence, take_inventory
 from vbvrdatafactory.s3.origins import take_origins
 from vbvrdatafactory.s3.records import explain_failures, read_receipts
 
@@ -53,6 +54,14 @@ def report(store: ObjectStore, plan: Plan, seen: Look, bucket: str) -> Report:
         origins=take_origins(store, plan, seen.inventory, evidence),
     )
     return made.model_copy(update={"failures": explain_failures(store, evidence, seen.gaps)})
+
+
+def remove_superseded(store: ObjectStore, plan: Plan, seen: Look) -> int:
+    """Delete what is left of torn samples that were seen whole elsewhere; returns how many samples that were."""
+    folders = seen.inventory.superseded(plan.generators)
+    for folder in folders:
+        obstore.delete(store, [key for key, _ in sizes(store, folder)])
+    return len(folders)
 
 
 def messages_for(
