@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -31,6 +31,21 @@ from vbvrdatafactory.core.report import Report, RunFigures
 PIPE_WIDTH = 160
 
 
+class Within(NamedTuple):
+    """Checks a number of the command line; a range of click's own lets NaN pass.
+
+    The limits are those of the form, which can't be asked here: it loads Prefect. A test keeps the two alike.
+    """
+
+    least: float
+    most: float
+
+    def __call__(self, _: click.Context, __: click.Parameter, value: float | None) -> float | None:
+        if value is None or self.least <= value <= self.most:
+            return value
+        raise click.BadParameter(f"{value} is not between {self.least:g} and {self.most:g}")
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dataset", default="dataset", show_default=True)
 @click.option("-g", "--generator", "generators", multiple=True, default=["all"], show_default=True)
@@ -45,11 +60,19 @@ PIPE_WIDTH = 160
 @replace_spec
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
-@click.option("--poll-seconds", default=1.0, show_default=True)
-@click.option("--stall-minutes", default=5.0, show_default=True)
-@click.option("--max-rounds", default=4, show_default=True)
-@click.option("--max-failures", type=int, help="Failed batches that the run may have.")
-@click.option("--max-failure-percent", default=50, show_default=True, help="Of the finished batches.")
+@click.option("--poll-seconds", default=1.0, show_default=True, callback=Within(0.01, 3600))
+@click.option("--stall-minutes", default=5.0, show_default=True, callback=Within(0.01, 7 * 24 * 60))
+@click.option("--max-rounds", default=4, show_default=True, callback=Within(1, 100))
+@click.option(
+    "--max-failures", type=int, callback=Within(0, 10**9), help="Failed batches that the run may have."
+)
+@click.option(
+    "--max-failure-percent",
+    default=50,
+    show_default=True,
+    callback=Within(0, 100),
+    help="Of the finished batches.",
+)
 @click.option("--if-busy", type=click.Choice(["wait", "refuse"]), default="wait", show_default=True)
 @click.option("--report-folder", type=click.Path(path_type=Path), help="Also write the report here.")
 def main(report_folder: Path | None, *, replace_spec: bool, **parameters: object) -> None:

@@ -6,6 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from prefect.logging import disable_run_logger
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
@@ -15,11 +16,12 @@ from flows.__main__ import main as run_here
 from flows.completeness_report import completeness_report
 from flows.ending import DatasetIncomplete, ending
 from flows.fill_gaps import fill_gaps
-from flows.form import RequiredFile, choices
+from flows.form import MAX_FAILURES, RequiredFile, choices
 from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
 from tasks.dataset import plan_dataset
 from vbvrdatafactory.cli.submit import submit
+from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.plan import MAX_SEED, DatasetSpec
 from vbvrdatafactory.core.report import Report, Tally
 from vbvrdatafactory.core.samples import ALWAYS_REQUIRED, KNOWN_FILES
@@ -107,7 +109,7 @@ def test_none_chosen_and_a_filed_all_are_every_generator(generators, tmp_path, m
     for name in ("A", "B"):
         (tmp_path / name / "examples").mkdir(parents=True)
         (tmp_path / name / "examples" / "generate.py").touch()
-    monkeypatch.setenv("GENERATORS_PATH", str(tmp_path))
+    monkeypatch.setattr("tasks.dataset.config", Config(generators_path=tmp_path))
     with disable_run_logger():
         assert plan_dataset.fn("d", generators, samples=1).spec.generators == ("A", "B")
 
@@ -197,3 +199,24 @@ def test_the_final_state_is_red_unless_complete() -> None:
     assert (state.is_failed(), state.name) == (True, "Incomplete")
     assert isinstance(state.data, DatasetIncomplete)
     assert "1 of 2 samples are missing" in state.message
+
+
+@pytest.mark.parametrize(
+    "option", ["poll_seconds", "stall_minutes", "max_rounds", "max_failures", "max_failure_percent"]
+)
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", str(2**64)])
+def test_the_command_refuses_what_the_form_refuses(option: str, value: str) -> None:
+    """A number that no run can use, or that the history of runs can't hold, is one line before anything starts."""
+    result = CliRunner().invoke(run_here, [f"--{option.replace('_', '-')}", value])
+    assert result.exit_code == 2
+    assert f"--{option.replace('_', '-')}" in result.output
+
+
+def test_the_command_has_the_limits_of_the_form() -> None:
+    """The greatest number of each is the same in both."""
+    most = {
+        option.name: option.callback.most for option in run_here.params if hasattr(option.callback, "most")
+    }
+    in_form = {name: field(name).get("maximum") for name in most if name != "max_failures"}
+    assert {name: most[name] for name in in_form} == in_form
+    assert most["max_failures"] == MAX_FAILURES
