@@ -165,7 +165,7 @@ class PrefectHere:
 
     def _start_server(self) -> Record:
         port = free_port(self._port)
-        environment = {**self._environment(port), **self._closed(port)}
+        environment = {**self._environment(port), **self._server_settings(port)}
         return self._server.start([_SERVER, str(port)], environment, self._checkout, port)
 
     def _start_worker(self, port: int) -> Record:
@@ -194,8 +194,8 @@ class PrefectHere:
             "PWD": str(self._checkout),
         }
 
-    def _closed(self, port: int) -> dict[str, str]:
-        """What closes the server to everybody but this checkout: a web page could else run commands."""
+    def _server_settings(self, port: int) -> dict[str, str]:
+        """The server's settings: closed to everybody but this checkout, as a web page could else run commands."""
         return {
             "PREFECT_SERVER_API_AUTH_STRING": password.read(self._password),
             "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
@@ -203,6 +203,9 @@ class PrefectHere:
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
             # As the page was opened: by either name, or through a tunnel's port.
             "PREFECT_UI_API_URL": "/api",
+            # Else `prefect deployment run --watch` says that a run failed, and not why.
+            "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "true",
+            "PREFECT_SERVER_LOGS_STREAM_PUBLISHING_ENABLED": "true",
         }
 
     def _api(self, port: int) -> PrefectApi:

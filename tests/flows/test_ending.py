@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flows import _is_news
+from flows import _is_news_of_a_flow, _is_news_of_a_task
 from flows.completeness_report import completeness_report
 from flows.ending import told_in_one_line
 from flows.fill_gaps import fill_gaps
@@ -43,7 +43,21 @@ def test_a_task_that_cannot_go_on_is_a_line() -> None:
     """Prefect's traceback under a task's error stays for what nobody foresaw; ours is the sentence alone."""
     ours = logging.makeLogRecord({"msg": "failed: %r", "exc_info": (None, DataFactoryError("say so"), None)})
     theirs = logging.makeLogRecord({"msg": "failed", "exc_info": (None, ValueError("?"), None)})
-    assert _is_news(ours)
-    assert _is_news(theirs)
+    assert _is_news_of_a_task(ours)
+    assert _is_news_of_a_task(theirs)
     assert (ours.getMessage(), ours.exc_info) == ("say so", None)
     assert theirs.exc_info
+
+
+def test_a_flow_that_cannot_go_on_is_told_once() -> None:
+    """The traceback that Prefect's engine adds when such a flow ends is left out; one of nobody's foresight stays."""
+    ours = logging.makeLogRecord(
+        {"msg": "Engine execution exited", "exc_info": (None, SpecError("say so"), None)}
+    )
+    theirs = logging.makeLogRecord(
+        {"msg": "Engine execution exited", "exc_info": (None, ValueError("?"), None)}
+    )
+    log = logging.getLogger("prefect.flow_runs")
+    assert _is_news_of_a_flow in log.filters
+    assert not log.filter(ours)
+    assert log.filter(theirs)
