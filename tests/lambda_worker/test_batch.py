@@ -10,6 +10,8 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
 from lambda_worker.earlier import result_of_earlier
 from lambda_worker.evidence import generator_digest
 from lambda_worker.failure import BatchFailed
@@ -459,3 +461,40 @@ def test_a_batch_that_was_made_is_known_by_its_receipt(
     records.write(store, keys.receipt(receipt._replace(seed=seed)), written)
     assert result_of_earlier(store, message, 7)
     assert result_of_earlier(store, message, 8) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"output_format": "tar"},
+        {"require": ("metadata.json",)},
+        {"only_indices": (0,)},
+        {"python_hash_seed": 0},
+    ],
+    ids=str,
+)
+def test_a_batch_that_was_asked_for_otherwise_is_made(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, other: dict[str, object]
+) -> None:
+    """The receipt of a message that differs in anything is no reason to leave a batch as it is."""
+    message = TaskMessage(type=tiny(), num_samples=1, seed=7)
+    deliver(type=message.type, num_samples=1)
+    assert result_of_earlier(store, message, 7)
+    assert result_of_earlier(store, message.model_copy(update=other), 7) is None
+
+
+def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples that come out while the generator runs are sent early, but of a replay just those it is for."""
+    sent = []
+    put = obstore.put
+
+    def watched(store: MemoryStore, key: str, *content: object, **how: object) -> object:
+        sent.append(key)
+        return put(store, key, *content, **how)
+
+    monkeypatch.setattr("lambda_worker.upload.obstore.put", watched)
+    maze = "V-1_maze_path_data-generator"
+    message = TaskMessage(type=maze, num_samples=4, seed=7, only_indices=(2,))
+    Worker(Path(__file__).parents[2] / "generators", lambda _: store).process(Delivery(message, 7, 1, 60))
+    samples = {key.split("/")[3] for key in sent if key.startswith(keys.QUESTIONS)}
+    assert {name.rsplit("_", 1)[1] for name in samples} == {"0002"}

@@ -2,6 +2,8 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -12,6 +14,7 @@ from obstore.store import MemoryStore
 
 from lambda_worker import handler as door
 from lambda_worker.batch import Worker
+from lambda_worker.limits import Limits
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.ranges import IndexRange
@@ -165,3 +168,69 @@ def receipts(store: MemoryStore) -> list[str]:
 
 def away(*_: object, **__: object) -> None:
     raise OSError("the bucket is away")
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 10), (2, 30), (3, 90), (4, 270), (9, 270)])
+def test_what_may_pass_is_tried_again_later_each_time(
+    queue: Queue, tiny, monkeypatch: pytest.MonkeyPatch, attempt: int, seconds: int
+) -> None:
+    """After a failure that may pass the message is hidden for ten seconds, three times as long each time, 270 at most."""
+    hidden = []
+    monkeypatch.setattr("lambda_worker.upload.obstore.put", away)
+    (record,) = queue.receive(body(tiny()))
+    record["attributes"]["ApproximateReceiveCount"] = str(attempt)
+    client = SimpleNamespace(
+        change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"])
+    )
+    monkeypatch.setattr(door, "_sqs", lambda: client)
+    assert door.deliver(record, 30) is False
+    assert hidden == [seconds]
+
+
+GB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "cores", "batches"),
+    [("1769", 6, 1), ("3538", 6, 2), ("10240", 6, 6), ("10240", 2, 2), ("128", 6, 1), (None, 3, 3)],
+)
+def test_a_worker_makes_a_batch_for_each_processor_it_pays_for(
+    monkeypatch: pytest.MonkeyPatch, memory_mb: str | None, cores: int, batches: int
+) -> None:
+    """Lambda gives one processor for each 1769 MB: so many batches at once, no more than there are cores, never none."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    if memory_mb:
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
+    else:
+        monkeypatch.delenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", raising=False)
+    assert door.side_by_side() == batches
+
+
+def test_messages_of_one_event_are_worked_on_side_by_side(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two batches of one event run at the same time where the worker has two processors."""
+    both = Barrier(2, timeout=20)
+    monkeypatch.setattr(door, "side_by_side", lambda: 2)
+    monkeypatch.setattr(door, "deliver", lambda *_: both.wait() >= 0)
+    records = queue.receive("{}", "{}")
+    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(("memory", "side_by_side"), [(8 * GB, 1), (8 * GB, 4), (GB // 4, 1)])
+def test_a_batch_may_use_its_share_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, memory: int, side_by_side: int
+) -> None:
+    """Memory without what the worker needs (half of it where that is little), nine tenths of the disk; shared equally."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=40 * GB))
+    limits = Limits.of_host(memory, side_by_side=side_by_side)
+    assert limits.memory_bytes == max(memory - GB // 4, memory // 2) // side_by_side
+    assert limits.disk_bytes == int(40 * GB * 0.9) // side_by_side
+    assert limits.file_bytes == Limits.file_bytes
+
+
+def test_no_file_may_be_larger_than_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a small disk the largest file is bounded by the share of it."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
+    assert Limits.of_host(8 * GB, side_by_side=2).file_bytes == 45_000
