@@ -39,7 +39,7 @@ def test_a_run_goes_where_the_block_says(factory, use_block, role) -> None:
         assume_role_arn=role,
     ).save("lab", overwrite=True)
     use_block("lab")
-    report = factory.generate(name, dataset="blocked", samples=4)
+    report = factory.generate(name, dataset=name, samples=4)
     assert (report.complete, report.run.messages) == (True, 1)
 
 
