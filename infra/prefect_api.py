@@ -38,8 +38,9 @@ class PrefectApi:
         self._client = secrets.token_hex(8)
 
     def answers(self) -> bool:
+        """Whether a server is there, and takes the password: another checkout's may have got the port first."""
         try:
-            return self.ask("/health") is True
+            return self.ask("/health") is True and bool(self.ask("/admin/version"))
         except PrefectError:
             return False
 

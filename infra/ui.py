@@ -36,6 +36,7 @@ FIRST_PORT = 4200
 POOL = "datafactory"
 START_SECONDS = 180.0
 _PAUSE = 0.1
+_PORT_TRIES = 5
 _SERVER = "flows.server"
 # Of the tokens that Prefect's clients send with what they change; a browser can't count beyond 33 days.
 _CSRF_LIFE = "P30D"
@@ -132,10 +133,10 @@ class PrefectHere:
 
     def _up(self, say: Callable[[str], None], before: list[str]) -> Up:
         server = self._server.running() or self._start_server()
-        api = self._api(server.port)
         info = self._aws.up()
         say(f"embedded AWS on {info.endpoint}")
-        self._wait(self._server, api.answers)
+        server = self._wait_for_server(server)
+        api = self._api(server.port)
         say(f"Prefect server on port {server.port}")
         self._look_after_runs(api, say, is_new=self._server.name not in before)
         if self._deployed.is_current(api, POOL, info.generators_path):
@@ -167,6 +168,25 @@ class PrefectHere:
         port = free_port(self._port)
         environment = {**self._environment(port), **self._server_settings(port)}
         return self._server.start([_SERVER, str(port)], environment, self._checkout, port)
+
+    def _wait_for_server(self, server: Record) -> Record:
+        """Wait until it answers; where another program got the port while it started, start it on a free one.
+
+        Raises:
+            DataFactoryError: it does not answer, for another reason or again and again.
+        """
+        for _ in range(_PORT_TRIES):
+            try:
+                self._wait(self._server, self._api(server.port).answers)
+            except DataFactoryError:
+                if self._server.running() or free_port(server.port) == server.port:
+                    raise
+                server = self._start_server()
+            else:
+                return server
+        raise DataFactoryError(
+            f"another program took the port of the {self._server.name} {_PORT_TRIES} times"
+        )
 
     def _start_worker(self, port: int) -> Record:
         arguments = ["prefect", "worker", "start", "--pool", POOL, "--type", "process"]
