@@ -42,7 +42,7 @@ def bodies(sqs: Any, name: str) -> list[Any]:
 def manager(sqs: Any, *letters: str) -> DLQManager:
     for letter in letters:
         sqs.send_message(QueueUrl=url(sqs, "dead"), MessageBody=letter)
-    return DLQManager(url(sqs, "dead"), client=sqs)
+    return DLQManager(url(sqs, "dead"), client=sqs, wait_seconds=0)
 
 
 def test_the_monitor_counts_both_queues(sqs) -> None:

@@ -362,7 +362,7 @@ def test_the_messages_of_one_generator_can_be_had_without_sending(
 ) -> None:
     """They are those that would be sent: the plan's, of no dataset."""
     asked = {"batch_size": size, "seed": 42, "output_format": "tar", "seeds": seeds}
-    made = submitter(None).create_task_messages("A", samples, output_bucket="my-bucket", **asked)
+    made = submitter(object()).create_task_messages("A", samples, output_bucket="my-bucket", **asked)
     plan = Plan(make_spec(generators=["A"], samples=samples, **asked))
     assert made == list(plan.messages(output_bucket="my-bucket", dataset=None))
 

@@ -36,6 +36,7 @@ class DLQManager:
         dlq_url: the dead letter queue; default ``SQS_DLQ_URL``.
         client: a boto3 SQS client; default one from `settings`.
         settings: where region and endpoint come from; default the environment.
+        wait_seconds: long poll of each receive; three that bring nothing are the end of the queue.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class DLQManager:
         *,
         client: "SQSClient | None" = None,
         settings: Config | None = None,
+        wait_seconds: int = 1,
     ) -> None:
         settings = settings or config
         self._client = client or aws.sqs(settings)
-        self._letters = DeadLetters(self._client, dlq_url or settings.sqs_dlq_url)
+        self._letters = DeadLetters(self._client, dlq_url or settings.sqs_dlq_url, wait_seconds=wait_seconds)
 
     def download_messages(
         self, output_dir: Path, *, delete_after: bool = False, max_messages: int | None = None
