@@ -18,7 +18,7 @@ from tasks.already_complete import already_complete
 from tasks.reports import bring_report
 from tasks.spec import spec_changes
 from vbvrdatafactory.cli.context import App
-from vbvrdatafactory.cli.failures import explain
+from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
 from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
 from vbvrdatafactory.core.catalogue import read_catalogue
@@ -97,15 +97,15 @@ def main(report_folder: Path | None, *, replace_spec: bool, **parameters: object
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """End with one line about what went wrong, as the ``datafactory`` command does."""
+    """End with one line about what went wrong, as the ``datafactory`` command does; what nobody foresaw is raised."""
     try:
         yield
     except click.ClickException:
         raise
     except Exception as error:
-        if os.environ.get("DATAFACTORY_TRACEBACK"):
-            raise
-        raise click.ClickException(for_terminal(explain(error, App()))) from error
+        if told := explain_expected(error, App()):
+            raise click.ClickException(for_terminal(told)) from error
+        raise
 
 
 def plan_of(wanted: dict[str, Any]) -> Plan:

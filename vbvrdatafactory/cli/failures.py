@@ -18,14 +18,21 @@ class Failure(click.ClickException):
 
 def explain(error: Exception, app: App) -> str:
     """One line about `error`."""
+    first = (str(error).strip().splitlines() or ["it says no more"])[0]
+    return explain_expected(error, app) or (
+        f"unexpected {type(error).__name__}: {first}; 'datafactory -v' with the same command shows the traceback"
+    )
+
+
+def explain_expected(error: Exception, app: App) -> str | None:
+    """One line about an error that a person can do something about; None for one that nobody foresaw."""
     if isinstance(error, DataFactoryError):
         return str(error)
     if told := _of_aws(error, app):
         return told
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    first = (str(error).strip().splitlines() or ["it says no more"])[0]
-    return f"unexpected {type(error).__name__}: {first}; 'datafactory -v' with the same command shows the traceback"
+    return None
 
 
 def _of_aws(error: Exception, app: App) -> str | None:
