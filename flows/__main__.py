@@ -81,17 +81,13 @@ def main(report_folder: Path | None, *, replace_spec: bool, **parameters: object
     with in_one_line():
         plan = plan_of(wanted)
         wanted["replace_spec"] = agree(plan.spec.dataset, spec_changes(plan), replace=replace_spec)
-        report = look_first(plan)
-        if report:
-            show(
-                report,
-                f"{page_of(report, report_folder)}, of the run that made it" if report_folder else None,
-            )
-        else:
+        report, remark = look_first(plan), ", of the run that made it"
+        if report is None:
             from flows.running import run_flow  # noqa: PLC0415 - it loads Prefect, which takes seconds
 
-            report = run_flow(wanted)
-            show(report, str(bring_report(report.dataset, report_folder)) if report_folder else None)
+            report, remark = run_flow(wanted), ""
+        # One that found nothing to do filed no report: the bucket's latest is of the run before, whoever ran it.
+        show(report, f"{bring_report(report.dataset, report_folder)}{remark}" if report_folder else None)
     sys.exit(0 if report.complete else 1)
 
 
@@ -126,12 +122,6 @@ def look_first(plan: Plan) -> Report | None:
     started = time.monotonic()
     found = already_complete(plan)
     return found and found.with_run(RunFigures(seconds=time.monotonic() - started), [])
-
-
-def page_of(report: Report, folder: Path) -> Path:
-    """The latest report of a run in `folder`; brought there where it is not."""
-    page = folder / "report.html"
-    return page if page.is_file() else bring_report(report.dataset, folder)
 
 
 def show(report: Report, page: str | None) -> None:
