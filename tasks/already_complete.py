@@ -16,7 +16,7 @@ def already_complete(plan: Plan) -> Report | None:
     """The report of the dataset as it is now, where a run would find nothing to do; None where it would.
 
     A run has something to do where samples are missing or torn ones left behind, where the bucket describes something else under the name
-    or has no report on it, where another run has the dataset, and where messages wait in either queue.
+    or its report is not of what is there now, where another run has the dataset, and where messages wait in either queue.
     """
     store = bucket()
     if not _is_settled(store, plan.spec) or _queued():
@@ -25,16 +25,21 @@ def already_complete(plan: Plan) -> Report | None:
     if len(seen.gaps) or seen.inventory.superseded(plan.generators):
         return None
     report = work.report(store, plan, seen, config.output_bucket)
-    return report if report.complete else None
+    return report if report.complete and _is_reported(store, report) else None
 
 
 def _is_settled(store: ObjectStore, spec: DatasetSpec) -> bool:
-    """Whether just this was asked for before, was reported on, and nobody is making it."""
-    filed = records.read(store, keys.dataset_file(spec.dataset, records.SPEC), DatasetSpec)
-    if filed != spec or not records.has_report(store, spec.dataset):
+    """Whether just this was asked for before, and nobody is making it."""
+    if records.read(store, keys.dataset_file(spec.dataset, records.SPEC), DatasetSpec) != spec:
         return False
     lease = records.read(store, keys.lease(spec.dataset), Lease)
     return lease is None or lease.released
+
+
+def _is_reported(store: ObjectStore, report: Report) -> bool:
+    """Whether the latest report filed says so too: samples may have come after a run that ended without them."""
+    filed = records.read_evidence(store, keys.dataset_file(report.dataset, records.REPORT_JSON), Report)
+    return filed is not None and filed.complete and filed.total.expected == report.total.expected
 
 
 def _queued() -> int:

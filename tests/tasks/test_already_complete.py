@@ -79,3 +79,30 @@ def test_a_dataset_without_a_report_needs_a_run(store: MemoryStore) -> None:
     """One that was made by `datafactory submit` alone gets its first report from a run."""
     obstore.delete(store, "_datafactory/datasets/spring/report.json")
     assert already_complete(Plan(SPEC)) is None
+
+
+@pytest.mark.parametrize("then", [["prompt.txt"], ["prompt.txt", "first_frame.png"]], ids=["torn", "missing"])
+def test_what_came_after_the_report_needs_a_run(store: MemoryStore, then: list[str]) -> None:
+    """A run that ended without a sample has filed that; when the sample comes after all, a run files the truth."""
+    plan, folder = Plan(SPEC), "questions/A/t_task/t_0001"
+    for name in then:
+        obstore.delete(store, f"{folder}/{name}")
+    records.write_report(store, work.report(store, plan, work.look(store, plan), "bucket"))
+    for name in then:
+        obstore.put(store, f"{folder}/{name}", b"x")
+    assert already_complete(plan) is None
+
+
+def test_a_report_of_fewer_samples_needs_a_run(store: MemoryStore) -> None:
+    """A dataset that was extended by `datafactory submit` alone is reported on by a run."""
+    more = make_spec(dataset="spring", generators=("A",), samples=3)
+    for name in ("first_frame.png", "prompt.txt"):
+        obstore.put(store, f"questions/A/t_task/t_0002/{name}", b"x")
+    records.write_spec(store, more, replace=True)
+    assert already_complete(Plan(more)) is None
+
+
+def test_a_report_that_cannot_be_read_needs_a_run(store: MemoryStore) -> None:
+    """What lies in the report's place and is none is replaced by a run's, and ends nothing."""
+    obstore.put(store, "_datafactory/datasets/spring/report.json", b"no report")
+    assert already_complete(Plan(SPEC)) is None

@@ -152,15 +152,6 @@ def write_report(store: ObjectStore, report: Report) -> None:
         write_text(store, keys.dataset_file(report.dataset, name), text)
 
 
-def has_report(store: ObjectStore, dataset: str) -> bool:
-    """Whether a report of the dataset was filed."""
-    try:
-        obstore.head(store, keys.dataset_file(dataset, REPORT_JSON))
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
     """Bring the dataset's latest report to `folder`, and of a run to ``runs/`` in it, too; returns the latest page."""
     texts = {
