@@ -15,8 +15,9 @@ from vbvrdatafactory.sqs.depth import depth
 def already_complete(plan: Plan) -> Report | None:
     """The report of the dataset as it is now, where a run would find nothing to do; None where it would.
 
-    A run has something to do where samples are missing or torn ones left behind, where the bucket describes something else under the name
-    or its report is not of what is there now, where another run has the dataset, and where messages wait in either queue.
+    A run has something to do where samples are missing or torn ones left behind, where the bucket describes something
+    else under the name or its report is not of what is there now, where another run has the dataset, and where
+    messages wait in either queue.
     """
     store = bucket()
     if not _is_settled(store, plan.spec) or _queued():
