@@ -1,5 +1,7 @@
 """One grammar, both directions: what spells a key also parses it."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import MAX_BATCH, Cause, safe_name
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.report import Report, Tally
 
 REAL_NAMES = [
     "O-41_nonogram_data-generator",
@@ -82,6 +85,18 @@ def test_a_failure_record_comes_back(
     assert keys.parse_failure(keys.failure(key)) == key
 
 
+@given(names, st.datetimes(datetime(2020, 1, 1), datetime(9999, 1, 1)))
+def test_a_runs_folder_comes_back(dataset: str, at: datetime) -> None:
+    """What a run's report is filed under is read back from its folder, listed with a slash or without."""
+    run = Report(
+        dataset=dataset,
+        at=at.replace(tzinfo=UTC),
+        generators=[Tally(generator="A", expected=1, whole=1, torn=0)],
+    ).run_name
+    folder = keys.run_file(dataset, run, "")
+    assert keys.parse_run_folder(folder) == keys.parse_run_folder(folder.rstrip("/")) == run
+
+
 @given(names, tasks, indices, batches, salts)
 def test_a_key_is_of_one_kind_only(
     generator: str, task: str, index: int, batch: IndexRange, salt: int
@@ -99,7 +114,8 @@ def test_a_key_is_of_one_kind_only(
 @given(st.text() | st.text("questions/_task0123456789-.targz", max_size=60))
 def test_parsing_never_fails(text: str) -> None:
     """A key of anybody's is a value or None, never an exception."""
-    for parse in (keys.parse_sample_folder, keys.parse_archive, keys.parse_receipt, keys.parse_failure):
+    parsers = (keys.parse_sample_folder, keys.parse_archive, keys.parse_receipt, keys.parse_failure)
+    for parse in (*parsers, keys.parse_run_folder):
         parse(text)
 
 

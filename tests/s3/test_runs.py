@@ -7,6 +7,7 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.plan import make_spec
 from vbvrdatafactory.core.report import Report, RunFigures, Tally
@@ -68,11 +69,33 @@ def test_one_that_cannot_be_read_is_named(store: MemoryStore) -> None:
     records.write_text(store, "_datafactory/datasets/spring/runs/x/report.json", "{")
     records.write_text(store, "_datafactory/datasets/spring/runs/y/report.html", "page")
     found = list_runs(store, "spring")
-    assert [bool(run.report) for run in found] == [False, False, True]
-    assert ["runs/y/report.json is missing" in found[0].problem, "no Report" in found[1].problem] == [
-        True,
-        True,
-    ]
+    assert [bool(run.report) for run in found] == [True, False, False]
+    assert "runs/y/report.json is missing" in found[1].problem
+    assert "no Report" in found[2].problem
+
+
+def test_a_damaged_report_of_a_run_keeps_its_place(store: MemoryStore) -> None:
+    """Whether it can be read or not, a run stands where its name says."""
+    for hour in range(3):
+        records.write_report(store, report(hour))
+    damaged = report(1).run_name
+    records.write_text(store, keys.run_file("spring", damaged, "report.json"), "{")
+    found = list_runs(store, "spring")
+    assert (
+        [damaged in run.key for run in found] == [bool(run.problem) for run in found] == [False, True, False]
+    )
+
+
+def test_what_is_of_no_run_takes_no_place_of_one(store: MemoryStore) -> None:
+    """Folders of anybody's under `runs/` come last; the latest run is found under its own name, and once."""
+    for hour in range(2):
+        records.write_report(store, report(hour))
+    for name in ("zz", "latest", "2027", "20991231T000000Z", "20991231T000000Z-copy"):
+        records.write_text(store, keys.run_file("spring", name, "notes.txt"), "mine")
+    pages = [keys.run_file("spring", report(hour).run_name, "report.html") for hour in (1, 0)]
+    assert [run.key for run in list_runs(store, "spring", most=2)] == pages
+    assert [run.key for run in list_runs(store, "spring")][:2] == pages
+    assert len(list_runs(store, "spring")) == 7
 
 
 def test_the_latest_come_first_and_no_more_than_asked(store: MemoryStore) -> None:

@@ -41,6 +41,7 @@ _RECEIPT = re.compile(
 _FAILURE = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
 )
+_RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/(\d{{8}}T\d{{6}}Z-[0-9a-f]+)/?")
 _SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
 # An empty, "." or ".." segment, or a control character of ASCII.
 _NO_PATH = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]")
@@ -190,6 +191,12 @@ def runs(dataset: str) -> str:
 def run_file(dataset: str, run: str, name: str) -> str:
     """A file that one run left; `run` is `Report.run_name`."""
     return f"{runs(dataset)}{run}/{name}"
+
+
+def parse_run_folder(folder: str) -> str | None:
+    """The name of the run that left its report in `folder`; None where a folder under ``runs/`` is of no run."""
+    match = _RUN_FOLDER.fullmatch(folder)
+    return match and match[1]
 
 
 def lease(dataset: str) -> str:

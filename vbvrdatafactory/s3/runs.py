@@ -31,6 +31,8 @@ class FiledRun(NamedTuple):
 def list_runs(store: ObjectStore, dataset: str, most: int | None = None) -> list[FiledRun]:
     """The runs of the dataset, the latest first, `most` of them at the most; one that can't be read says why.
 
+    Folders beside them that are of no run come after all runs.
+
     The latest report is among them where it is of no run on record: a bucket of before runs were kept has only that.
 
     Raises:
@@ -38,10 +40,10 @@ def list_runs(store: ObjectStore, dataset: str, most: int | None = None) -> list
     """
     records.read_spec(store, dataset)
     found = top(store, keys.runs(dataset)).folders
-    names = sorted((folder.rsplit("/", 1)[-1] for folder in found), reverse=True)[:most]
-    folders = [keys.run_file(dataset, name, "") for name in names]
+    found.sort(key=lambda folder: (keys.parse_run_folder(folder) or "", folder), reverse=True)
+    names = {keys.parse_run_folder(folder) for folder in found}
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
-        runs = list(pool.map(lambda folder: _read(store, folder), folders))
+        runs = list(pool.map(lambda folder: _read(store, f"{folder}/"), found[:most]))
     latest = _read(store, keys.dataset_file(dataset, ""))
     if latest.report and latest.report.run and latest.report.run_name not in names:
         runs.insert(0, latest)
