@@ -1,7 +1,11 @@
 """`datafactory pause` and `resume`: what is wanted lies in the bucket."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from vbvrdatafactory.cli import pausing
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.plan import make_spec
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.control import read_control
@@ -44,3 +48,44 @@ def test_workers_that_aws_does_not_know_are_not_said_to_have_stopped(planned, ru
     assert "no event source mapping" in told.output
     assert "datafactory worker" in told.output
     assert read_control(planned.store, "mine").paused
+
+
+@pytest.fixture
+def switched(planned, monkeypatch) -> list[bool]:
+    """What the queue's Lambda was told: whether to take messages."""
+    told: list[bool] = []
+
+    def switch(*args: object) -> int:
+        told.append(bool(args[-1]))
+        return 1
+
+    monkeypatch.setattr(pausing, "set_consuming", switch)
+    return told
+
+
+def test_a_resume_that_leaves_the_workers_stopped_says_so(planned, run, switched) -> None:
+    """Until they take messages again each resume names the command; that one tells that it ended something."""
+    run("pause", "mine", "--workers")
+    run("pause", "mine", "--reason", "still at lunch")
+    for _ in range(2):
+        assert "'datafactory resume mine --workers'" in run("resume", "mine").output
+    ended = run("resume", "mine", "--workers").output
+    assert "was not paused" not in ended
+    assert "The Lambda takes messages" in ended
+    assert switched == [False, True]
+    assert run("resume", "mine").output == "mine was not paused.\n"
+
+
+def test_workers_that_could_not_be_told_are_not_remembered(planned, run) -> None:
+    """A pause that did not reach the Lambda leaves nothing to resume there."""
+    run("pause", "mine", "--workers")
+    assert "--workers" not in run("resume", "mine").output
+
+
+def test_a_pause_of_before_workers_were_written_down_is_read(planned, run) -> None:
+    """What an earlier version left in the bucket says nothing of workers, and is ended as it was."""
+    at = datetime(2026, 1, 15, 12, tzinfo=UTC).isoformat()
+    records.write_text(
+        planned.store, keys.control("mine"), f'{{"paused": true, "reason": "", "by": "ann", "at": "{at}"}}'
+    )
+    assert run("resume", "mine").output.startswith("mine goes on: it was paused by ann")

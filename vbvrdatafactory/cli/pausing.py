@@ -21,10 +21,15 @@ def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: boo
     if workers:
         queues.task_queue(app)
     before = read_control(store, dataset)
-    write_control(store, dataset, Control(paused=paused, reason=reason, by=_me(), at=datetime.now(UTC)))
+    stopped = before is not None and before.workers
+    wanted = Control(paused=paused, workers=stopped, reason=reason, by=_me(), at=datetime.now(UTC))
+    write_control(store, dataset, wanted)
     output.say(_told(dataset, before, paused=paused))
     if workers:
         _tell_workers(app, enabled=not paused)
+        write_control(store, dataset, wanted.model_copy(update={"workers": paused}))
+    elif stopped and not paused:
+        output.note(f"its Lambda takes no messages yet: 'datafactory resume {dataset} --workers'")
 
 
 def _told(dataset: str, before: Control | None, *, paused: bool) -> str:
@@ -32,6 +37,8 @@ def _told(dataset: str, before: Control | None, *, paused: bool) -> str:
         return f"{dataset} is paused: nothing new is sent until 'datafactory resume {dataset}'."
     if before and before.paused:
         return f"{dataset} goes on: it was {before}."
+    if before and before.workers:
+        return f"{dataset} goes on already; its Lambda took no messages."
     return f"{dataset} was not paused."
 
 

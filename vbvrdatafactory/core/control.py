@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict
 class Control(BaseModel):
     """Whether a dataset's run is to pause, since when, and who wants it so.
 
-    A paused run sends nothing new; what is in flight goes on.
+    A paused run sends nothing new; what is in flight goes on. `workers` says that the queue's Lambda was told to take no
+    messages, and nobody told it otherwise since.
     """
 
     model_config = ConfigDict(frozen=True)
 
     paused: bool
+    workers: bool = False
     reason: str = ""
     by: str = ""
     at: datetime
