@@ -68,3 +68,8 @@ def test_a_hash_seed_tells_batches_apart_as_their_seeds_do(one: int, other: int)
 def test_any_seed_has_a_hash_seed(seed: int) -> None:
     """However large a seed is, Python starts with what comes of it."""
     assert 0 <= python_hash_seed(seed) <= 4294967295
+
+
+def test_a_batch_as_planned_has_no_salt() -> None:
+    """Without a salt the seed is the one of salt 0, which a plan gives first."""
+    assert batch_seed(42, "A", 100) == batch_seed(42, "A", 100, 0) != batch_seed(42, "A", 100, 1)
