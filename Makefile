@@ -68,7 +68,7 @@ test: check  ## checks and tests; the long ones are in soak
 soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fault and load runs
 	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
 	$(OWN) $(BIN)/python -m pytest -q -m soak tests/soak
-	$(OWN) $(BIN)/python -m pytest -q --hypothesis-profile explore tests/core/test_invariants.py
+	$(OWN) $(BIN)/python -m pytest -q --hypothesis-profile explore tests/planning/test_invariants.py
 
 bench: $(READY)  ## how fast the worker and the control plane are, and what they cost
 	$(OWN) $(BIN)/python -m bench.worker

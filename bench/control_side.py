@@ -37,8 +37,8 @@ def verify(order: Done) -> Done:
     """Take the inventory, subtract it from the plan, and tell each generator's missing ranges."""
     from vbvrdatafactory import aws  # noqa: PLC0415
     from vbvrdatafactory.core.config import config  # noqa: PLC0415
-    from vbvrdatafactory.core.gaps import find_gaps  # noqa: PLC0415
-    from vbvrdatafactory.core.plan import Plan, make_spec  # noqa: PLC0415
+    from vbvrdatafactory.planning.gaps import find_gaps  # noqa: PLC0415
+    from vbvrdatafactory.planning.plan import Plan, make_spec  # noqa: PLC0415
     from vbvrdatafactory.s3.listing import take_inventory  # noqa: PLC0415
 
     plan = Plan(make_spec(generators=order["generators"], samples=order["samples"]))
@@ -49,11 +49,11 @@ def verify(order: Done) -> Done:
 
 def plan(order: Done) -> Done:
     """Work out `batches` batches: count them, make their messages, make what an empty bucket lacks."""
-    from vbvrdatafactory.core.evidence import Evidence  # noqa: PLC0415
-    from vbvrdatafactory.core.gaps import find_gaps  # noqa: PLC0415
-    from vbvrdatafactory.core.inventory import Inventory  # noqa: PLC0415
-    from vbvrdatafactory.core.plan import Plan, make_spec  # noqa: PLC0415
-    from vbvrdatafactory.core.replan import messages  # noqa: PLC0415
+    from vbvrdatafactory.planning.evidence import Evidence  # noqa: PLC0415
+    from vbvrdatafactory.planning.gaps import find_gaps  # noqa: PLC0415
+    from vbvrdatafactory.planning.inventory import Inventory  # noqa: PLC0415
+    from vbvrdatafactory.planning.plan import Plan, make_spec  # noqa: PLC0415
+    from vbvrdatafactory.planning.replan import messages  # noqa: PLC0415
 
     names = [f"G-{number}_fake_task_data-generator" for number in range(100)]
     whole = Plan(make_spec(generators=names, samples=25 * (order["batches"] // 100), batch_size=25))

@@ -17,16 +17,18 @@ from rich.console import Console
 from tasks.already_complete import already_complete
 from tasks.reports import bring_report
 from tasks.spec import spec_changes
+from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
 from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
-from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.plan import DatasetSpec, Plan, choose_generators, make_spec
-from vbvrdatafactory.core.report import Report, RunFigures
+from vbvrdatafactory.fleet.catalogue import read_catalogue
+from vbvrdatafactory.planning.plan import DatasetSpec, Plan, make_spec
+from vbvrdatafactory.planning.selection import choose_generators
+from vbvrdatafactory.report.completeness import Report, RunFigures
 
 PIPE_WIDTH = 160
 
@@ -129,7 +131,7 @@ def show(report: Report, page: str | None) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     # A pipe has no width: names are not to be cut to fit one.
     console.width = console.width if console.is_terminal else PIPE_WIDTH
-    console.print(report.to_table())
+    console.print(tally_table(report))
     for failure in report.failures:
         line = f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}"
         click.echo(for_terminal(line))

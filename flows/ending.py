@@ -9,7 +9,7 @@ from prefect.states import Completed, Failed
 
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.report import Report
+from vbvrdatafactory.report.completeness import Report
 
 Asked = ParamSpec("Asked")
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from vbvrdatafactory.core.catalogue import families, list_generators
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.plan import MAX_SEED, Samples
+from vbvrdatafactory.fleet.catalogue import list_generators
+from vbvrdatafactory.planning.plan import MAX_SEED, Samples
+from vbvrdatafactory.planning.selection import families
 
 RequiredFile = Literal["final_frame.png", "ground_truth.mp4", "metadata.json", "question_metadata.json"]
 # As `safe_name`, in the words of a form, which refuses it before a run is made.

@@ -24,8 +24,8 @@ from tasks.dataset import plan_dataset
 from tasks.terms import Terms
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
-from vbvrdatafactory.core.plan import BatchSize, Samples
 from vbvrdatafactory.core.seeds import Seeds
+from vbvrdatafactory.planning.plan import BatchSize, Samples
 
 
 @flow(

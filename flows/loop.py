@@ -25,11 +25,18 @@ from tasks.run import Run
 from tasks.spec import check_name
 from tasks.terms import Terms
 from tasks.waiting import wait_until_drained
-from vbvrdatafactory.core.circuit import Circuit
+from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.gaps import Gap, Gaps, Look
-from vbvrdatafactory.core.plan import Plan
-from vbvrdatafactory.core.report import Broken, DeadLetterTally, EndedEarly, Reason, Report, RunFigures
+from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.report.completeness import (
+    Broken,
+    DeadLetterTally,
+    EndedEarly,
+    Reason,
+    Report,
+    RunFigures,
+)
 
 # More side by side are slower: Prefect's own work for a task takes longer than the waiting.
 SUBMITTERS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=8))
@@ -83,7 +90,7 @@ class Loop:
     early: EndedEarly | None = None
     rounds: int = 0
     messages: int = 0
-    circuit: Circuit = field(default_factory=Circuit)
+    circuit: CircuitBreaker = field(default_factory=CircuitBreaker)
     broken: list[Broken] = field(default_factory=list)
     letters: Letters = field(default_factory=Letters)
 
@@ -91,7 +98,7 @@ class Loop:
     def goes_on(self) -> bool:
         return not self.early and self.rounds < self.run.terms.max_rounds
 
-    def play_round(self, tried: list[Gap]) -> Look:
+    def play_round(self, tried: list[Gap]) -> Observation:
         """Send what `tried` lack, wait, and look: probes first of those that have proved nothing yet."""
         self.rounds += 1
         step = f"round-{self.rounds}"
@@ -164,7 +171,7 @@ class Loop:
             events.generator_broken(self.run.dataset, broken)
             self.broken.append(broken)
 
-    def report(self, seen: Look, seconds: float) -> Report:
+    def report(self, seen: Observation, seconds: float) -> Report:
         """What is there, and what this run did."""
         figures = RunFigures(
             messages=self.messages,

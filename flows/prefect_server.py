@@ -4,7 +4,7 @@ import os
 import re
 
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.loopback import no_proxy
+from vbvrdatafactory.core.proxies import no_proxy
 
 # On a new Prefect home the server makes its database first: 20 s, Prefect's own limit, are too few on a busy machine.
 START_SECONDS = 180

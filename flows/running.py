@@ -14,7 +14,7 @@ import click
 from flows.prefect_server import check_server, prepare_environment
 from flows.steps import step
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.report import Report
+from vbvrdatafactory.report.completeness import Report
 
 
 def run_flow(parameters: dict[str, Any]) -> Report:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.files import readable_files
+from vbvrdatafactory.files import readable_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

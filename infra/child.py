@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from vbvrdatafactory.core.config import ENV_FILE_VARIABLE
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.loopback import no_proxy
+from vbvrdatafactory.core.proxies import no_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

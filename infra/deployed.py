@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra import paths
-from vbvrdatafactory.core.catalogue import list_generators
+from vbvrdatafactory.fleet.catalogue import list_generators
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from infra import paths
-from vbvrdatafactory.core.loopback import no_proxy
+from vbvrdatafactory.core.proxies import no_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

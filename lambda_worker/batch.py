@@ -13,17 +13,17 @@ from pathlib import Path
 
 from obstore.store import ObjectStore
 
-from lambda_worker import evidence
-from lambda_worker.archives import upload_archives
-from lambda_worker.collect import Collection, Sample, Watch, collect
+from lambda_worker import records
 from lambda_worker.delivery import Delivery
-from lambda_worker.earlier import FinishedBefore, result_of_earlier, stop_if_finished
 from lambda_worker.failure import BatchFailed, from_exit
-from lambda_worker.limits import Limits
-from lambda_worker.run import Job, Run, Tick, run_generator
-from lambda_worker.sandbox import sandbox
-from lambda_worker.streaming import RERUN
-from lambda_worker.upload import FileUploads, Uploaded
+from lambda_worker.generator.limits import Limits
+from lambda_worker.generator.run import Job, Run, Tick, run_generator
+from lambda_worker.generator.sandbox import sandbox
+from lambda_worker.generator.streaming import RERUN
+from lambda_worker.idempotency import FinishedBefore, result_of_earlier, stop_if_finished
+from lambda_worker.samples.archives import upload_archives
+from lambda_worker.samples.collect import Collection, Sample, Watch, collect
+from lambda_worker.samples.upload import FileUploads, Uploaded
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
@@ -66,10 +66,10 @@ class Worker:
             except FinishedBefore as before:
                 return before.result
             except BatchFailed as failed:
-                evidence.record_failure(store, delivery, failed, code)
+                records.record_failure(store, delivery, failed, code)
                 raise
         result = made.result(message, time.monotonic() - started)
-        evidence.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, code)
+        records.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, code)
         return result
 
     def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Made":

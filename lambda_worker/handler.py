@@ -19,12 +19,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from lambda_worker import evidence, namespaces, processes
+from lambda_worker import records
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, Cancelled
-from lambda_worker.limits import Limits, lambda_memory_bytes
-from lambda_worker.sandbox import sweep
+from lambda_worker.generator import namespaces, processes
+from lambda_worker.generator.limits import Limits, lambda_memory_bytes
+from lambda_worker.generator.sandbox import sweep
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
@@ -149,7 +150,7 @@ def _parse(record: Event, attempt: int) -> TaskMessage:
             attempt=attempt,
             failed_at=datetime.now(UTC),
         )
-        evidence.write(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
+        records.write(_open_bucket(None), keys.unreadable(record["messageId"]), failure)
         raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
 
 

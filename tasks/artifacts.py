@@ -22,11 +22,12 @@ from prefect.client.schemas.objects import Artifact as Created
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_UI_URL
 
-from vbvrdatafactory.core import keys, live
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown, for_terminal
-from vbvrdatafactory.core.report import Report
-from vbvrdatafactory.core.summary import completeness_rows, to_summary
+from vbvrdatafactory.report import live
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.markdown import completeness_rows, to_summary
 
 Answer = TypeVar("Answer")
 
@@ -52,13 +53,13 @@ class LiveProgress:
     def __init__(self, dataset: str, total: int) -> None:
         self._key = artifact_key(dataset)
         self._page, self._bar = _Updated(), _Updated()
-        self._progress = live.Progress(total)
+        self._progress = live.RunProgress(total)
         self._writer = _Writer()
         self._began: float | None = None
         self._next = 0.0
-        self._last: tuple[float, datetime, live.Snapshot] | None = None
+        self._last: tuple[float, datetime, live.RunSnapshot] | None = None
 
-    def show(self, now: float, seen: live.Snapshot) -> None:
+    def show(self, now: float, seen: live.RunSnapshot) -> None:
         """Remember how the run stands at `now`, any monotonic clock's seconds; show it if it is time again.
 
         A note stands until another comes, or the status changes.
@@ -74,7 +75,7 @@ class LiveProgress:
             self._next = now + _pause(now - self._began)
             self._write(*self._last)
 
-    def headline(self, now: float, seen: live.Snapshot) -> str:
+    def headline(self, now: float, seen: live.RunSnapshot) -> str:
         """The same answer for the log."""
         return self._progress.headline(seen, now)
 
@@ -85,7 +86,7 @@ class LiveProgress:
             self._write(now, at, seen._replace(over=True))
         self._writer.close(_LAST_SECONDS)
 
-    def _write(self, now: float, at: datetime, seen: live.Snapshot) -> None:
+    def _write(self, now: float, at: datetime, seen: live.RunSnapshot) -> None:
         line, percent = self._progress.headline(seen, now), self._progress.percent
         text = self._progress.to_markdown(seen, now, at)
         bar = ProgressArtifact(key=f"{self._key}-progress", progress=percent, description=for_markdown(line))

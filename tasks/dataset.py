@@ -7,16 +7,19 @@ from prefect.logging import get_run_logger
 
 from tasks import artifacts, events
 from tasks.connection import bucket
-from vbvrdatafactory.core.catalogue import ALL, read_catalogue
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.gaps import Look
-from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
-from vbvrdatafactory.core.report import EndedEarly, Report, RunFigures
-from vbvrdatafactory.core.spec_changes import describe
-from vbvrdatafactory.s3 import records, work
-from vbvrdatafactory.s3.origins import other_seed
+from vbvrdatafactory.driver import observe
+from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.driver.reports import build_report, write_report
+from vbvrdatafactory.fleet.catalogue import read_catalogue
+from vbvrdatafactory.planning.gaps import Observation
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.planning.selection import ALL, choose_generators
+from vbvrdatafactory.planning.spec_changes import describe
+from vbvrdatafactory.report.completeness import EndedEarly, Report, RunFigures
+from vbvrdatafactory.s3.specs import read_spec, write_spec
 
 _PAUSES = [5.0, 20.0, 60.0]
 
@@ -57,7 +60,7 @@ def file_plan(plan: Plan, *, replace: bool = False) -> None:
     Raises:
         Redefined: the bucket describes another dataset under the name, and `replace` is not set.
     """
-    changes = records.write_spec(bucket(), plan.spec, replace=replace)
+    changes = write_spec(bucket(), plan.spec, replace=replace)
     if changes:
         get_run_logger().info("%s differs from before: %s", plan.spec.dataset, describe(changes))
     events.dataset_planned(plan)
@@ -66,7 +69,7 @@ def file_plan(plan: Plan, *, replace: bool = False) -> None:
 @task(task_run_name="{dataset}/recall", persist_result=False)
 def recall_dataset(dataset: str) -> Plan:
     """The plan of a dataset that the bucket already describes."""
-    return Plan(records.read_spec(bucket(), dataset))
+    return Plan(read_spec(bucket(), dataset))
 
 
 @task(
@@ -77,23 +80,23 @@ def recall_dataset(dataset: str) -> Plan:
 )
 def look_at_bucket(
     plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
-) -> Look:
+) -> Observation:
     """List the bucket and subtract it from the plan; only `generators` of it where they are given.
 
     With `origins`, receipts too: they tell which seed made what is there.
     """
     del step  # it names the task run
-    seen = work.look(bucket(), plan, generators=generators)
+    seen = observe.look(bucket(), plan, generators=generators)
     get_run_logger().info(
         "%d keys listed; %d samples missing or torn, in %d generators",
         seen.inventory.key_count,
         seen.gaps.sample_count,
         len(seen.gaps),
     )
-    return work.with_origins(bucket(), plan, seen) if origins else seen
+    return observe.with_origins(bucket(), plan, seen) if origins else seen
 
 
-def made_for_another_seed(plan: Plan, seen: Look) -> EndedEarly | None:
+def made_for_another_seed(plan: Plan, seen: Observation) -> EndedEarly | None:
     """Why nothing is sent where samples that are there were made for another seed; None where none were."""
     return other_seed(bucket(), plan, seen)
 
@@ -104,20 +107,22 @@ def made_for_another_seed(plan: Plan, seen: Look) -> EndedEarly | None:
     retry_delay_seconds=_PAUSES,
     persist_result=False,
 )
-def remove_superseded(plan: Plan, seen: Look) -> None:
+def remove_superseded(plan: Plan, seen: Observation) -> None:
     """Delete what is left of torn samples that are whole elsewhere, as after a refill in another format."""
-    if count := work.remove_superseded(bucket(), plan, seen):
+    if count := observe.remove_superseded(bucket(), plan, seen):
         get_run_logger().info("removed what was left of %d torn samples that are whole elsewhere", count)
 
 
 @task(
     task_run_name="{plan.spec.dataset}/report", retries=3, retry_delay_seconds=_PAUSES, persist_result=False
 )
-def publish_report(plan: Plan, seen: Look, figures: RunFigures | None = None, *, file: bool = True) -> Report:
+def publish_report(
+    plan: Plan, seen: Observation, figures: RunFigures | None = None, *, file: bool = True
+) -> Report:
     """Tally what is there and why the rest is not; show it, and file it in the bucket unless told not to."""
-    report = work.report(bucket(), plan, seen, config.output_bucket).model_copy(update={"run": figures})
+    report = build_report(bucket(), plan, seen, config.output_bucket).model_copy(update={"run": figures})
     if file:
-        records.write_report(bucket(), report)
+        write_report(bucket(), report)
     artifacts.publish(report, filed=file)
     if figures:
         events.dataset_reported(report)

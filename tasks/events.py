@@ -9,8 +9,8 @@ from prefect.events import emit_event
 
 from tasks.artifacts import guarded
 from vbvrdatafactory.core.escaping import for_markdown
-from vbvrdatafactory.core.plan import Plan
-from vbvrdatafactory.core.report import Broken, EndedEarly, Report
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.report.completeness import Broken, EndedEarly, Report
 
 
 def dataset_planned(plan: Plan) -> None:

@@ -22,13 +22,13 @@ from prefect.states import Crashed
 
 from tasks.connection import bucket
 from tasks.terms import Terms
+from vbvrdatafactory.control.dataset_lock import TTL_SECONDS, LockClaim, LockHolder
+from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.lease import TTL_SECONDS, Lease, Process
-from vbvrdatafactory.s3.control import read_control
-from vbvrdatafactory.s3.lease import LeaseDoor
+from vbvrdatafactory.s3.dataset_lock import DatasetLock
+from vbvrdatafactory.s3.pause import read_pause
 
 # A wait is never silent for longer.
 _SILENT_SECONDS = 60.0
@@ -48,7 +48,7 @@ class Gate:
         poll_seconds: how often a pause is looked at while it lasts.
     """
 
-    def __init__(self, dataset: str, door: LeaseDoor, since: datetime, poll_seconds: float) -> None:
+    def __init__(self, dataset: str, door: DatasetLock, since: datetime, poll_seconds: float) -> None:
         self.dataset = dataset
         self.since = since
         self._door = door
@@ -69,7 +69,7 @@ class Gate:
         """
         self._door.check()
 
-    def pause(self) -> Control | None:
+    def pause(self) -> PauseState | None:
         """Who wants the run to pause, and why; None where it may go on."""
         control = self._wanted()
         if control is None or not control.paused:
@@ -82,12 +82,12 @@ class Gate:
             )
         return control
 
-    def _wanted(self) -> Control | None:
+    def _wanted(self) -> PauseState | None:
         """What people want; a file that can't be read was meant to stop something, and sending costs money."""
         try:
-            return read_control(bucket(), self.dataset)
+            return read_pause(bucket(), self.dataset)
         except DataFactoryError as error:
-            return Control(paused=True, reason=str(error), at=datetime.now(UTC))
+            return PauseState(paused=True, reason=str(error), at=datetime.now(UTC))
 
     def wait_until_open(self) -> None:
         """Return when this run may send.
@@ -116,7 +116,7 @@ def hold(dataset: str, terms: Terms) -> Iterator[Gate]:
     Raises:
         DataFactoryError: another run has it, and the terms say to refuse.
     """
-    door = LeaseDoor(bucket(), keys.lease(dataset), claim(), is_gone=is_gone)
+    door = DatasetLock(bucket(), keys.dataset_lock(dataset), claim(), is_gone=is_gone)
     take(door, dataset, terms)
     door.keep()
     if door.left_by:
@@ -130,7 +130,7 @@ def hold(dataset: str, terms: Terms) -> Iterator[Gate]:
             get_run_logger().warning("the lease ends by itself, in %.0f s: %s", TTL_SECONDS, error)
 
 
-def take(door: LeaseDoor, dataset: str, terms: Terms) -> None:
+def take(door: DatasetLock, dataset: str, terms: Terms) -> None:
     """Take the lease, after waiting for whoever has it where the terms say so."""
     said = -_SILENT_SECONDS
     while holder := door.take():
@@ -145,7 +145,7 @@ def take(door: LeaseDoor, dataset: str, terms: Terms) -> None:
         time.sleep(min(_BUSY_POLL_SECONDS, terms.patience.poll_seconds))
 
 
-def end_lost_run(left: Lease) -> None:
+def end_lost_run(left: LockClaim) -> None:
     """Have the Prefect server say that the flow run which died with this claim has crashed.
 
     One that was ended by Ctrl-C or a kill told nobody, and would stay Running in the history for good.
@@ -167,18 +167,18 @@ def end_lost_run(left: Lease) -> None:
         )
 
 
-def claim() -> Lease:
+def claim() -> LockClaim:
     """A claim of this flow run in this process."""
     run = flow_run.id or f"process-{os.getpid()}"
-    return Lease(token=secrets.token_hex(8), run=run, holder=this_process(), taken_at=datetime.now(UTC))
+    return LockClaim(token=secrets.token_hex(8), run=run, holder=this_process(), taken_at=datetime.now(UTC))
 
 
-def this_process() -> Process:
+def this_process() -> LockHolder:
     """The process that asks, as another one on this machine would find it."""
-    return Process(_machine(), os.getpid(), psutil.Process().create_time())
+    return LockHolder(_machine(), os.getpid(), psutil.Process().create_time())
 
 
-def is_gone(lease: Lease) -> bool:
+def is_gone(lease: LockClaim) -> bool:
     """Whether the process that holds a lease was on this machine and has ended; False where it was elsewhere."""
     if lease.holder.machine != _machine():
         return False

@@ -9,16 +9,16 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from tasks.connection import bucket, sqs
+from vbvrdatafactory.control.dead_letters import RedriveSummary, describe, diagnose_dead_letter
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.catalogue import matches, means_all
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.letters import Redriven, describe, diagnose
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.selection import matches, means_all
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, by_body, to_json
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, group_by_body, to_json
 from vbvrdatafactory.sqs.depth import depth
 
 Letters = Counter[tuple[str, Cause]]
@@ -55,7 +55,7 @@ def file_dead_letters(dataset: str, step: str) -> Letters:
 
 
 @task(task_run_name="redrive", persist_result=False)
-def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
+def redrive(patterns: Sequence[str], *, dry_run: bool) -> RedriveSummary:
     """Move dead letters back to the task queue, and say how many of each generator and cause.
 
     Args:
@@ -73,20 +73,20 @@ def redrive(patterns: Sequence[str], *, dry_run: bool) -> Redriven:
 
     letters = DeadLetters(sqs(), config.sqs_dlq_url)
     if dry_run:
-        found = by_body(filter(wanted, letters.read()))
+        found = group_by_body(filter(wanted, letters.read()))
         sent, equal = [alike[0] for alike in found], sum(len(alike) - 1 for alike in found)
     else:
         sent, equal, _ = letters.redrive(config.sqs_queue_url, wanted)
     tally = Letters((letter.generator, _cause_of(letter, evidence_of)) for letter in sent)
     if tally:
         get_run_logger().info("%s", for_terminal(describe(tally)))
-    return Redriven(tally, dry_run, equal)
+    return RedriveSummary(tally, dry_run, equal)
 
 
 def _cause_of(letter: DeadLetter, evidence_of: Callable[[str], Evidence]) -> Cause:
     """Why a letter was given up; what is no message has no generator that anything could be on record of."""
     evidence = evidence_of(letter.message.type) if letter.message else Evidence()
-    return diagnose(letter.message, letter.cause, evidence).cause
+    return diagnose_dead_letter(letter.message, letter.cause, evidence).cause
 
 
 def _evidence_of() -> Callable[[str], Evidence]:

@@ -8,10 +8,10 @@ from prefect.logging import get_run_logger
 
 from tasks.connection import bucket, sqs
 from tasks.run import Run
-from vbvrdatafactory.core import circuit
+from vbvrdatafactory.control import circuit_breaker
 from vbvrdatafactory.core.config import config
-from vbvrdatafactory.core.gaps import Gap
-from vbvrdatafactory.s3 import work
+from vbvrdatafactory.driver.messages import messages_for
+from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.s3.listing import take_evidence
 from vbvrdatafactory.sqs.depth import Depth, depth
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
@@ -42,8 +42,10 @@ def submit_gap(run: Run, gap: Gap, step: str, proven: Collection[str]) -> Sent:
     """
     del step  # it names the task run
     evidence = take_evidence(bucket(), [gap.generator])
-    probes = None if gap.generator in proven else circuit.probes(evidence, gap.generator)
-    messages, is_held = circuit.first_portion(work.messages_for(bucket(), run.plan, [gap], evidence), probes)
+    probes = None if gap.generator in proven else circuit_breaker.probes(evidence, gap.generator)
+    messages, is_held = circuit_breaker.first_portion(
+        messages_for(bucket(), run.plan, [gap], evidence), probes
+    )
     rest = None
     if is_held:
         probing = list(messages)

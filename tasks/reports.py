@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from tasks.connection import bucket
-from vbvrdatafactory.s3 import records
+from vbvrdatafactory.driver.reports import copy_report
 
 
 def bring_report(dataset: str, folder: Path) -> Path:
     """Copy the dataset's latest report from the bucket to `folder`, and beside it under its run; returns the page."""
-    return records.copy_report(bucket(), dataset, folder)
+    return copy_report(bucket(), dataset, folder)

@@ -8,13 +8,13 @@ from tasks.artifacts import LiveProgress
 from tasks.connection import bucket
 from tasks.hold import Gate
 from tasks.terms import Terms
-from vbvrdatafactory.core.cadence import Cadence
-from vbvrdatafactory.core.circuit import is_proven
-from vbvrdatafactory.core.evidence import Outcomes
-from vbvrdatafactory.core.gaps import Gaps
+from vbvrdatafactory.control.circuit_breaker import is_proven
+from vbvrdatafactory.control.throttle import Throttle
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.plan import Plan
-from vbvrdatafactory.s3 import work
+from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.planning.evidence import Outcomes
+from vbvrdatafactory.planning.gaps import Gaps
+from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.s3.listing import take_evidence
 
 
@@ -42,8 +42,8 @@ class Run:
         self.proven: Collection[str] = ()
         self.first = first
         self._generators = [gap.generator for gap in first]
-        self._looks = Cadence(terms.patience.poll_seconds)
-        self._audits = Cadence(terms.patience.poll_seconds)
+        self._looks = Throttle(terms.patience.poll_seconds)
+        self._audits = Throttle(terms.patience.poll_seconds)
 
     @property
     def dataset(self) -> str:
@@ -57,7 +57,7 @@ class Run:
         """Count this run's samples in the bucket, if that is due."""
         began = time.monotonic()
         if self._looks.is_due(began):
-            self.found(work.look(bucket(), self.plan, generators=self._generators).gaps)
+            self.found(look(bucket(), self.plan, generators=self._generators).gaps)
             self._looks.took(began, time.monotonic())
 
     def audit(self, *, at_once: bool = False) -> str | None:

@@ -1,14 +1,14 @@
 """Whether a dataset may be filed under its name: seen without Prefect, which takes seconds to load."""
 
 from tasks.connection import bucket
-from vbvrdatafactory.core.plan import Plan
-from vbvrdatafactory.core.spec_changes import SpecChange, refusal
-from vbvrdatafactory.s3 import records
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.spec_changes import SpecChange, refusal
+from vbvrdatafactory.s3.specs import compare_spec
 
 
 def spec_changes(plan: Plan) -> list[SpecChange]:
     """How the plan's dataset differs from the one that the bucket describes under its name."""
-    return records.compare_spec(bucket(), plan.spec)
+    return compare_spec(bucket(), plan.spec)
 
 
 def check_name(plan: Plan, *, replace: bool) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from vbvrdatafactory.core.budget import Budget
+from vbvrdatafactory.control.budget import Budget
 
 IfBusy = Literal["wait", "refuse"]
 

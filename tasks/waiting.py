@@ -13,13 +13,13 @@ from tasks import events
 from tasks.connection import functions, sqs
 from tasks.queue import queue_depth
 from tasks.run import Run
+from vbvrdatafactory.control.dataset_lock import DatasetLockLost
+from vbvrdatafactory.control.queue_watch import QueueStatus, QueueWatch
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.lease import LeaseLost
-from vbvrdatafactory.core.live import Snapshot
-from vbvrdatafactory.core.report import EndedEarly, Reason
-from vbvrdatafactory.core.watch import Status, Watch
-from vbvrdatafactory.sqs.consumers import Diagnosis, diagnose
+from vbvrdatafactory.report.completeness import EndedEarly, Reason
+from vbvrdatafactory.report.live import RunSnapshot
+from vbvrdatafactory.sqs.consumers import ConsumerDiagnosis, diagnose_consumers
 from vbvrdatafactory.sqs.depth import Depth
 
 # The log says how it stands when that changes, seldom in a long wait, but never less than once in so long.
@@ -59,16 +59,16 @@ class _Wait:
         self._log = get_run_logger()
         self._patience = run.terms.patience
         self._started = self._heard = time.monotonic()
-        self._watch = Watch(
+        self._watch = QueueWatch(
             looks=self._patience.looks, stall_seconds=self._patience.stall_seconds, started=self._started
         )
-        self._said: tuple[Status | None, float] = (None, self._started)
+        self._said: tuple[QueueStatus | None, float] = (None, self._started)
 
     def until_over(self) -> Waited:
         while True:
             try:
                 over = self._turn()
-            except LeaseLost as lost:
+            except DatasetLockLost as lost:
                 return Waited(
                     EndedEarly(reason=Reason.LEASE, detail=str(lost), next_move="leave it to that run")
                 )
@@ -88,23 +88,23 @@ class _Wait:
         run.look()
         overspent = run.audit()
         status = self._watch.saw(seen, run.done, now, paused=pause is not None)
-        if status is Status.DRAINED:
+        if status is QueueStatus.DRAINED:
             overspent = run.audit(at_once=True)
         self._show(status, seen, now, str(pause or ""))
         if overspent:
             return self._hopeless(overspent)
-        if status is Status.STALLED:
+        if status is QueueStatus.STALLED:
             return self._stalled(seen)
         if proven := frozenset(self._held_back) & frozenset(run.proven):
             return Waited(proven=proven)
-        return Waited() if status is Status.DRAINED else None
+        return Waited() if status is QueueStatus.DRAINED else None
 
-    def _show(self, status: Status, seen: Depth, now: float, note: str) -> None:
+    def _show(self, status: QueueStatus, seen: Depth, now: float, note: str) -> None:
         said, at = self._said
         is_time = now - at >= min(_SILENT_SECONDS, _SAY_AFTER + _SAY_SHARE * (now - self._started))
-        if is_time and status is Status.SLOW:
+        if is_time and status is QueueStatus.SLOW:
             note = str(self._diagnosis())
-        snapshot = Snapshot(status, self._run.done, seen, self._run.failures, note)
+        snapshot = RunSnapshot(status, self._run.done, seen, self._run.failures, note)
         line = f"{seen}"
         if self._run.live:
             self._run.live.show(now, snapshot)
@@ -134,8 +134,8 @@ class _Wait:
         self._log.error("%s; %s", early.detail, early.next_move)
         return Waited(early)
 
-    def _diagnosis(self) -> Diagnosis:
-        return diagnose(sqs(), functions(), config.sqs_queue_url)
+    def _diagnosis(self) -> ConsumerDiagnosis:
+        return diagnose_consumers(sqs(), functions(), config.sqs_queue_url)
 
     def _is_away(self, error: Exception) -> None:
         """AWS or the way to it is away: a run sits that out for as long as it waits for a worker."""

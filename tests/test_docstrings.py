@@ -18,7 +18,7 @@ MODULES = [
 
 def test_there_are_examples() -> None:
     """They are found wherever they stand."""
-    assert {"vbvrdatafactory.core.ranges", "lambda_worker.output_option"} <= set(MODULES)
+    assert {"vbvrdatafactory.core.ranges", "lambda_worker.generator.output_option"} <= set(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)

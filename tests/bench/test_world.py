@@ -14,11 +14,12 @@ from bench.control import Fake, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.gaps import find_gaps
 from vbvrdatafactory.core.models import Cause, FailureRecord
-from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.planning.gaps import find_gaps
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence, take_inventory
+from vbvrdatafactory.s3.specs import list_datasets
 from vbvrdatafactory.sqs.dead_letters import DeadLetters
 from vbvrdatafactory.sqs.depth import depth
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
@@ -113,7 +114,7 @@ def test_small_objects_are_put_under_conditions(away: Away) -> None:
     obstore.put(away.store, "_datafactory/datasets/d/lease.json", b"[]", mode={"e_tag": first["e_tag"]})
     with pytest.raises(PreconditionError):
         obstore.put(away.store, "_datafactory/datasets/d/lease.json", b"[]", mode={"e_tag": first["e_tag"]})
-    assert records.list_datasets(away.store) == ["d"]
+    assert list_datasets(away.store) == ["d"]
 
 
 def test_a_record_can_be_read_back(away: Away) -> None:

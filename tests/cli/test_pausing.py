@@ -6,22 +6,23 @@ import pytest
 
 from vbvrdatafactory.cli import pausing
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.plan import make_spec
+from vbvrdatafactory.planning.plan import make_spec
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.control import read_control
+from vbvrdatafactory.s3.pause import read_pause
+from vbvrdatafactory.s3.specs import write_spec
 
 
 @pytest.fixture
 def planned(place):
     """A dataset that the bucket describes."""
-    records.write_spec(place.store, make_spec(dataset="mine", generators=("G",), samples=10))
+    write_spec(place.store, make_spec(dataset="mine", generators=("G",), samples=10))
     return place
 
 
 def test_a_pause_is_data_in_the_bucket(planned, run) -> None:
     """It says why and who, and how it ends; after resume it is not wanted any more."""
     told = run("pause", "mine", "--reason", "lunch")
-    wanted = read_control(planned.store, "mine")
+    wanted = read_pause(planned.store, "mine")
     assert (told.exit_code, wanted.paused, wanted.reason) == (0, True, "lunch")
     assert "@" in wanted.by
     assert "datafactory resume mine" in told.output
@@ -30,7 +31,7 @@ def test_a_pause_is_data_in_the_bucket(planned, run) -> None:
     assert ended.output.startswith("mine goes on: it was paused by ")
     assert "lunch" in ended.output
     assert run("resume", "mine").output == "mine was not paused.\n"
-    assert not read_control(planned.store, "mine").paused
+    assert not read_pause(planned.store, "mine").paused
 
 
 def test_a_dataset_that_nobody_described_is_not_paused(planned, run) -> None:
@@ -38,7 +39,7 @@ def test_a_dataset_that_nobody_described_is_not_paused(planned, run) -> None:
     told = run("pause", "mime")
     assert told.exit_code == 1
     assert "described: mine" in told.output
-    assert read_control(planned.store, "mime") is None
+    assert read_pause(planned.store, "mime") is None
 
 
 def test_workers_that_aws_does_not_know_are_not_said_to_have_stopped(planned, run) -> None:
@@ -47,7 +48,7 @@ def test_workers_that_aws_does_not_know_are_not_said_to_have_stopped(planned, ru
     assert told.exit_code == 1
     assert "no event source mapping" in told.output
     assert "datafactory worker" in told.output
-    assert read_control(planned.store, "mine").paused
+    assert read_pause(planned.store, "mine").paused
 
 
 @pytest.fixture
@@ -86,6 +87,8 @@ def test_a_pause_of_before_workers_were_written_down_is_read(planned, run) -> No
     """What an earlier version left in the bucket says nothing of workers, and is ended as it was."""
     at = datetime(2026, 1, 15, 12, tzinfo=UTC).isoformat()
     records.write_text(
-        planned.store, keys.control("mine"), f'{{"paused": true, "reason": "", "by": "ann", "at": "{at}"}}'
+        planned.store,
+        keys.pause_state("mine"),
+        f'{{"paused": true, "reason": "", "by": "ann", "at": "{at}"}}',
     )
     assert run("resume", "mine").output.startswith("mine goes on: it was paused by ann")

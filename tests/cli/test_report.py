@@ -6,10 +6,11 @@ import pytest
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
-from vbvrdatafactory.core.plan import DatasetSpec
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed
+from vbvrdatafactory.planning.plan import DatasetSpec
 from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.specs import write_spec
 
 MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
 
@@ -17,7 +18,7 @@ MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
 @pytest.fixture
 def described(place):
     """A described dataset: one generator whole, one with 6 of 10 samples."""
-    records.write_spec(place.store, DatasetSpec(generators=(MAZE, FIRST), samples=10))
+    write_spec(place.store, DatasetSpec(generators=(MAZE, FIRST), samples=10))
     place.make(MAZE, range(10))
     place.make(FIRST, range(6))
     place.put(f"questions/{FIRST}/t_task/t_0008/prompt.txt")
@@ -112,7 +113,7 @@ def test_failures_are_told(run, described):
 
 def test_one_of_several_must_be_named(run, described):
     """Where the bucket describes several datasets, the report asks which, and names them."""
-    records.write_spec(described.store, DatasetSpec(dataset="other", generators=(MAZE,), samples=1))
+    write_spec(described.store, DatasetSpec(dataset="other", generators=(MAZE,), samples=1))
     result = run("report")
     assert "name one of dataset, other" in result.stderr
     assert result.exit_code == 1

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vbvrdatafactory.core.plan import make_spec
-from vbvrdatafactory.core.report import EndedEarly, Reason, Report, RunFigures, Tally
+from vbvrdatafactory.driver.reports import write_report
+from vbvrdatafactory.planning.plan import make_spec
+from vbvrdatafactory.report.completeness import EndedEarly, Reason, Report, RunFigures, Tally
 from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.specs import write_spec
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 STALLED = EndedEarly(reason=Reason.STALLED, detail="nobody takes any", next_move="start a worker")
@@ -16,12 +18,12 @@ STALLED = EndedEarly(reason=Reason.STALLED, detail="nobody takes any", next_move
 @pytest.fixture
 def two_runs(place):
     """A dataset that a run left incomplete and another one completed."""
-    records.write_spec(place.store, make_spec(dataset="spring", generators=("A",), samples=2000))
+    write_spec(place.store, make_spec(dataset="spring", generators=("A",), samples=2000))
     for hour, whole, early in ((1, 500, STALLED), (2, 2000, None)):
         run = RunFigures(messages=40, rounds=2, samples=500, seconds=95.4, early=early)
         tally = Tally(generator="A", expected=2000, whole=whole, torn=0)
         at = NOON.replace(hour=hour)
-        records.write_report(place.store, Report(dataset="spring", at=at, generators=[tally], run=run))
+        write_report(place.store, Report(dataset="spring", at=at, generators=[tally], run=run))
     return place
 
 
@@ -59,5 +61,5 @@ def test_an_unreadable_one_is_named(run, two_runs):
 
 def test_no_run_yet(run, place):
     """A dataset that is only described says so."""
-    records.write_spec(place.store, make_spec(dataset="spring", generators=("A",), samples=2))
+    write_spec(place.store, make_spec(dataset="spring", generators=("A",), samples=2))
     assert run("runs", "spring").stdout == "No run of 'spring' has left a report yet.\n"

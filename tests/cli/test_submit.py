@@ -11,10 +11,11 @@ from vbvrdatafactory.cli import redefining
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import MAX_BATCH, FailureRecord, Receipt, TaskMessage, TaskResult
-from vbvrdatafactory.core.plan import DatasetSpec, Plan
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed
+from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.specs import read_spec
 
 MAZE, FIRST, SECOND = "G-3_maze_data-generator", "O-1_first_data-generator", "O-2_second_data-generator"
 SPEC_KEY = "_datafactory/datasets/dataset/spec.json"
@@ -38,7 +39,7 @@ def test_first_submission_sends_the_plan(run, place):
 def test_spec_is_filed(run, place):
     """A submission files the spec, so that gaps can be found later without asking again."""
     run("submit", "-g", MAZE, "-n", 5, "--dataset", "mazes", "--require", "metadata.json")
-    spec = records.read_spec(place.store, "mazes")
+    spec = read_spec(place.store, "mazes")
     assert (spec.generators, spec.samples, spec.require) == ((MAZE,), 5, ("metadata.json",))
 
 

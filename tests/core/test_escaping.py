@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from vbvrdatafactory.core.control import Control
+from vbvrdatafactory.control.pause import PauseState
+from vbvrdatafactory.control.queue_watch import QueueStatus
 from vbvrdatafactory.core.escaping import (
     TerminalFormatter,
     code_for_markdown,
@@ -21,12 +22,11 @@ from vbvrdatafactory.core.escaping import (
     for_markdown,
     for_terminal,
 )
-from vbvrdatafactory.core.live import Progress, Snapshot
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.page import Picture, to_page
-from vbvrdatafactory.core.report import COLUMNS, Broken, FailureTally, Report, RunFigures, Tally
-from vbvrdatafactory.core.summary import to_summary
-from vbvrdatafactory.core.watch import Status
+from vbvrdatafactory.report.completeness import COLUMNS, Broken, FailureTally, Report, RunFigures, Tally
+from vbvrdatafactory.report.html import Picture, to_html
+from vbvrdatafactory.report.live import RunProgress, RunSnapshot
+from vbvrdatafactory.report.markdown import to_summary
 from vbvrdatafactory.sqs.depth import Depth
 
 HOSTILE = [
@@ -211,8 +211,8 @@ def test_the_page_is_inert(report: Report) -> None:
         }
     )
     said = report.unrecognised_example
-    hostile_page = to_page(report, [Picture(said, b"png", None, said)])
-    page, like = Page(hostile_page), Page(to_page(harmless, [Picture("A", b"png", None, "Go.")]))
+    hostile_page = to_html(report, [Picture(said, b"png", None, said)])
+    page, like = Page(hostile_page), Page(to_html(harmless, [Picture("A", b"png", None, "Go.")]))
     assert (page.tags, page.attributes, page.comments) == (like.tags, like.attributes, [])
     assert is_visible(hostile_page, keep="\n\t")
 
@@ -220,9 +220,9 @@ def test_the_page_is_inert(report: Report) -> None:
 @pytest.mark.parametrize("said", HOSTILE)
 def test_the_live_page_is_inert(said: str) -> None:
     """The reason that somebody gave for a pause is shown as it was given."""
-    pause = str(Control(paused=True, reason=said, by=said, at=datetime(2026, 1, 15, tzinfo=UTC)))
-    text = Progress(10).to_markdown(
-        Snapshot(Status.PAUSED, 0, Depth(1, 0, 0), note=pause), 1.0, datetime(2026, 1, 15, tzinfo=UTC)
+    pause = str(PauseState(paused=True, reason=said, by=said, at=datetime(2026, 1, 15, tzinfo=UTC)))
+    text = RunProgress(10).to_markdown(
+        RunSnapshot(QueueStatus.PAUSED, 0, Depth(1, 0, 0), note=pause), 1.0, datetime(2026, 1, 15, tzinfo=UTC)
     )
     page = Page(PARSER.render(text))
     # The parser shows no picture that comes as data, which is what the chart is.

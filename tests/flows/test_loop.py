@@ -16,14 +16,15 @@ from tasks.queue import Sent
 from tasks.run import Run
 from tasks.terms import Terms
 from tasks.waiting import Waited
+from vbvrdatafactory.control.circuit_breaker import PROBES, FailureSummary
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.circuit import PROBES, Setback
-from vbvrdatafactory.core.gaps import Gap, Look
 from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange, expand
-from vbvrdatafactory.core.report import DeadLetterTally, EndedEarly, Reason
-from vbvrdatafactory.s3 import records, work
+from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.planning.gaps import Gap, Observation
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.report.completeness import DeadLetterTally, EndedEarly, Reason
+from vbvrdatafactory.s3 import records
 from vbvrdatafactory.testing import InMemoryAws
 
 GOOD, BAD = "G-1_good", "G-2_bad"
@@ -68,16 +69,16 @@ class World:
         self.leaves_records = True
         self.letters = Letters()
         self.filed: list[str] = []
-        self.published: list[tuple[Look, Any, bool]] = []
+        self.published: list[tuple[Observation, Any, bool]] = []
 
     def loop(self, early: EndedEarly | None = None, **terms: Any) -> Loop:
         run = Run(self.plan, Terms(**terms), self.gate, self.look().gaps)
         return Loop(run, early)
 
-    def look(self) -> Look:
-        return work.look(self.cloud.store, self.plan)
+    def look(self) -> Observation:
+        return look(self.cloud.store, self.plan)
 
-    def play(self, loop: Loop) -> Look:
+    def play(self, loop: Loop) -> Observation:
         return loop.play_round(list(self.look().gaps))
 
     # In place of tasks
@@ -94,7 +95,7 @@ class World:
         found, self.letters = self.letters, Letters()
         return found
 
-    def publish(self, plan: Plan, seen: Look, figures: Any, *, file: bool) -> Any:
+    def publish(self, plan: Plan, seen: Observation, figures: Any, *, file: bool) -> Any:
         self.published.append((seen, figures, file))
         return figures
 
@@ -354,7 +355,7 @@ def test_where_workers_are_lost_letters_say_why(make) -> None:
     for _ in range(2):
         world.letters = Letters({(GOOD, Cause.WORKER_LOST): 2})
         world.play(loop)
-    assert loop.circuit.broken == {GOOD: Setback(Cause.WORKER_LOST)}
+    assert loop.circuit.broken == {GOOD: FailureSummary(Cause.WORKER_LOST)}
     assert loop.letters == {(GOOD, Cause.WORKER_LOST): 4}
 
 

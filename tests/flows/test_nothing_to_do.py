@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.__main__ import main
-from vbvrdatafactory.core.plan import Plan, make_spec
-from vbvrdatafactory.core.report import Report, RunFigures
-from vbvrdatafactory.s3 import records, work
+from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.reports import build_report, write_report
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.report.completeness import Report, RunFigures
+from vbvrdatafactory.s3.specs import write_spec
 from vbvrdatafactory.testing import InMemoryAws
 
 MAZE = "V-1_maze_path_data-generator"
@@ -24,17 +26,17 @@ def complete(cloud: InMemoryAws) -> InMemoryAws:
     for index in range(2):
         for name in ("first_frame.png", "prompt.txt"):
             obstore.put(cloud.store, f"questions/{MAZE}/maze_task/maze_{index:04d}/{name}", b"x")
-    records.write_spec(cloud.store, PLAN.spec)
+    write_spec(cloud.store, PLAN.spec)
     return cloud
 
 
 def file_run(cloud: InMemoryAws, hour: int) -> Report:
     """The report of a run that ended at that hour, filed."""
-    found = work.report(cloud.store, PLAN, work.look(cloud.store, PLAN), "bucket")
+    found = build_report(cloud.store, PLAN, look(cloud.store, PLAN), "bucket")
     report = found.model_copy(
         update={"at": NOON + timedelta(hours=hour), "run": RunFigures(messages=hour, rounds=1)}
     )
-    records.write_report(cloud.store, report)
+    write_report(cloud.store, report)
     return report
 
 

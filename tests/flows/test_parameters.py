@@ -22,9 +22,9 @@ from flows.redrive_dead_letters import redrive_dead_letters
 from tasks.dataset import plan_dataset
 from vbvrdatafactory.cli.submit import submit
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.plan import MAX_SEED, DatasetSpec
-from vbvrdatafactory.core.report import Report, Tally
-from vbvrdatafactory.core.samples import ALWAYS_REQUIRED, KNOWN_FILES
+from vbvrdatafactory.core.contract import ALWAYS_REQUIRED, KNOWN_FILES
+from vbvrdatafactory.planning.plan import MAX_SEED, DatasetSpec
+from vbvrdatafactory.report.completeness import Report, Tally
 
 FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters)
 DEPLOYMENTS = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]

@@ -19,8 +19,8 @@ from flows.generate_dataset import generate_dataset
 from infra.local import EmbeddedAws
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config, config
-from vbvrdatafactory.core.inventory import Inventory
-from vbvrdatafactory.core.report import Report
+from vbvrdatafactory.planning.inventory import Inventory
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.s3.listing import take_inventory
 
 TINY = Path(__file__).parents[1] / "data" / "tiny_generator"

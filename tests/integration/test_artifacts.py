@@ -11,9 +11,9 @@ from prefect.context import get_run_context
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from tasks import artifacts
-from vbvrdatafactory.core.live import Snapshot
-from vbvrdatafactory.core.report import Report, Tally
-from vbvrdatafactory.core.watch import Status
+from vbvrdatafactory.control.queue_watch import QueueStatus
+from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.live import RunSnapshot
 from vbvrdatafactory.sqs.depth import Depth
 
 pytestmark = pytest.mark.prefect
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.prefect
 @task
 def wait(progress: Any) -> None:
     for done in (0, 5, 9):
-        progress.show(60.0 * done, Snapshot(Status.WORKING, done, Depth(1, 1, 0)))
+        progress.show(60.0 * done, RunSnapshot(QueueStatus.WORKING, done, Depth(1, 1, 0)))
 
 
 @flow

@@ -11,15 +11,15 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from flows.redrive_dead_letters import redrive_dead_letters
+from vbvrdatafactory.control.circuit_breaker import PROBES
+from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.circuit import PROBES
-from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.core.report import Reason
 from vbvrdatafactory.core.seeds import batch_seed
-from vbvrdatafactory.s3.control import write_control
+from vbvrdatafactory.report.completeness import Reason
 from vbvrdatafactory.s3.listing import sizes, times
+from vbvrdatafactory.s3.pause import write_pause
 from vbvrdatafactory.sqs.depth import depth
 
 pytestmark = [pytest.mark.aws, pytest.mark.prefect]
@@ -175,7 +175,7 @@ def resources_of(event: str) -> set[str]:
 
 
 def pause(factory, dataset: str, *, wanted: bool) -> None:
-    write_control(factory.store, dataset, Control(paused=wanted, by="tester", at=datetime.now(UTC)))
+    write_pause(factory.store, dataset, PauseState(paused=wanted, by="tester", at=datetime.now(UTC)))
 
 
 def until(true, seconds: float = 60) -> None:

@@ -11,8 +11,8 @@ import pytest
 from tasks import connection
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3.listing import sizes, take_evidence
 from vbvrdatafactory.sqs.depth import depth
 

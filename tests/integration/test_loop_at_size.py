@@ -16,8 +16,8 @@ from flows.generate_dataset import generate_dataset
 from tasks import dataset, hold, judging, letters, queue, run, spec, waiting
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage
-from vbvrdatafactory.core.report import Reason, Report
-from vbvrdatafactory.core.spec_changes import Redefined
+from vbvrdatafactory.planning.spec_changes import Redefined
+from vbvrdatafactory.report.completeness import Reason, Report
 
 pytestmark = [pytest.mark.prefect]
 

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.states import Completed, Running
 
 from tasks.hold import end_lost_run, this_process
-from vbvrdatafactory.core.lease import Lease
+from vbvrdatafactory.control.dataset_lock import LockClaim
 
 pytestmark = pytest.mark.prefect
 
@@ -26,8 +26,8 @@ def client(prefect_server: str) -> SyncPrefectClient:
         yield client
 
 
-def left_by(run: str) -> Lease:
-    return Lease(token="t", run=run, holder=this_process(), taken_at=datetime.now(UTC))
+def left_by(run: str) -> LockClaim:
+    return LockClaim(token="t", run=run, holder=this_process(), taken_at=datetime.now(UTC))
 
 
 def test_a_run_that_died_is_said_to_have_crashed(client) -> None:

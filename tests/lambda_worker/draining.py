@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lambda_worker.outcome import Outcome
+from lambda_worker.pull.outcome import Outcome
 
 DONE = Outcome(delete=True)
 AGAIN = Outcome(delete=False, failure="crash: bad luck")

@@ -12,19 +12,19 @@ from obstore.store import MemoryStore
 
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
-from lambda_worker.earlier import result_of_earlier
-from lambda_worker.evidence import generator_digest
 from lambda_worker.failure import BatchFailed
+from lambda_worker.idempotency import result_of_earlier
+from lambda_worker.records import generator_digest
+from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.content import FileContent, content_digest
-from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.driver.distinct import distinct_samples
+from vbvrdatafactory.driver.messages import messages_for
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.contents import distinct_samples
 from vbvrdatafactory.s3.listing import sizes, take_evidence, take_inventory
-from vbvrdatafactory.s3.work import messages_for
 
 Deliver = Callable[..., object]
 Tiny = Callable[..., str]
@@ -492,7 +492,7 @@ def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytes
         sent.append(key)
         return put(store, key, *content, **how)
 
-    monkeypatch.setattr("lambda_worker.upload.obstore.put", watched)
+    monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", watched)
     maze = "V-1_maze_path_data-generator"
     message = TaskMessage(type=maze, num_samples=4, seed=7, only_indices=(2,))
     Worker(Path(__file__).parents[2] / "generators", lambda _: store).process(Delivery(message, 7, 1, 60))

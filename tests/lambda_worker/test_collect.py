@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lambda_worker.collect import collect
 from lambda_worker.failure import BatchFailed
+from lambda_worker.samples.collect import collect
 from vbvrdatafactory.core.models import TaskMessage
 
 _buffer = BytesIO()

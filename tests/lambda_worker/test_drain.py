@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from lambda_worker import drain as drain_module
-from lambda_worker import outage
-from lambda_worker.drain import Drain, Options
-from lambda_worker.lease import Queue
-from lambda_worker.outcome import Outcome
+from lambda_worker.pull import drain as drain_module
+from lambda_worker.pull import outage
+from lambda_worker.pull.drain import Drain, Options
+from lambda_worker.pull.outcome import Outcome
+from lambda_worker.pull.visibility import Queue
 from tests.lambda_worker.draining import (
     AGAIN,
     DEAD,
@@ -241,7 +241,7 @@ def test_sqs_may_be_away(running, caplog) -> None:
     assert any("SQS" in view.away for view in worker.views)
     sqs.away = False
     totals = finish(worker)
-    said = [record.getMessage() for record in caplog.records if record.name == "lambda_worker.outage"]
+    said = [record.getMessage() for record in caplog.records if record.name == "lambda_worker.pull.outage"]
     assert (sqs.messages, totals.done, totals.failed) == ({}, 6, 0)
     assert len(said) == 2
     assert "SQS is away (EndpointConnectionError" in said[0]

@@ -14,7 +14,7 @@ from obstore.store import MemoryStore
 
 from lambda_worker import handler as door
 from lambda_worker.batch import Worker
-from lambda_worker.limits import Limits
+from lambda_worker.generator.limits import Limits
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.ranges import IndexRange
@@ -104,7 +104,7 @@ def test_what_would_fail_again_is_given_up_at_once(queue: Queue, tiny: Callable[
 
 def test_what_may_pass_comes_back(queue: Queue, tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket that does not take the files is no reason to give up: the message is delivered again."""
-    monkeypatch.setattr("lambda_worker.upload.obstore.put", away)
+    monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", away)
     records = queue.receive(body(tiny()))
     failures = door.handler({"Records": records}, Context())["batchItemFailures"]
     assert failures == [{"itemIdentifier": records[0]["messageId"]}]
@@ -176,7 +176,7 @@ def test_what_may_pass_is_tried_again_later_each_time(
 ) -> None:
     """After a failure that may pass the message is hidden for ten seconds, three times as long each time, 270 at most."""
     hidden = []
-    monkeypatch.setattr("lambda_worker.upload.obstore.put", away)
+    monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", away)
     (record,) = queue.receive(body(tiny()))
     record["attributes"]["ApproximateReceiveCount"] = str(attempt)
     client = SimpleNamespace(

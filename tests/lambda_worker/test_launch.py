@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_worker.limits import Limits
-from lambda_worker.run import Job, run_generator
-from lambda_worker.sandbox import sandbox
+from lambda_worker.generator.limits import Limits
+from lambda_worker.generator.run import Job, run_generator
+from lambda_worker.generator.sandbox import sandbox
 
 SAY = "import os, sys\nstr('--output')\ndef say(what): print(what, file=sys.stderr)\n"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lambda_worker.failure import BatchFailed
-from lambda_worker.output_option import declared_options, output_option
+from lambda_worker.generator.output_option import declared_options, output_option
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lambda_worker.capture import KEPT_BYTES, Capture
-from lambda_worker.limits import Limits
-from lambda_worker.run import Job, Run, run_generator
-from lambda_worker.sandbox import Sandbox, sandbox
+from lambda_worker.generator.capture import KEPT_BYTES, Capture
+from lambda_worker.generator.limits import Limits
+from lambda_worker.generator.run import Job, Run, run_generator
+from lambda_worker.generator.sandbox import Sandbox, sandbox
 from vbvrdatafactory.core.models import Cause
 
 Tiny = Callable[..., str]

@@ -6,8 +6,8 @@ import logging
 import pytest
 from rich.console import Console
 
-from lambda_worker import screen as module
-from lambda_worker.screen import screen
+from lambda_worker.pull import screen as module
+from lambda_worker.pull.screen import screen
 
 SAID = "\x1b[2J\x9b31m \u202egnp.exe [red]x[/red]"
 

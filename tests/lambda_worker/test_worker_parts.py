@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from lambda_worker import host
-from lambda_worker.outage import is_away, pause
-from lambda_worker.outcome import Ear, Outcome
+from lambda_worker.pull import host
+from lambda_worker.pull.outage import is_away, pause
+from lambda_worker.pull.outcome import Ear, Outcome
 
 GB = 1024**3
 RECORD = {"messageId": "m-1"}

@@ -9,14 +9,17 @@ from obstore.store import MemoryStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
-from vbvrdatafactory.core.plan import Override, Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.core.report import Report, Tally
-from vbvrdatafactory.core.spec_changes import Redefined, describe
+from vbvrdatafactory.driver.messages import read_receipts
+from vbvrdatafactory.driver.reports import copy_report, explain_failures, write_report
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.plan import Override, Plan, make_spec
+from vbvrdatafactory.planning.spec_changes import Redefined, describe
+from vbvrdatafactory.report.completeness import Report, Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.specs import list_datasets, read_all_specs, read_spec, write_spec
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 MESSAGE = TaskMessage(type="A", num_samples=10, seed=5, only_indices=(3, 4))
@@ -83,31 +86,31 @@ def test_a_record_says_what_it_is(bucket: MemoryStore) -> None:
 
 def test_a_dataset_is_described_once_and_read_by_name(bucket: MemoryStore) -> None:
     """Gaps can be filled later without asking again."""
-    records.write_spec(bucket, SPEC)
-    assert records.read_spec(bucket, "spring") == SPEC
-    assert records.list_datasets(bucket) == ["spring"]
+    write_spec(bucket, SPEC)
+    assert read_spec(bucket, "spring") == SPEC
+    assert list_datasets(bucket) == ["spring"]
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones(bucket: MemoryStore) -> None:
     """The next move is in the message."""
     with pytest.raises(DataFactoryError, match="no dataset 'autumn' .* described: none"):
-        records.read_spec(bucket, "autumn")
-    records.write_spec(bucket, SPEC)
+        read_spec(bucket, "autumn")
+    write_spec(bucket, SPEC)
     with pytest.raises(DataFactoryError, match="described: spring"):
-        records.read_spec(bucket, "autumn")
+        read_spec(bucket, "autumn")
 
 
 @pytest.mark.parametrize("name", ["../spring", "", "a/b", "a\0"])
 def test_a_name_no_dataset_can_have_is_an_answer_too(bucket: MemoryStore, name: str) -> None:
     """A slip on the command line is one line, not an error of the store."""
     with pytest.raises(DataFactoryError, match="dataset"):
-        records.read_spec(bucket, name)
+        read_spec(bucket, name)
 
 
 def test_a_report_is_filed_for_programs_and_for_people(bucket: MemoryStore) -> None:
     """JSON, Markdown and a page, side by side, outside the dataset."""
     report = Report(dataset="spring", at=NOON, generators=[Tally(generator="A", expected=9, whole=9, torn=0)])
-    records.write_report(bucket, report)
+    write_report(bucket, report)
     place = "_datafactory/datasets/spring/report"
     assert records.read(bucket, f"{place}.json", Report) == report
     assert bytes(obstore.get(bucket, f"{place}.md").bytes()).decode() == report.to_markdown()
@@ -117,8 +120,8 @@ def test_a_report_is_filed_for_programs_and_for_people(bucket: MemoryStore) -> N
 def test_a_filed_report_can_be_brought_home(bucket: MemoryStore, tmp_path: Path) -> None:
     """All three files, into a folder that is made; the page is the one to open."""
     report = Report(dataset="spring", at=NOON, generators=[Tally(generator="A", expected=9, whole=8, torn=0)])
-    records.write_report(bucket, report)
-    page = records.copy_report(bucket, "spring", tmp_path / "deep" / "report")
+    write_report(bucket, report)
+    page = copy_report(bucket, "spring", tmp_path / "deep" / "report")
     assert sorted(path.suffix for path in page.parent.iterdir()) == [".html", ".json", ".md"]
     assert "incomplete" in page.read_text()
 
@@ -132,7 +135,7 @@ def test_the_receipts_of_the_neighbours_are_read(bucket: MemoryStore) -> None:
         made = RECEIPT.model_copy(update={"message": message, "seed": seed})
         records.write(bucket, keys.receipt(keys.ReceiptKey("A", IndexRange(start, start + 10), 0)), made)
     gap = Gap("A", (IndexRange(8, 12),))
-    found = records.read_receipts(bucket, plan, gap, take_evidence(bucket, ["A"]))
+    found = read_receipts(bucket, plan, gap, take_evidence(bucket, ["A"]))
     assert sorted(key.indices.start for key in found) == [0, 10]
     assert all(receipt.message.start_index == key.indices.start for key, receipt in found.items())
 
@@ -142,7 +145,7 @@ def test_a_failure_is_explained_by_what_its_latest_record_said(bucket: MemorySto
     put_failure(bucket, 0, 1, failed(Cause.CRASH, "exit code 1", "first"))
     put_failure(bucket, 0, 2, failed(Cause.CRASH, "exit code 2", "Traceback\nValueError: no room\n"))
     put_failure(bucket, 0, 3, failed(Cause.DEADLINE, "stopped after 900 s"))
-    found = records.explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
+    found = explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
     assert [(tally.cause, tally.count, tally.detail) for tally in found] == [
         (Cause.CRASH, 2, "exit code 2: ValueError: no room"),
         (Cause.DEADLINE, 1, "stopped after 900 s"),
@@ -153,14 +156,14 @@ def test_a_failure_is_not_explained_by_another_batchs(bucket: MemoryStore) -> No
     """What failed elsewhere, later, in samples that are there by now, says nothing about what is missing."""
     put_failure(bucket, 0, 1, failed(Cause.CRASH, "this one"))
     put_failure(bucket, 50, 1, failed(Cause.CRASH, "another"))
-    [found] = records.explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
+    [found] = explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
     assert (found.count, found.detail) == (1, "this one")
 
 
 def test_a_failure_is_counted_even_where_its_record_cannot_be_read(bucket: MemoryStore) -> None:
     """A report is not stopped by one damaged record of why something else failed."""
     obstore.put(bucket, keys.failure(keys.FailureKey("A", IndexRange(0, 10), 0, 1, Cause.CRASH)), b"not json")
-    [found] = records.explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
+    [found] = explain_failures(bucket, take_evidence(bucket, ["A"]), [Gap("A", (IndexRange(0, 10),))])
     assert found.count == 1
 
 
@@ -168,34 +171,34 @@ def test_a_receipt_that_cannot_be_read_does_not_stop_the_planning(bucket: Memory
     """Evidence is never needed: without it the hole gets fresh samples."""
     obstore.put(bucket, keys.receipt(keys.ReceiptKey("A", IndexRange(0, 10), 0)), b"not json")
     gap = Gap("A", (IndexRange(8, 12),))
-    assert records.read_receipts(bucket, Plan(SPEC), gap, take_evidence(bucket, ["A"])) == {}
+    assert read_receipts(bucket, Plan(SPEC), gap, take_evidence(bucket, ["A"])) == {}
 
 
 def test_nothing_missing_needs_no_explanation(bucket: MemoryStore) -> None:
     """A complete dataset has no failures to show, whatever happened on the way."""
     put_failure(bucket, 0, 1, failed(Cause.CRASH, "long ago"))
-    assert records.explain_failures(bucket, take_evidence(bucket, ["A"]), []) == []
+    assert explain_failures(bucket, take_evidence(bucket, ["A"]), []) == []
 
 
 def test_a_spec_of_another_dataset_takes_a_word(bucket: MemoryStore) -> None:
     """Another seed under the name is refused, and the spec that was there stays."""
-    records.write_spec(bucket, SPEC)
+    write_spec(bucket, SPEC)
     with pytest.raises(Redefined, match=r"^dataset 'spring' is described otherwise .*\(seed: 42 → 7\)"):
-        records.write_spec(bucket, SPEC.model_copy(update={"seed": 7}))
-    assert records.read_spec(bucket, "spring") == SPEC
+        write_spec(bucket, SPEC.model_copy(update={"seed": 7}))
+    assert read_spec(bucket, "spring") == SPEC
 
 
 def test_a_spec_that_is_replaced_is_kept(bucket: MemoryStore) -> None:
     """Those that grew and those that were replaced with a word; what is asked for twice is filed once."""
     more, other = (SPEC.model_copy(update=change) for change in ({"samples": 60}, {"seed": 7}))
     said = [
-        describe(records.write_spec(bucket, spec, replace=replace, at=NOON.replace(minute=minute)))
+        describe(write_spec(bucket, spec, replace=replace, at=NOON.replace(minute=minute)))
         for minute, (spec, replace) in enumerate(
             [(SPEC, False), (SPEC, False), (more, False), (other, True), (other, False)]
         )
     ]
     assert said == ["", "", "samples: 30 → 60 of A", "seed: 42 → 7; samples: 60 → 30 of A", ""]
-    assert records.read_all_specs(bucket) == [other, SPEC, more]
+    assert read_all_specs(bucket) == [other, SPEC, more]
     former = sorted(
         item["path"] for page in obstore.list(bucket, keys.former_specs("spring")[:-1]) for item in page
     )
@@ -212,7 +215,7 @@ def test_a_spec_that_can_not_be_read_is_not_overwritten_without_a_word(
     """What it was is unknown, so what is asked for is another dataset; with a word it is kept as it is."""
     obstore.put(bucket, keys.dataset_file("spring", "spec.json"), data)
     with pytest.raises(Redefined, match="spec.json is no DatasetSpec"):
-        records.write_spec(bucket, SPEC)
-    records.write_spec(bucket, SPEC, replace=True, at=NOON)
+        write_spec(bucket, SPEC)
+    write_spec(bucket, SPEC, replace=True, at=NOON)
     assert bytes(obstore.get(bucket, keys.former_spec("spring", NOON)).bytes()) == data
-    assert records.read_all_specs(bucket) == [SPEC]
+    assert read_all_specs(bucket) == [SPEC]

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.gaps import Gap
 from vbvrdatafactory.core.models import Cause, TaskMessage
-from vbvrdatafactory.core.plan import Plan
 from vbvrdatafactory.core.ranges import IndexRange, compress
-from vbvrdatafactory.core.replan import messages
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.replan import messages
 
 _DAWN = datetime(2026, 1, 15, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ import pytest
 from tests.soak.door import Call, Sent
 from tests.soak.needed import Trouble, Wanted, needed, seeds_of
 from tests.soak.process import FlowProcess
+from vbvrdatafactory.control.dataset_lock import TTL_SECONDS, LockClaim
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.lease import TTL_SECONDS, Lease
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3.listing import sizes
 from vbvrdatafactory.sqs.depth import depth
 
@@ -205,8 +205,8 @@ def test_a_claim_from_a_machine_that_is_gone_ends_by_itself(yard, capsys) -> Non
     story = Story(yard, random.Random(1), after_first_probes)
     run = misbehaving(yard.factory, 1)
     assert story.live(run, kill=True) is None
-    key = keys.lease(run.dataset)
-    lease = Lease.model_validate_json(bytes(obstore.get(yard.factory.store, key).bytes()))
+    key = keys.dataset_lock(run.dataset)
+    lease = LockClaim.model_validate_json(bytes(obstore.get(yard.factory.store, key).bytes()))
     elsewhere = lease.model_copy(update={"holder": lease.holder._replace(machine="elsewhere")})
     obstore.put(yard.factory.store, key, elsewhere.model_dump_json().encode())
     flow = story.live(run, kill=False, may_wait=True)

@@ -15,8 +15,8 @@ from tests.soak.door import Sent
 from tests.soak.needed import seeds_of
 from tests.soak.process import FlowProcess
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.sqs.depth import depth
 
 pytestmark = [pytest.mark.soak, pytest.mark.aws, pytest.mark.prefect]

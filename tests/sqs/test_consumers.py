@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.sqs.consumers import diagnose, set_consuming
+from vbvrdatafactory.sqs.consumers import diagnose_consumers, set_consuming
 
 
 class Pipeline(NamedTuple):
@@ -24,7 +24,7 @@ class Pipeline(NamedTuple):
     mapping: str
 
     def diagnose(self) -> Any:
-        return diagnose(self.sqs, self.functions, self.url)
+        return diagnose_consumers(self.sqs, self.functions, self.url)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_one_that_consumes_is_enough(pipeline: Pipeline) -> None:
 
 def test_a_queue_that_is_not_there_is_said_to_be_so(pipeline: Pipeline) -> None:
     """A wrong address is the reason, not an error."""
-    found = diagnose(pipeline.sqs, pipeline.functions, f"{pipeline.url}-else")
+    found = diagnose_consumers(pipeline.sqs, pipeline.functions, f"{pipeline.url}-else")
     assert (found.consuming, found.reason) == (False, "the queue does not exist")
 
 
@@ -141,7 +141,7 @@ def test_an_endpoint_that_does_not_answer_proves_nothing() -> None:
     nowhere, once = "http://127.0.0.1:9", Config(retries={"total_max_attempts": 1})
     options = {"region_name": "us-east-2", "endpoint_url": nowhere, "config": once}
     clients = [boto3.client(name, **options) for name in ("sqs", "lambda")]  # type: ignore[call-overload]
-    found = diagnose(*clients, f"{nowhere}/000000000000/tasks")
+    found = diagnose_consumers(*clients, f"{nowhere}/000000000000/tasks")
     assert (found.consuming, "does not answer" in found.reason) == (None, True)
 
 

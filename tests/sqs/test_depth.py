@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from vbvrdatafactory.sqs.depth import Depth, Drained, depth
+from vbvrdatafactory.control.queue_watch import DrainDetector
+from vbvrdatafactory.sqs.depth import Depth, depth
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_an_unused_queue_reads_zero(sqs: Any) -> None:
 )
 def test_drained_is_several_empty_looks_running(seen: list[Depth], looks: int) -> None:
     """Counts are approximate: any one of the three starts the waiting again."""
-    drained = Drained(looks)
+    drained = DrainDetector(looks)
     verdicts = [drained.after(look) for look in seen]
     running = [all(not any(look) for look in seen[max(0, n - looks + 1) : n + 1]) for n in range(len(seen))]
     assert verdicts == [n + 1 >= looks and empty for n, empty in enumerate(running)]

@@ -12,7 +12,7 @@ from moto import mock_aws
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import TaskMessage
-from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.sqs.dlq import DLQManager
 from vbvrdatafactory.sqs.monitor import QueueMonitor
 from vbvrdatafactory.sqs.submitter import TaskSubmitter

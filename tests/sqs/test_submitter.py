@@ -18,7 +18,7 @@ from moto import mock_aws
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError, DataFactoryError, SpecError
 from vbvrdatafactory.core.models import TaskMessage
-from vbvrdatafactory.core.plan import Plan, make_spec
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.sqs.submitter import BYTES_PER_CALL, TRIES, TaskSubmitter
 
 MAZE, PUZZLE = "V-1_maze_path_data-generator", "V-2_sliding_puzzle_data-generator"

@@ -9,14 +9,17 @@ from obstore.store import MemoryStore
 from tasks import already_complete as module
 from tasks.already_complete import already_complete
 from tasks.hold import this_process
+from vbvrdatafactory.control.dataset_lock import LockClaim
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.lease import Lease
-from vbvrdatafactory.core.plan import Plan, make_spec
-from vbvrdatafactory.s3 import records, work
+from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.reports import build_report, write_report
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.specs import write_spec
 
 SPEC = make_spec(dataset="spring", generators=("A",), samples=2)
-HELD = Lease(token="t", run="other", holder=this_process(), taken_at=datetime.now(UTC))
+HELD = LockClaim(token="t", run="other", holder=this_process(), taken_at=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -26,9 +29,9 @@ def store(monkeypatch) -> MemoryStore:
     for index in range(2):
         for name in ("first_frame.png", "prompt.txt"):
             obstore.put(made, f"questions/A/t_task/t_{index:04d}/{name}", b"x")
-    records.write_spec(made, SPEC)
+    write_spec(made, SPEC)
     plan = Plan(SPEC)
-    records.write_report(made, work.report(made, plan, work.look(made, plan), "bucket"))
+    write_report(made, build_report(made, plan, look(made, plan), "bucket"))
     monkeypatch.setattr(module, "bucket", lambda: made)
     monkeypatch.setattr(module, "_queued", lambda: 0)
     monkeypatch.setattr(module, "config", Config(output_bucket="bucket"))
@@ -40,7 +43,7 @@ def test_complete_is_complete(store: MemoryStore) -> None:
     report = already_complete(Plan(SPEC))
     assert report
     assert (report.total.whole, report.total.expected) == (2, 2)
-    records.write(store, keys.lease("spring"), HELD.ended())
+    records.write(store, keys.dataset_lock("spring"), HELD.ended())
     assert already_complete(Plan(SPEC))
 
 
@@ -65,7 +68,7 @@ def test_another_wish_needs_a_run(store: MemoryStore, change: dict[str, object])
 
 def test_a_dataset_that_is_being_made_needs_a_run(store: MemoryStore) -> None:
     """While another run has the dataset, a run is to wait for it, or to refuse."""
-    records.write(store, keys.lease("spring"), HELD)
+    records.write(store, keys.dataset_lock("spring"), HELD)
     assert already_complete(Plan(SPEC)) is None
 
 
@@ -87,7 +90,7 @@ def test_what_came_after_the_report_needs_a_run(store: MemoryStore, then: list[s
     plan, folder = Plan(SPEC), "questions/A/t_task/t_0001"
     for name in then:
         obstore.delete(store, f"{folder}/{name}")
-    records.write_report(store, work.report(store, plan, work.look(store, plan), "bucket"))
+    write_report(store, build_report(store, plan, look(store, plan), "bucket"))
     for name in then:
         obstore.put(store, f"{folder}/{name}", b"x")
     assert already_complete(plan) is None
@@ -98,7 +101,7 @@ def test_a_report_of_fewer_samples_needs_a_run(store: MemoryStore) -> None:
     more = make_spec(dataset="spring", generators=("A",), samples=3)
     for name in ("first_frame.png", "prompt.txt"):
         obstore.put(store, f"questions/A/t_task/t_0002/{name}", b"x")
-    records.write_spec(store, more, replace=True)
+    write_spec(store, more, replace=True)
     assert already_complete(Plan(more)) is None
 
 

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from tasks import artifacts
+from vbvrdatafactory.control.queue_watch import QueueStatus
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.live import Snapshot
-from vbvrdatafactory.core.report import Report, Tally
-from vbvrdatafactory.core.watch import Status
+from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.live import RunSnapshot
 from vbvrdatafactory.sqs.depth import Depth
 
 
@@ -56,8 +56,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return made
 
 
-def seen(done: int, status: Status = Status.WORKING, note: str = "") -> Snapshot:
-    return Snapshot(status, done, Depth(5, 1, 0), {}, note)
+def seen(done: int, status: QueueStatus = QueueStatus.WORKING, note: str = "") -> RunSnapshot:
+    return RunSnapshot(status, done, Depth(5, 1, 0), {}, note)
 
 
 def test_a_fault_of_the_server_is_logged_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
@@ -134,13 +134,13 @@ def test_a_server_that_was_away_at_the_start_gets_its_artifacts_later(
 def test_a_note_stands_until_the_status_changes(server: Server) -> None:
     """A diagnosis is not asked for at every look, and is to be read for longer than one."""
     progress = artifacts.LiveProgress("spring", 10)
-    progress.show(0.0, seen(1, Status.SLOW, "the mapping is disabled"))
-    progress.show(60.0, seen(1, Status.SLOW))
+    progress.show(0.0, seen(1, QueueStatus.SLOW, "the mapping is disabled"))
+    progress.show(60.0, seen(1, QueueStatus.SLOW))
     progress.close()
     assert "the mapping is disabled" in server.last["spring-live"]
     progress = artifacts.LiveProgress("spring", 10)
-    progress.show(0.0, seen(1, Status.SLOW, "the mapping is disabled"))
-    progress.show(60.0, seen(2, Status.WORKING))
+    progress.show(0.0, seen(1, QueueStatus.SLOW, "the mapping is disabled"))
+    progress.show(60.0, seen(2, QueueStatus.WORKING))
     progress.close()
     assert "the mapping is disabled" not in server.last["spring-live"]
 

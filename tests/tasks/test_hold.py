@@ -15,11 +15,11 @@ from obstore.store import MemoryStore
 
 from tasks import hold
 from tasks.terms import Patience, Terms
+from vbvrdatafactory.control.dataset_lock import DatasetLockLost, LockClaim, LockHolder
+from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.control import Control
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.lease import Lease, LeaseLost, Process
-from vbvrdatafactory.s3.control import write_control
+from vbvrdatafactory.s3.pause import write_pause
 
 QUICK = Patience(poll_seconds=0.02)
 
@@ -30,8 +30,8 @@ def store(cloud, run_log) -> MemoryStore:
     return cloud.store
 
 
-def lease(process: Process, run: str = "first") -> Lease:
-    return Lease(token="t", run=run, holder=process, taken_at=datetime.now(UTC))
+def lease(process: LockHolder, run: str = "first") -> LockClaim:
+    return LockClaim(token="t", run=run, holder=process, taken_at=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def child():
     made.wait()
 
 
-def process_of(child) -> Process:
-    return Process(hold._machine(), child.pid, psutil.Process(child.pid).create_time())
+def process_of(child) -> LockHolder:
+    return LockHolder(hold._machine(), child.pid, psutil.Process(child.pid).create_time())
 
 
 def test_a_process_that_lives_is_not_gone(child) -> None:
@@ -125,7 +125,7 @@ def test_a_lease_that_cannot_be_released_costs_nobody_the_run(monkeypatch, caplo
     def away(_: object) -> None:
         raise BaseError("no route")
 
-    monkeypatch.setattr(hold.LeaseDoor, "release", away)
+    monkeypatch.setattr(hold.DatasetLock, "release", away)
     with hold.hold("d", Terms(QUICK)):
         pass
     assert "the lease ends by itself, in 120 s: no route" in caplog.text
@@ -135,10 +135,10 @@ def test_a_paused_dataset_opens_when_it_is_resumed(store, caplog) -> None:
     """Until then nothing is sent, and the log says it once."""
     caplog.set_level(logging.INFO)
     with hold.hold("d", Terms(QUICK)) as gate:
-        write_control(store, "d", Control(paused=True, by="ann", at=datetime.now(UTC)))
+        write_pause(store, "d", PauseState(paused=True, by="ann", at=datetime.now(UTC)))
         assert gate.pause()
         assert gate.pause()
-        write_control(store, "d", Control(paused=False, at=datetime.now(UTC)))
+        write_pause(store, "d", PauseState(paused=False, at=datetime.now(UTC)))
         gate.wait_until_open()
     assert caplog.text.count("'datafactory resume d' ends it") == 1
 
@@ -146,15 +146,15 @@ def test_a_paused_dataset_opens_when_it_is_resumed(store, caplog) -> None:
 def test_a_control_file_that_cannot_be_read_stops_the_sending(store) -> None:
     """Whoever wrote it wanted something; the pause names the file."""
     with hold.hold("d", Terms(QUICK)) as gate:
-        obstore.put(store, keys.control("d"), b"paused: yes")
-        assert "control.json is no Control" in str(gate.pause())
+        obstore.put(store, keys.pause_state("d"), b"paused: yes")
+        assert "control.json is no PauseState" in str(gate.pause())
 
 
 def test_a_run_whose_dataset_was_taken_over_does_not_send(store) -> None:
     """The gate says so before every send."""
     with hold.hold("d", Terms(QUICK)) as gate:
-        other = hold.LeaseDoor(store, keys.lease("d"), hold.claim(), is_gone=lambda _: True)
+        other = hold.DatasetLock(store, keys.dataset_lock("d"), hold.claim(), is_gone=lambda _: True)
         other.take()
         gate._door.renew()
-        with pytest.raises(LeaseLost, match="nothing more is sent"):
+        with pytest.raises(DatasetLockLost, match="nothing more is sent"):
             gate.wait_until_open()

@@ -8,14 +8,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tasks.queue import Sent, queue_depth, submit_gap
+from vbvrdatafactory.control.circuit_breaker import HANDFUL, PROBES
+from vbvrdatafactory.control.dataset_lock import DatasetLockLost
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.circuit import HANDFUL, PROBES
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.gaps import Gap
-from vbvrdatafactory.core.lease import LeaseLost
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.sqs.depth import Depth
 from vbvrdatafactory.testing import InMemoryAws
 
@@ -106,9 +106,9 @@ def test_a_run_that_lost_its_dataset_sends_nothing(cloud: InMemoryAws) -> None:
     """The gate raises, and the queue stays as it was."""
 
     def lost() -> None:
-        raise LeaseLost("taken over")
+        raise DatasetLockLost("taken over")
 
-    with pytest.raises(LeaseLost):
+    with pytest.raises(DatasetLockLost):
         submit(open_gate=lost)
     assert cloud.messages() == []
 

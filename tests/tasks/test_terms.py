@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.terms import Patience, Terms
-from vbvrdatafactory.core.budget import Budget
+from vbvrdatafactory.control.budget import Budget
 
 
 @pytest.mark.parametrize("poll", [0.0, -1.0])

@@ -8,10 +8,10 @@ from botocore.exceptions import EndpointConnectionError
 
 from tasks import waiting
 from tasks.terms import Patience, Terms
-from vbvrdatafactory.core.control import Control
-from vbvrdatafactory.core.lease import LeaseLost
-from vbvrdatafactory.core.report import Reason
-from vbvrdatafactory.sqs.consumers import Diagnosis
+from vbvrdatafactory.control.dataset_lock import DatasetLockLost
+from vbvrdatafactory.control.pause import PauseState
+from vbvrdatafactory.report.completeness import Reason
+from vbvrdatafactory.sqs.consumers import ConsumerDiagnosis
 from vbvrdatafactory.sqs.depth import Depth
 
 EMPTY, WAITING = Depth(0, 0, 0), Depth(9, 0, 0)
@@ -54,13 +54,13 @@ class World:
 
     def check(self) -> None:
         if self.lost_at is not None and self.now >= self.lost_at:
-            raise LeaseLost("taken over by run second")
+            raise DatasetLockLost("taken over by run second")
 
-    def pause(self) -> Control | None:
+    def pause(self) -> PauseState | None:
         from datetime import UTC, datetime
 
         paused = self.paused_until is not None and self.paused_from <= self.now < self.paused_until
-        return Control(paused=True, at=datetime.now(UTC)) if paused else None
+        return PauseState(paused=True, at=datetime.now(UTC)) if paused else None
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def wait(monkeypatch):
     """Runs a wait in a world."""
 
     def run(world: World, held_back: tuple[str, ...] = ()) -> waiting.Waited:
-        diagnosis = Diagnosis("the mapping is disabled", "enable it", consuming=False)
+        diagnosis = ConsumerDiagnosis("the mapping is disabled", "enable it", consuming=False)
         monkeypatch.setattr(waiting, "get_run_logger", lambda: logging.getLogger("wait"))
         monkeypatch.setattr(waiting, "queue_depth", world.depth)
         monkeypatch.setattr(waiting, "time", world)

@@ -16,10 +16,10 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.plan import Plan, make_spec
-from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.control import read_control
-from vbvrdatafactory.sqs.consumers import diagnose
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.s3.pause import read_pause
+from vbvrdatafactory.s3.specs import write_spec
+from vbvrdatafactory.sqs.consumers import diagnose_consumers
 from vbvrdatafactory.sqs.dead_letters import DeadLetters
 from vbvrdatafactory.sqs.depth import Depth, depth
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
@@ -101,7 +101,7 @@ def test_letters_come_after_so_many_receives() -> None:
 def test_nobody_takes_messages_there() -> None:
     """Why a queue is not worked on is said as it would be of an account without the stack."""
     with in_memory_aws() as cloud:
-        found = diagnose(cloud.sqs, connection.functions(), cloud.queue_url)
+        found = diagnose_consumers(cloud.sqs, connection.functions(), cloud.queue_url)
     assert (found.consuming, found.reason) == (
         False,
         "no event source mapping takes messages from the queue",
@@ -111,10 +111,10 @@ def test_nobody_takes_messages_there() -> None:
 def test_a_command_runs_on_it() -> None:
     """Commands read the environment: with that of the account they send to it and pause in its bucket."""
     with in_memory_aws() as cloud:
-        records.write_spec(cloud.store, SPEC)
+        write_spec(cloud.store, SPEC)
         done = CliRunner().invoke(cli, ["pause", "spring", "--reason", "lunch"], env=cloud.environment)
         assert done.exit_code == 0, done.output
-        assert read_control(cloud.store, "spring").reason == "lunch"
+        assert read_pause(cloud.store, "spring").reason == "lunch"
 
 
 def test_the_bucket_takes_a_key_once_where_that_is_asked() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import obstore
 from obstore.store import MemoryStore
 
-from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
-from lambda_worker.limits import Limits
-from lambda_worker.sandbox import sweep
+from lambda_worker.generator import namespaces, processes, run
+from lambda_worker.generator.limits import Limits
+from lambda_worker.generator.sandbox import sweep
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.s3.listing import sizes, take_inventory

@@ -30,11 +30,11 @@ import psutil
 import pytest
 from obstore.store import MemoryStore
 
-from lambda_worker import namespaces, processes, run
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
-from lambda_worker.limits import Limits
+from lambda_worker.generator import namespaces, processes, run
+from lambda_worker.generator.limits import Limits
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand

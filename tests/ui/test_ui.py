@@ -23,10 +23,10 @@ from infra.processes import exists
 from infra.ui import POOL
 from tests.ui.pages import Page
 from vbvrdatafactory import aws
-from vbvrdatafactory.core.plan import make_spec
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.s3 import records
+from vbvrdatafactory.planning.plan import make_spec
 from vbvrdatafactory.s3.listing import take_inventory
+from vbvrdatafactory.s3.specs import write_spec
 
 pytestmark = [pytest.mark.aws, pytest.mark.prefect, pytest.mark.slow]
 
@@ -188,7 +188,7 @@ def test_an_incomplete_dataset_is_filled_once(here) -> None:
     """fill-gaps runs once for what generate-dataset left, on that dataset, and not for what it left itself."""
     name = "V-3_bouncing_balls_data-generator"
     spec = make_spec(dataset="left", generators=[name], samples=3)
-    records.write_spec(aws.bucket(here.up.aws.config), spec)
+    write_spec(aws.bucket(here.up.aws.config), spec)
     for deployment in ("fill-gaps/local", "generate-dataset/aws", "generate-dataset/local"):
         by = {
             "prefect.resource.id": f"prefect.deployment.{deployment_id(here, deployment)}",

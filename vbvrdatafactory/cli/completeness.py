@@ -1,14 +1,17 @@
 """A look at the bucket as a report, and the report on a terminal."""
 
 from obstore.store import ObjectStore
+from rich.table import Table
 
 from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.plan import DatasetSpec, Plan
-from vbvrdatafactory.core.report import Report
-from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.work import look, report
+from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.reports import build_report
+from vbvrdatafactory.planning.plan import DatasetSpec, Plan
+from vbvrdatafactory.report.completeness import COLUMNS, Report
+from vbvrdatafactory.s3.specs import list_datasets, read_spec
 
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
 
@@ -18,12 +21,12 @@ def look_at(app: App, dataset: str | None) -> Report:
     store, name = app.store(), app.bucket_name
     with output.looking(f"bucket {name}") as on_listed:
         plan = Plan(_spec(store, name, dataset))
-        return report(store, plan, look(store, plan, on_listed), name)
+        return build_report(store, plan, look(store, plan, on_listed), name)
 
 
 def show(report: Report) -> None:
     """The tally, why something is missing, and the answer in the last line."""
-    figures = report.to_table()
+    figures = tally_table(report)
     figures.title = None
     output.show(output.plain(figures))
     if report.failures:
@@ -34,14 +37,26 @@ def show(report: Report) -> None:
     output.say(report.headline)
 
 
+def tally_table(report: Report) -> Table:
+    """The tally of every generator and the total; print it on a console without markup."""
+    table = Table(
+        title=for_terminal(report.headline), title_justify="left", title_style="bold", show_footer=True
+    )
+    for name, footer in zip(COLUMNS, report.total.cells, strict=True):
+        table.add_column(name, footer=footer, justify="left" if name == "generator" else "right")
+    for tally in report.generators:
+        table.add_row(*map(for_terminal, tally.cells), style=None if tally.is_complete else "red")
+    return table
+
+
 def _spec(store: ObjectStore, bucket: str, dataset: str | None) -> DatasetSpec:
     if dataset:
-        return records.read_spec(store, dataset)
-    described = records.list_datasets(store)
+        return read_spec(store, dataset)
+    described = list_datasets(store)
     if not described:
         raise DataFactoryError(f"bucket {bucket!r} describes no dataset; 'datafactory submit' describes one")
     if len(described) > 1:
         raise DataFactoryError(
             f"bucket {bucket!r} describes several datasets; name one of {', '.join(described)}"
         )
-    return records.read_spec(store, described[0])
+    return read_spec(store, described[0])

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.plan import choose_generators
+from vbvrdatafactory.planning.selection import choose_generators
 from vbvrdatafactory.s3.download import Download, generators_in, measure
 
 # Of a bucket that others filled there may be thousands.

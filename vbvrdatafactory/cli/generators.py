@@ -24,7 +24,8 @@ def list_(app: App) -> None:
       GENERATORS_PATH=/data/generators datafactory generators list
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli import output
-    from vbvrdatafactory.core.catalogue import ENTRY_POINT, TEMPLATE, read_catalogue
+    from vbvrdatafactory.core.contract import ENTRY_POINT
+    from vbvrdatafactory.fleet.catalogue import TEMPLATE, read_catalogue
 
     path = app.config.generators_path
     names, unusable = read_catalogue(path)

@@ -10,12 +10,13 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
-from vbvrdatafactory.core.catalogue import matches
+from vbvrdatafactory.control.dead_letters import DeadLetterDiagnosis, diagnose_dead_letter
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.letters import Diagnosis, diagnose
+from vbvrdatafactory.driver.reports import detail_of
+from vbvrdatafactory.planning.selection import matches
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, Moved
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, RedriveResult
 
 
 def open_queue(app: App) -> DeadLetters:
@@ -42,11 +43,13 @@ def tell_tally(app: App) -> None:
     output.say(f"{plural(len(letters))} of {output.plural(generators, 'generator')}.")
 
 
-def diagnose_all(store: ObjectStore, letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, Diagnosis]]:
+def diagnose_all(
+    store: ObjectStore, letters: Sequence[DeadLetter]
+) -> list[tuple[DeadLetter, DeadLetterDiagnosis]]:
     """Each letter with why it was given up, as far as it and the records in the bucket tell."""
     types = {letter.message.type for letter in letters if letter.message}
     evidence = take_evidence(store, sorted(types))
-    return [(letter, diagnose(letter.message, letter.cause, evidence)) for letter in letters]
+    return [(letter, diagnose_dead_letter(letter.message, letter.cause, evidence)) for letter in letters]
 
 
 def save_all(app: App, dest: Path) -> int:
@@ -60,12 +63,12 @@ def save_all(app: App, dest: Path) -> int:
     return len(queue.save(dest, explained))
 
 
-def _with_cause(store: ObjectStore, letter: DeadLetter, why: Diagnosis) -> DeadLetter:
-    detail = letter.detail or (records.detail_of(store, why.failed) if why.failed else "")
+def _with_cause(store: ObjectStore, letter: DeadLetter, why: DeadLetterDiagnosis) -> DeadLetter:
+    detail = letter.detail or (detail_of(store, why.failed) if why.failed else "")
     return replace(letter, cause=why.cause.value, detail=detail)
 
 
-def redrive_matching(app: App, patterns: Sequence[str]) -> Moved:
+def redrive_matching(app: App, patterns: Sequence[str]) -> RedriveResult:
     """Send letters of the generators that `patterns` match (none: of all) back."""
     queue_url = app.config.sqs_queue_url
     if queue_url == app.config.sqs_dlq_url:

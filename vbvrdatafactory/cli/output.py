@@ -99,20 +99,6 @@ def progress(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Advan
         yield lambda more: bar.advance(task, more)
 
 
-def duration(seconds: float) -> str:
-    """Seconds for a person.
-
-    >>> [duration(s) for s in (8, 95, 4000)]
-    ['8 s', '1 min 35 s', '1 h 06 min']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
-
-
 def plural(count: int, noun: str) -> str:
     """``1 message``, ``2,000 messages``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"

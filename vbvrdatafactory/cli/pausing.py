@@ -7,32 +7,32 @@ from datetime import UTC, datetime
 from vbvrdatafactory import aws
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
-from vbvrdatafactory.core.control import Control
+from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.control import read_control, write_control
+from vbvrdatafactory.s3.pause import read_pause, write_pause
+from vbvrdatafactory.s3.specs import read_spec
 from vbvrdatafactory.sqs.consumers import set_consuming
 
 
 def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: bool = False) -> None:
     """Write what is wanted of the dataset's runs, and say what that means."""
     store = app.store()
-    records.read_spec(store, dataset)
+    read_spec(store, dataset)
     if workers:
         queues.task_queue(app)
-    before = read_control(store, dataset)
+    before = read_pause(store, dataset)
     stopped = before is not None and before.workers
-    wanted = Control(paused=paused, workers=stopped, reason=reason, by=_me(), at=datetime.now(UTC))
-    write_control(store, dataset, wanted)
+    wanted = PauseState(paused=paused, workers=stopped, reason=reason, by=_me(), at=datetime.now(UTC))
+    write_pause(store, dataset, wanted)
     output.say(_told(dataset, before, paused=paused))
     if workers:
         _tell_workers(app, enabled=not paused)
-        write_control(store, dataset, wanted.model_copy(update={"workers": paused}))
+        write_pause(store, dataset, wanted.model_copy(update={"workers": paused}))
     elif stopped and not paused:
         output.note(f"its Lambda takes no messages yet: 'datafactory resume {dataset} --workers'")
 
 
-def _told(dataset: str, before: Control | None, *, paused: bool) -> str:
+def _told(dataset: str, before: PauseState | None, *, paused: bool) -> str:
     if paused:
         return f"{dataset} is paused: nothing new is sent until 'datafactory resume {dataset}'."
     if before and before.paused:

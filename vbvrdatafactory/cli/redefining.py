@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.spec_changes import SpecChange, refusal
+from vbvrdatafactory.planning.spec_changes import SpecChange, refusal
 
 
 def agree(dataset: str, changes: Sequence[SpecChange], *, replace: bool) -> bool:

@@ -8,7 +8,7 @@ import click
 from vbvrdatafactory.cli.context import App
 
 if TYPE_CHECKING:
-    from vbvrdatafactory.s3.runs import FiledRun
+    from vbvrdatafactory.driver.runs import FiledRun
 
 _EPILOG = """
 \b
@@ -32,7 +32,7 @@ def runs(ctx: click.Context, dataset: str, most: int, bucket: str | None, *, as_
     dataset is now.
     """
     from vbvrdatafactory.cli import output
-    from vbvrdatafactory.s3.runs import list_runs
+    from vbvrdatafactory.driver.runs import list_runs
 
     app = ctx.ensure_object(App)
     app.bucket = bucket
@@ -66,7 +66,7 @@ def _facts(run: "FiledRun") -> dict[str, Any]:
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
-    from vbvrdatafactory.cli.output import duration
+    from vbvrdatafactory.core.humanize import format_duration
 
     counts = (f"{facts[name]:,}" for name in ("asked", "whole", "messages"))
-    return facts["ended"], duration(facts["seconds"]), *counts, facts["ended_as"], facts["report"]
+    return facts["ended"], format_duration(facts["seconds"]), *counts, facts["ended_as"], facts["report"]

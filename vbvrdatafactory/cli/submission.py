@@ -9,18 +9,20 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.redefining import agree
-from vbvrdatafactory.core.catalogue import read_catalogue
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.gaps import Look
 from vbvrdatafactory.core.models import TaskMessage
-from vbvrdatafactory.core.plan import Plan, choose_generators, make_spec
-from vbvrdatafactory.core.report import EndedEarly
-from vbvrdatafactory.core.spec_changes import describe, refusal
-from vbvrdatafactory.s3 import records
+from vbvrdatafactory.driver.messages import messages_for
+from vbvrdatafactory.driver.observe import look, with_origins
+from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.fleet.catalogue import read_catalogue
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.gaps import Observation
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.planning.selection import choose_generators
+from vbvrdatafactory.planning.spec_changes import describe, refusal
+from vbvrdatafactory.report.completeness import EndedEarly
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.origins import other_seed
-from vbvrdatafactory.s3.work import look, messages_for, with_origins
+from vbvrdatafactory.s3.specs import compare_spec, write_spec
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
 
 _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "messages to send")
@@ -77,15 +79,15 @@ class Submission:
 
     def _agree(self, store: ObjectStore, *, replace: bool) -> bool:
         spec = self._plan.spec
-        return agree(spec.dataset, records.compare_spec(store, spec), replace=replace)
+        return agree(spec.dataset, compare_spec(store, spec), replace=replace)
 
     def _obstacles(self, store: ObjectStore, refused: EndedEarly | None) -> list[str]:
         """Why the same without ``--dry-run`` would send nothing, a line each."""
-        changes = [c for c in records.compare_spec(store, self._plan.spec) if c.redefines]
+        changes = [c for c in compare_spec(store, self._plan.spec) if c.redefines]
         lines = [str(refusal(self._plan.spec.dataset, changes))] if changes else []
         return [*lines, f"{refused.detail}; {refused.next_move}"] if refused else lines
 
-    def _messages(self, store: ObjectStore, seen: Look, evidence: Evidence) -> Iterator[TaskMessage]:
+    def _messages(self, store: ObjectStore, seen: Observation, evidence: Evidence) -> Iterator[TaskMessage]:
         """What is missing, on the wire. Made anew each time: a list of millions would not fit."""
         messages = messages_for(store, self._plan, seen.gaps, evidence)
         if self._app.bucket is None:
@@ -96,10 +98,10 @@ class Submission:
     def _describe(self, store: ObjectStore, *, replace: bool) -> None:
         """File the spec; say so where it replaces another."""
         dataset = self._plan.spec.dataset
-        if changes := records.write_spec(store, self._plan.spec, replace=replace):
+        if changes := write_spec(store, self._plan.spec, replace=replace):
             output.note(f"dataset {dataset!r} was described otherwise before ({describe(changes)})")
 
-    def _send(self, seen: Look, messages: Iterator[TaskMessage], total: int) -> None:
+    def _send(self, seen: Observation, messages: Iterator[TaskMessage], total: int) -> None:
         submitter = TaskSubmitter(self._app.config.sqs_queue_url, client=self._app.sqs)
         with output.progress("sending", total) as advance:
             done = submitter.submit(messages, lambda sent, unsent: advance(sent + unsent))
@@ -107,11 +109,11 @@ class Submission:
         sent, samples = output.plural(done.sent, "message"), output.plural(seen.gaps.sample_count, "sample")
         output.say(f"Sent {sent} for {samples}; {self._whole(seen)}. Next: datafactory monitor --watch")
 
-    def _whole(self, seen: Look) -> str:
+    def _whole(self, seen: Observation) -> str:
         wanted, name = self._plan.sample_count, self._plan.spec.dataset
         return f"{wanted - seen.gaps.sample_count:,} of {wanted:,} samples of {name!r} are whole already"
 
-    def _show(self, seen: Look, counts: Counter[str], obstacles: Sequence[str]) -> None:
+    def _show(self, seen: Observation, counts: Counter[str], obstacles: Sequence[str]) -> None:
         rows = [
             (line.samples, line.batch_count, line.samples - lacking, lacking, counts[line.generator])
             for line in self._plan.generators.values()

@@ -6,8 +6,8 @@ import click
 
 from vbvrdatafactory.cli.context import App, pass_app
 from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
+from vbvrdatafactory.core.contract import KNOWN_FILES
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
-from vbvrdatafactory.core.samples import KNOWN_FILES
 
 _EPILOG = """
 \b

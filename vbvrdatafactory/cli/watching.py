@@ -10,7 +10,9 @@ from rich.live import Live
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.pace import Left, Pace
-from vbvrdatafactory.sqs.depth import Depth, Drained
+from vbvrdatafactory.control.queue_watch import DrainDetector
+from vbvrdatafactory.core.humanize import format_duration
+from vbvrdatafactory.sqs.depth import Depth
 
 _COLUMNS = ("queue", "waiting", "in flight", "delayed")
 
@@ -22,7 +24,7 @@ class Watching:
         self._app = app
         self._has_dead = queues.has_dead_letter_queue(app)
         self._pace = Pace()
-        self._drained = Drained()
+        self._drained = DrainDetector()
         self._is_drained = False
         self._tasks = Depth(0, 0, 0)
         self._dead = Depth(0, 0, 0)
@@ -88,5 +90,5 @@ def _speed(rate: float) -> str:
 def _when(left: Left | None) -> str:
     if left is None:
         return "no end in sight"
-    span = "at the least" if math.isinf(left.most) else f"to {output.duration(left.most)}"
-    return f"empty in about {output.duration(left.seconds)} ({output.duration(left.least)} {span})"
+    span = "at the least" if math.isinf(left.most) else f"to {format_duration(left.most)}"
+    return f"empty in about {format_duration(left.seconds)} ({format_duration(left.least)} {span})"

@@ -1,1 +1,1 @@
-"""Nouns and pure rules: values in, values out. No boto3, no clock, no network; the environment only in `config`."""
+"""The contracts: models, keys, ranges, seeds, configuration and errors. Pure; the environment only in `config`."""

@@ -199,12 +199,12 @@ def parse_run_folder(folder: str) -> str | None:
     return match and match[1]
 
 
-def lease(dataset: str) -> str:
+def dataset_lock(dataset: str) -> str:
     """Who is making the dataset now."""
     return dataset_file(dataset, "lease.json")
 
 
-def control(dataset: str) -> str:
+def pause_state(dataset: str) -> str:
     """What people want of whoever makes the dataset: that it pauses, or goes on."""
     return dataset_file(dataset, "control.json")
 

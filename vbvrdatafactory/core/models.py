@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
-from vbvrdatafactory.core.samples import required_files
 
 MAX_BATCH = 1000
 OutputFormat = Literal["files", "tar"]

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.digests import Expected
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.s3.checksums import ExpectedContent
 from vbvrdatafactory.s3.folder import Folder, put, time_of
 from vbvrdatafactory.s3.listing import LISTING_THREADS, nobody, objects, top
 from vbvrdatafactory.s3.odd_keys import LeftOut, Stored
@@ -193,7 +193,7 @@ class Download:
             done.unpacked = unpack(path, archive.generator, self._folder, staging)
 
     def _fetch(self, item: Stored, path: Path, staging: Path) -> int:
-        listed = Expected(item.size, item.e_tag)
+        listed = ExpectedContent(item.size, item.e_tag)
         try:
             came = self._stream(item, listed, staging)
             # One that was overwritten since it was listed gets its time at the next look.
@@ -202,7 +202,7 @@ class Download:
             staging.unlink(missing_ok=True)
         return came.size
 
-    def _stream(self, item: Stored, listed: Expected, staging: Path) -> Expected:
+    def _stream(self, item: Stored, listed: ExpectedContent, staging: Path) -> ExpectedContent:
         with staging.open("wb") as file:
 
             def take(piece: bytes) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.digests import Sum, md5_of
+from vbvrdatafactory.s3.checksums import ContentSum, md5_of
 from vbvrdatafactory.s3.odd_keys import Stored
 
 _CHUNK = 4 * 1024 * 1024
@@ -101,7 +101,7 @@ def _holds(path: Path, stored: Stored) -> bool:
 
 def _md5_of_file(path: Path) -> str | None:
     """None where it can't be read."""
-    came = Sum()
+    came = ContentSum()
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):

@@ -16,8 +16,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.evidence import Evidence
-from vbvrdatafactory.core.inventory import Inventory
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3.odd_keys import LeftOut, OddListing, Stored
 
 LISTING_THREADS = 32

@@ -8,8 +8,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, S3Store
 
 from vbvrdatafactory import aws
-from vbvrdatafactory.core.digests import Expected, Sum
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.s3.checksums import ContentSum, ExpectedContent
 
 # Once more: what a proxy or a disk cut short may come whole the second time.
 _TRIES = 2
@@ -46,8 +46,8 @@ def stream(
     key: str,
     take: Callable[[bytes], object],
     forget: Callable[[], object],
-    listed: Expected | None = None,
-) -> Expected:
+    listed: ExpectedContent | None = None,
+) -> ExpectedContent:
     """Give the bytes of the object at `key` to `take`, piece by piece; returns what S3 says of them.
 
     Args:
@@ -72,11 +72,11 @@ def stream(
 
 
 def _once(
-    store: ObjectStore, key: str, take: Callable[[bytes], object], listed: Expected | None
-) -> tuple[Expected, str]:
+    store: ObjectStore, key: str, take: Callable[[bytes], object], listed: ExpectedContent | None
+) -> tuple[ExpectedContent, str]:
     """What S3 says of the object, and what was wrong with what came; empty where nothing was."""
-    got, came = obstore.get(store, key), Sum()
-    expected = Expected(got.meta["size"], got.meta["e_tag"])
+    got, came = obstore.get(store, key), ContentSum()
+    expected = ExpectedContent(got.meta["size"], got.meta["e_tag"])
     if listed and listed.e_tag == expected.e_tag:
         expected = listed
     try:
@@ -90,7 +90,7 @@ def _once(
     return expected, _defect(store, key, came, expected)
 
 
-def _defect(store: ObjectStore, key: str, came: Sum, expected: Expected) -> str:
+def _defect(store: ObjectStore, key: str, came: ContentSum, expected: ExpectedContent) -> str:
     if not came.has_size(expected):
         return f"{expected.size:,} bytes were expected, {came.size:,} came"
     if came.has_digest(expected) or not e_tag_is_md5(store, key):

@@ -21,7 +21,7 @@ _DEPLOY = "deploy the stack ('cdk deploy', or 'datafactory local up' on the embe
 _OR_BY_HAND = "or take messages on any machine with 'datafactory worker'"
 
 
-class Diagnosis(NamedTuple):
+class ConsumerDiagnosis(NamedTuple):
     """Why messages are taken, or not.
 
     Args:
@@ -38,15 +38,17 @@ class Diagnosis(NamedTuple):
         return f"{self.reason}; {self.next_move}"
 
 
-def diagnose(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> Diagnosis:
+def diagnose_consumers(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> ConsumerDiagnosis:
     """Why messages of the queue are taken, or not. What AWS refuses to say is a finding too, never an error."""
     try:
         found = [_examine(functions, mapping) for mapping in _mappings(sqs, functions, queue_url)]
     except ClientError as error:
         return _refused(error)
     except BotoCoreError as error:
-        return Diagnosis(f"AWS does not answer: {error}", "check the network and AWS_ENDPOINT_URL", None)
-    nobody = Diagnosis(
+        return ConsumerDiagnosis(
+            f"AWS does not answer: {error}", "check the network and AWS_ENDPOINT_URL", None
+        )
+    nobody = ConsumerDiagnosis(
         "no event source mapping takes messages from the queue", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False
     )
     return max(found, key=lambda one: bool(one.consuming), default=nobody)
@@ -80,38 +82,40 @@ def _mappings(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> "I
         yield from page["EventSourceMappings"]
 
 
-def _examine(functions: "LambdaClient", mapping: "Mapping") -> Diagnosis:
+def _examine(functions: "LambdaClient", mapping: "Mapping") -> ConsumerDiagnosis:
     name = mapping["FunctionArn"].split(":function:")[-1]
     if mapping["State"] in _ON | {"Updating"}:
         return _examine_function(functions, name, mapping.get("LastProcessingResult", "unknown"))
     why = mapping.get("StateTransitionReason", "no reason given")
-    return Diagnosis(
+    return ConsumerDiagnosis(
         f"the event source mapping of {name} is {mapping['State'].lower()} ({why})",
         _command(functions, f"update-event-source-mapping --uuid {mapping['UUID']} --enabled"),
         consuming=False,
     )
 
 
-def _examine_function(functions: "LambdaClient", name: str, last_result: str) -> Diagnosis:
+def _examine_function(functions: "LambdaClient", name: str, last_result: str) -> ConsumerDiagnosis:
     """What hinders the function of an enabled mapping."""
     try:
         function = functions.get_function_configuration(FunctionName=name)
     except functions.exceptions.ResourceNotFoundException:
-        return Diagnosis(f"the function {name} does not exist", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False)
+        return ConsumerDiagnosis(
+            f"the function {name} does not exist", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False
+        )
     if function.get("State") == "Failed":
         why = function.get("StateReason", "no reason given")
-        return Diagnosis(f"the function {name} is failed: {why}", f"{_DEPLOY} again", consuming=False)
+        return ConsumerDiagnosis(f"the function {name} is failed: {why}", f"{_DEPLOY} again", consuming=False)
     # Its concurrency and its log are not those of one version or alias.
     plain = name.split(":", maxsplit=1)[0]
     if functions.get_function_concurrency(FunctionName=plain).get("ReservedConcurrentExecutions") == 0:
-        return Diagnosis(
+        return ConsumerDiagnosis(
             f"the function {plain} is throttled: its reserved concurrency is 0",
             _command(functions, f"delete-function-concurrency --function-name {plain}"),
             consuming=False,
         )
     log_group = function.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{plain}")
     update = " and its last update failed" if function.get("LastUpdateStatus") == "Failed" else ""
-    return Diagnosis(
+    return ConsumerDiagnosis(
         f"the function {name} is there, its event source mapping is enabled{update}, "
         f"the last result was: {last_result}",
         f"look at its log: {_aws(functions, f'logs tail {log_group} --since 15m')}",
@@ -119,17 +123,19 @@ def _examine_function(functions: "LambdaClient", name: str, last_result: str) ->
     )
 
 
-def _refused(error: ClientError) -> Diagnosis:
+def _refused(error: ClientError) -> ConsumerDiagnosis:
     code, operation = error.response["Error"]["Code"], error.operation_name
     if "NonExistentQueue" in code or "QueueDoesNotExist" in code:
-        return Diagnosis("the queue does not exist", f"check SQS_QUEUE_URL, or {_DEPLOY}", consuming=False)
+        return ConsumerDiagnosis(
+            "the queue does not exist", f"check SQS_QUEUE_URL, or {_DEPLOY}", consuming=False
+        )
     if "AccessDenied" in code or "Unauthorized" in code:
         service = "sqs" if "Queue" in operation else "lambda"
         permission = f"{service}:{operation}"
-        return Diagnosis(
+        return ConsumerDiagnosis(
             f"not allowed to look: {permission} is missing", f"grant {permission} to whoever runs this", None
         )
-    return Diagnosis(f"AWS refused {operation}: {error}", "try again in a minute", None)
+    return ConsumerDiagnosis(f"AWS refused {operation}: {error}", "try again in a minute", None)
 
 
 def _command(functions: "LambdaClient", arguments: str) -> str:

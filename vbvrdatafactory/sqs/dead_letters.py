@@ -59,7 +59,7 @@ class DeadLetter:
         return "(unreadable)"
 
 
-class Moved(NamedTuple):
+class RedriveResult(NamedTuple):
     """What a redrive did: letters that were sent, how many of equal body went with them, how many stay."""
 
     sent: list[DeadLetter]
@@ -67,7 +67,7 @@ class Moved(NamedTuple):
     kept: int
 
 
-def by_body(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
+def group_by_body(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
     """Letters with one body together, in the order of the first of each."""
     found: dict[str, list[DeadLetter]] = {}
     for letter in letters:
@@ -119,7 +119,7 @@ class DeadLetters:
             self._release([*held.values()])
         return taken
 
-    def redrive(self, queue_url: str, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> Moved:
+    def redrive(self, queue_url: str, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> RedriveResult:
         """Send every wanted letter to `queue_url`, then remove it here.
 
         Receive, send, delete: StartMessageMoveTask is not on every endpoint and can't choose. Of letters with
@@ -137,7 +137,7 @@ class DeadLetters:
             for received in self._receive(None):
                 held |= {letter.message_id: letter for letter in received}
             found = len(held)
-            for equal in by_body(filter(wanted, [*held.values()])):
+            for equal in group_by_body(filter(wanted, [*held.values()])):
                 self._client.send_message(QueueUrl=queue_url, MessageBody=equal[0].body)
                 sent.append(equal[0])
                 for letter in equal:
@@ -145,7 +145,7 @@ class DeadLetters:
                     del held[letter.message_id]
         finally:
             self._release([*held.values()])
-        return Moved(sent, found - len(held) - len(sent), len(held))
+        return RedriveResult(sent, found - len(held) - len(sent), len(held))
 
     def save(
         self,

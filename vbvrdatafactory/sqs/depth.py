@@ -1,14 +1,10 @@
-"""How much is in the queue. `Drained` says when an empty one is believed."""
+"""How many messages are in a queue, as SQS counts them: approximately."""
 
 from typing import TYPE_CHECKING, NamedTuple
-
-from vbvrdatafactory.core.watch import Drained
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
-
-__all__ = ["Depth", "Drained", "depth"]
 
 _COUNTS: "tuple[QueueAttributeNameType, ...]" = (
     "ApproximateNumberOfMessages",

@@ -21,8 +21,8 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.core.models import OutputFormat, TaskMessage
-from vbvrdatafactory.core.plan import Plan, make_spec
 from vbvrdatafactory.core.seeds import Seeds
+from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.sqs.direct import DirectSender
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ BYTES_PER_CALL = 1024 * 1024
 SUBMIT_THREADS = 32
 TRIES = 5
 
-Sent = Callable[[int, int], None]
+OnBatchSent = Callable[[int, int], None]
 
 
 class _Entry(NamedTuple):
@@ -55,7 +55,7 @@ class Unsent:
 
 
 @dataclass
-class Submission:
+class SubmitResult:
     """What became of the messages of one `submit`.
 
     `stopped` is the error that every further call would have met; messages behind it were not read.
@@ -65,7 +65,7 @@ class Submission:
     unsent: list[Unsent] = field(default_factory=list)
     stopped: str = ""
 
-    def add(self, part: "Submission") -> None:
+    def add(self, part: "SubmitResult") -> None:
         """Take in what became of some more messages."""
         self.sent += part.sent
         self.unsent += part.unsent
@@ -137,7 +137,7 @@ class TaskSubmitter:
         seed: int,
         output_format: OutputFormat = "files",
         output_bucket: str | None = None,
-        on_batch_sent: Sent | None = None,
+        on_batch_sent: OnBatchSent | None = None,
         *,
         dedup: bool = False,
         seeds: Seeds = "hashed",
@@ -164,16 +164,18 @@ class TaskSubmitter:
             "unsent": done.unsent,
         }
 
-    def submit(self, messages: Iterable[TaskMessage], on_batch_sent: Sent | None = None) -> Submission:
+    def submit(
+        self, messages: Iterable[TaskMessage], on_batch_sent: OnBatchSent | None = None
+    ) -> SubmitResult:
         """Send every message; `messages` may be a generator of any length.
 
         Args:
             messages: read as there is room: at most two calls' worth for each thread is held.
             on_batch_sent: called in this thread with (sent, not sent) after each SendMessageBatch.
         """
-        done, under_way = Submission(), 0
+        done, under_way = SubmitResult(), 0
         calls = _pack(messages)
-        finished: SimpleQueue[Future[Submission]] = SimpleQueue()
+        finished: SimpleQueue[Future[SubmitResult]] = SimpleQueue()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="submit") as pool:
             while True:
                 room = 0 if done.stopped else 2 * self._threads - under_way
@@ -188,8 +190,8 @@ class TaskSubmitter:
                 if on_batch_sent:
                     on_batch_sent(part.sent, len(part.unsent))
 
-    def _send(self, call: Sequence[_Entry]) -> Submission:
-        done = Submission()
+    def _send(self, call: Sequence[_Entry]) -> SubmitResult:
+        done = SubmitResult()
         left = dict(enumerate(call))
         for attempt in range(TRIES):
             if attempt:

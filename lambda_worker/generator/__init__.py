@@ -1,0 +1,1 @@
+"""Runs a generator as a program that can't be trusted: sandbox, launcher, limits, processes."""

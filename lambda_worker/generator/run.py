@@ -1,0 +1,222 @@
+"""Runs a generator in its sandbox and watches it: deadline, memory, disk, cancellation, finished samples."""
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambda_worker.failure import BatchFailed, Cancelled
+from lambda_worker.generator import landlock, launch, namespaces, processes, streaming
+from lambda_worker.generator.capture import Capture
+from lambda_worker.generator.limits import Limits
+from lambda_worker.generator.output_option import output_option
+from lambda_worker.generator.sandbox import Sandbox
+from vbvrdatafactory.core.contract import ENTRY_POINT
+from vbvrdatafactory.core.models import Cause
+
+_LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, namespaces, streaming))
+
+_TICK_SECONDS = 0.05
+_POLL_SECONDS = 0.01
+_MEMORY_SECONDS = 0.1
+_HIDDEN_SECONDS = 1.0
+_DISK_SECONDS = 0.5
+_GRACE_SECONDS = 2.0
+
+Tick = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run.
+
+    Args:
+        generator: its folder.
+        num_samples: how many samples to ask for.
+        seed: under which seed.
+        python_hash_seed: its PYTHONHASHSEED.
+        seconds: how long it may take.
+        cancelled: when set, the run ends at once.
+        stream: whether samples of a generator that follows the template come out as they are made.
+    """
+
+    generator: Path
+    num_samples: int
+    seed: int
+    python_hash_seed: int
+    seconds: float
+    cancelled: threading.Event
+    stream: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a generator's process ended. A negative exit code is the signal that ended it.
+
+    `stopped` is why the worker ended it, `generated` how many samples it said were finished.
+    """
+
+    exit_code: int
+    stderr_tail: str
+    seconds: float
+    generated: int
+    streamed: bool
+    stopped: BatchFailed | None = None
+
+
+def run_generator(box: Sandbox, job: Job, limits: Limits, tick: Tick = lambda: None) -> Run:
+    """Run the generator's script; its samples land in ``box.output``. `tick` is called while it runs.
+
+    Raises:
+        BatchFailed: there is no such generator, no time, or no option for the output folder.
+        Cancelled: `job.cancelled` was set.
+    """
+    script = (job.generator / ENTRY_POINT).resolve()
+    if not script.is_file():
+        where = job.generator.parent
+        raise BatchFailed(
+            Cause.UNKNOWN_GENERATOR, f"{job.generator.name!r} has no {ENTRY_POINT} under {where}"
+        )
+    if job.seconds <= 0:
+        raise BatchFailed(Cause.DEADLINE, "no time was left to run the generator")
+    environment = box.environment(job.generator.resolve(), job.python_hash_seed)
+    option = output_option(script, environment)
+    arguments = ["--num-samples", str(job.num_samples), "--seed", str(job.seed), option, str(box.output)]
+    return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
+
+
+def _orders(box: Sandbox, script: Path, arguments: list[str], job: Job, limits: Limits) -> dict[str, object]:
+    """What the launcher does before it becomes the generator."""
+    return {
+        "parent": os.getpid(),
+        "script": str(script),
+        "arguments": arguments,
+        "root": str(box.root),
+        "writable": [str(folder) for folder in box.writable],
+        "output": str(box.output),
+        "file_bytes": limits.file_bytes,
+        "open_files": limits.open_files,
+        "landlock": _LANDLOCK,
+        "namespaces": _NAMESPACES if namespaces.are_allowed() else None,
+        "shared_bytes": limits.memory_bytes // 2,
+        "stream": _STREAMING if job.stream else None,
+    }
+
+
+class _Supervisor:
+    """One run under watch."""
+
+    def __init__(self, box: Sandbox, job: Job, limits: Limits, tick: Tick) -> None:
+        self._box, self._job, self._limits, self._tick = box, job, limits, tick
+        self._before = processes.children()
+        self._stopped: BatchFailed | None = None
+        self._next = {self._check_memory: 0.0, self._check_hidden: _HIDDEN_SECONDS, self._check_disk: 0.0}
+
+    def run(self, orders: dict[str, object], environment: dict[str, str]) -> Run:
+        started = time.monotonic()
+        process = launch.start(orders, cwd=self._job.generator, environment=environment)
+        assert process.stdout
+        assert process.stderr
+        out, err = Capture(process.stdout), Capture(process.stderr)
+        waiter = Waiter(process)
+        try:
+            self._watch(process, waiter, started)
+        finally:
+            self._end(process)
+            waiter.close()
+            out.finish()
+            err.finish()
+        return Run(
+            process.wait(),
+            err.tail,
+            time.monotonic() - started,
+            out.generated,
+            self._box.streams,
+            self._stopped,
+        )
+
+    def _watch(self, process: subprocess.Popen[bytes], waiter: "Waiter", started: float) -> None:
+        while not waiter.wait(_TICK_SECONDS) and not self._stopped:
+            self._tick()
+            elapsed = time.monotonic() - started
+            if self._job.cancelled.is_set():
+                raise Cancelled
+            if elapsed > self._job.seconds:
+                self._stopped = BatchFailed(
+                    Cause.DEADLINE, f"the generator was stopped after {elapsed:.0f} s"
+                )
+            for check, due in self._next.items():
+                if elapsed >= due:
+                    self._next[check] = check(process.pid, elapsed)
+        if self._stopped and self._stopped.cause is Cause.DEADLINE:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            waiter.wait(_GRACE_SECONDS)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        processes.ended(process.pid)
+        processes.end_all(self._box.root, self._before)
+
+    def _check_memory(self, pid: int, elapsed: float) -> float:
+        self._judge_memory(processes.resident_bytes(processes.family(pid)))
+        return elapsed + _MEMORY_SECONDS
+
+    def _check_hidden(self, pid: int, elapsed: float) -> float:
+        """What no look at the family and the folders shows: who left it, and files without a name."""
+        everyone = processes.family(pid) | processes.members(self._box.root)
+        self._judge_memory(processes.resident_bytes(everyone))
+        self._judge_disk(processes.unnamed_bytes(everyone))
+        return elapsed + _HIDDEN_SECONDS
+
+    def _judge_memory(self, used: int) -> None:
+        if used > self._limits.memory_bytes:
+            self._stopped = BatchFailed(
+                Cause.MEMORY,
+                f"the generator used {used >> 20} MB of memory; {self._limits.memory_bytes >> 20} MB are its share",
+            )
+
+    def _judge_disk(self, used: int) -> None:
+        if used > self._limits.disk_bytes:
+            share = self._limits.disk_bytes >> 20
+            self._stopped = BatchFailed(
+                Cause.DISK, f"the generator wrote {used >> 20} MB; {share} MB are its share"
+            )
+
+    def _check_disk(self, pid: int, elapsed: float) -> float:
+        del pid
+        began = time.monotonic()
+        self._judge_disk(self._box.disk_bytes())
+        # Thousands of files take a while to look at: never more than a twentieth of the time.
+        return elapsed + max(_DISK_SECONDS, 20 * (time.monotonic() - began))
+
+
+class Waiter:
+    """Waits for a process, and wakes the moment it ends where the kernel has handles of processes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._handle = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the process ended within `seconds`."""
+        if self._handle is not None:
+            select.select([self._handle], [], [], seconds)
+            return self._process.poll() is not None
+        end = time.monotonic() + seconds
+        while (code := self._process.poll()) is None and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
+        return code is not None
+
+    def close(self) -> None:
+        """Give the handle back."""
+        if self._handle is not None:
+            os.close(self._handle)

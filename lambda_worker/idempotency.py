@@ -1,0 +1,68 @@
+"""A message delivered again after its batch was finished: seen in a moment, while the generator already starts.
+
+The receipt says what to look for, the bucket whether it is there. A receipt alone proves nothing: a batch may
+be replayed because its samples were lost.
+"""
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+
+import obstore
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.ranges import IndexRange, expand
+from vbvrdatafactory.planning.inventory import Inventory
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import sizes
+
+log = logging.getLogger(__name__)
+
+_LOOK_THREADS = 32
+
+
+class FinishedBefore(Exception):  # noqa: N818 - nothing failed
+    """The batch is whole in the bucket already; `result` is what its receipt says."""
+
+    def __init__(self, result: TaskResult) -> None:
+        super().__init__(result.generator)
+        self.result = result
+
+
+def stop_if_finished(earlier: "Future[TaskResult | None]") -> None:
+    """Raise `FinishedBefore` as soon as the look has found the batch finished."""
+    if earlier.done() and (result := earlier.result()):
+        raise FinishedBefore(result)
+
+
+def result_of_earlier(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
+    """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket."""
+    try:
+        key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
+        receipt = records.find_receipt(store, key)
+        if receipt is None or receipt.seed != seed or receipt.message != message:
+            return None
+        return receipt.result if _is_there(store, message, receipt) else None
+    except Exception as error:  # noqa: BLE001 - without the look the batch is just made once more
+        log.warning("whether %s %s was made before is unknown: %s", message.type, message.indices, error)
+        return None
+
+
+def _is_there(store: ObjectStore, message: TaskMessage, receipt: Receipt) -> bool:
+    wanted = set(message.only_indices or range(*message.indices))
+    if not wanted <= set(expand(receipt.stored)):
+        return False
+    inventory = Inventory(message.require)
+    if receipt.result.tar_files:
+        names = [f"{keys.QUESTIONS}{name}" for name in receipt.result.tar_files]
+        inventory.add((name, obstore.head(store, name)["size"]) for name in names)
+    else:
+        folders = [
+            keys.sample_folder(keys.SampleFolder(message.type, receipt.task, i)) for i in sorted(wanted)
+        ]
+        with ThreadPoolExecutor(_LOOK_THREADS, thread_name_prefix="look") as pool:
+            inventory.add(chain.from_iterable(pool.map(lambda folder: list(sizes(store, folder)), folders)))
+    found = inventory[message.type]
+    return all(found.whole(IndexRange(index, index + 1)) for index in wanted)

@@ -1,0 +1,172 @@
+"""``datafactory worker``: the Lambda's handler on any machine. How it begins, and how it ends."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import psutil
+
+from lambda_worker import handler
+from lambda_worker.batch import Worker
+from lambda_worker.pull.drain import Drain, Options
+from lambda_worker.pull.host import default_concurrency
+from lambda_worker.pull.outage import FAULTS, is_away
+from lambda_worker.pull.outcome import Deliver, Ear, Outcome
+from lambda_worker.pull.screen import Screen, screen
+from lambda_worker.pull.visibility import Queue, Record
+from vbvrdatafactory import aws
+from vbvrdatafactory.core.config import ENV_FILE_VARIABLE, config
+from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.humanize import format_duration
+from vbvrdatafactory.fleet.catalogue import list_generators
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+log = logging.getLogger(__name__)
+
+_EPILOG = """
+\b
+Examples:
+  datafactory worker                                until Ctrl-C or SIGTERM
+  datafactory worker --concurrency 4 --batch-timeout 60
+  datafactory worker --until-empty && datafactory report
+"""
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Batches at a time [default: one for each usable core, as far as memory lasts].",
+)
+@click.option(
+    "--batch-timeout",
+    type=click.FloatRange(min=0, max=700, min_open=True),
+    default=15,
+    show_default=True,
+    metavar="MINUTES",
+    help="What one batch may take.",
+)
+@click.option("--until-empty", is_flag=True, help="End when the queue reads empty several looks running.")
+@click.option("--lease", type=click.IntRange(1, 43200), default=120, hidden=True)
+@click.pass_context
+def worker(
+    ctx: click.Context, concurrency: int | None, batch_timeout: float, lease: int, *, until_empty: bool
+) -> None:
+    """Drain the task queue on this machine, with the Lambda's own handler.
+
+    Runs beside the Lambda and beside other workers: nothing is shared but the queue. SIGTERM or Ctrl-C gives
+    the messages of running batches back at once; a second one does not wait for anything.
+    """
+    if env_file := ctx.find_root().params.get("env_file"):
+        # The handler reads its addresses by itself, as it does in the Lambda.
+        os.environ[ENV_FILE_VARIABLE] = str(Path(env_file).resolve())
+    options = Options(concurrency or default_concurrency(), 60 * batch_timeout, until_empty=until_empty)
+    # Without an end, fewer requests; with one, sooner there.
+    queue = Queue(aws.sqs(config), config.sqs_queue_url, lease, wait_seconds=1 if until_empty else 3)
+    verbose = bool(ctx.find_root().params.get("verbose"))
+    with screen(handler.log, log, verbose=verbose) as shown:
+        _run(queue, options, shown)
+
+
+def _run(queue: Queue, options: Options, shown: Screen) -> None:
+    probe = _probe()
+    generators = _check(queue, probe)
+    log.info(
+        "draining %s into %s, %d at a time; %d generators in %s",
+        queue.url,
+        config.output_bucket,
+        options.concurrency,
+        generators,
+        config.generators_path,
+    )
+    worker = handler.make_worker(options.concurrency)
+    drain = Drain(queue, _deliver(worker), probe, options, shown.show)
+    started = time.monotonic()
+    with _stopped_by_signals(drain):
+        totals = drain.run()
+    shown.close()
+    seconds = time.monotonic() - started
+    click.echo(f"{totals} in {format_duration(seconds)} ({60 * totals.samples / seconds:,.0f}/min)")
+    if drain.has_leftovers:
+        _leave()
+
+
+def _deliver(worker: Worker) -> Deliver:
+    """The Lambda's handler, and what it says of failures."""
+    ear = Ear()
+    handler.log.addFilter(ear)
+
+    def deliver(record: Record, seconds: float, cancelled: threading.Event) -> Outcome:
+        return ear.outcome_of(
+            record, lambda: handler.deliver(record, seconds, by=worker, cancelled=cancelled)
+        )
+
+    return deliver
+
+
+def _probe() -> Callable[[], None]:
+    """Asks the bucket for a sign of life."""
+    s3, bucket = aws.s3(config), config.output_bucket
+
+    def probe() -> None:
+        s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
+
+    return probe
+
+
+def _check(queue: Queue, probe: Callable[[], None]) -> int:
+    """How many generators there are, once the addresses are right; a service that is away may come back.
+
+    Raises:
+        ConfigError, ClientError, BotoCoreError: something that waiting will not cure.
+    """
+    generators = len(list_generators(config.generators_path))
+    if not generators:
+        raise ConfigError(
+            f"there is no generator in GENERATORS_PATH={str(config.generators_path)!r}, so every batch would fail; "
+            "set it to the folder that holds them"
+        )
+    for ask in (queue.depth, probe):
+        try:
+            ask()
+        except FAULTS as error:
+            if not is_away(error):
+                raise
+    return generators
+
+
+@contextmanager
+def _stopped_by_signals(drain: Drain) -> Iterator[None]:
+    def stop(_number: int, _frame: "FrameType | None") -> None:
+        drain.stop()
+
+    # What is ignored stays so: nohup is to survive its terminal.
+    numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
+def _leave() -> None:
+    """End with batches still running: no process of theirs is left, and no thread of theirs can hold us."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    sys.stdout.flush()
+    os._exit(0)

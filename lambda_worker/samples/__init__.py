@@ -1,0 +1,1 @@
+"""What a generator wrote: samples found, checked and uploaded."""

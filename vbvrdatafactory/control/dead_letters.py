@@ -1,0 +1,71 @@
+"""Why a message was given up, as far as anybody wrote it down."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
+
+# More than so many generators and causes are only counted.
+_ROWS = 20
+
+
+class DeadLetterDiagnosis(NamedTuple):
+    """Why a message was given up, its batch's last failure on record, and whether the batch was made since."""
+
+    cause: Cause
+    failed: FailedAttempt | None = None
+    made_since: bool = False
+
+
+def diagnose_dead_letter(message: TaskMessage | None, said: str, evidence: Evidence) -> DeadLetterDiagnosis:
+    """What the worker `said` when it gave the message up, else the last failure record of its batch.
+
+    A message that SQS gave up and nobody recorded was lost with its worker, three times over.
+
+    Args:
+        message: the batch; None where the body is no valid message.
+        said: the cause that came with the letter; empty if none.
+        evidence: what is on record of the generator.
+    """
+    told = Cause(said) if said in set(Cause) else None
+    if message is None:
+        return DeadLetterDiagnosis(told or Cause.INVALID_MESSAGE)
+    failed = evidence.last_failure(message.type, message.indices, message.salt)
+    on_record = failed.key.cause if failed else Cause.WORKER_LOST
+    return DeadLetterDiagnosis(
+        told or on_record, failed, evidence.is_made(message.type, message.indices, message.salt)
+    )
+
+
+class RedriveSummary(NamedTuple):
+    """Dead letters that went back to the task queue, or would have: (generator, cause) -> how many.
+
+    `equal` ones of the same body are not sent again, and go with them.
+    """
+
+    tally: Counter[tuple[str, Cause]]
+    dry_run: bool
+    equal: int = 0
+
+    def __str__(self) -> str:
+        total, generators = self.tally.total(), len({generator for generator, _ in self.tally})
+        if not total:
+            return "No dead letter matches; none was moved."
+        moved = "would go" if self.dry_run else "went"
+        with_them = f", and {self.equal:,} equal ones with them" if self.equal else ""
+        return (
+            f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue{with_them}. "
+            f"{_rows(self.tally)}"
+        )
+
+
+def describe(tally: Counter[tuple[str, Cause]]) -> str:
+    """Dead letters for a log: how many, and of whom and why, the most first."""
+    return f"{tally.total():,} dead letters: {_rows(tally)}"
+
+
+def _rows(tally: Counter[tuple[str, Cause]]) -> str:
+    rows = "; ".join(f"{g}: {count:,} {cause}" for (g, cause), count in tally.most_common(_ROWS))
+    more = len(tally) - _ROWS
+    return rows + (f"; and {more:,} more" if more > 0 else "")

@@ -1,0 +1,36 @@
+"""The contract with a generator: where its program is, and which files make a sample.
+
+A sample is a folder. ``first_frame.png`` and ``prompt.txt`` are always required; a dataset may require more.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from vbvrdatafactory.core.errors import SpecError
+
+# The generator's program, in its folder.
+ENTRY_POINT = PurePath("examples") / "generate.py"
+
+FIRST_FRAME = "first_frame.png"
+FINAL_FRAME = "final_frame.png"
+PROMPT = "prompt.txt"
+VIDEO = "ground_truth.mp4"
+METADATA = "metadata.json"
+QUESTION_METADATA = "question_metadata.json"
+
+ALWAYS_REQUIRED = (FIRST_FRAME, PROMPT)
+KNOWN_FILES = (FIRST_FRAME, PROMPT, FINAL_FRAME, VIDEO, METADATA, QUESTION_METADATA)
+ALL_FIVE = (FIRST_FRAME, PROMPT, FINAL_FRAME, VIDEO, METADATA)
+
+
+def required_files(extra: Iterable[str] = ()) -> tuple[str, ...]:
+    """The files a sample must have: the two of the contract and what a dataset asks for besides.
+
+    Raises:
+        SpecError: a name that is not one of `KNOWN_FILES`.
+    """
+    wanted = {*ALWAYS_REQUIRED, *extra}
+    unknown = sorted(wanted - set(KNOWN_FILES))
+    if unknown:
+        raise SpecError(f"no sample has a file {unknown[0]!r}; the known ones are {', '.join(KNOWN_FILES)}")
+    return tuple(name for name in KNOWN_FILES if name in wanted)

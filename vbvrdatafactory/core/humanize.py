@@ -1,0 +1,56 @@
+"""Formats durations and rates for people."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+# Up to so many seconds, an estimate is rounded to so many: more digits than are known would be a lie.
+_ROUNDING = (
+    (55, 5),
+    (10 * _MINUTE, _MINUTE),
+    (_HOUR, 5 * _MINUTE),
+    (10 * _HOUR, 10 * _MINUTE),
+    (2 * _DAY, _HOUR),
+)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds that were measured.
+
+    >>> [format_duration(s) for s in (8, 95, 4000)]
+    ['8 s', '1 min 35 s', '1 h 06 min']
+    """
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    return f"{whole // _HOUR:,} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def format_estimate(seconds: float) -> str:
+    """Seconds that were estimated.
+
+    >>> [format_estimate(s) for s in (0, 8, 95, 5300, 7200, 40_000, 400_000)]
+    ['5 s', '10 s', '2 min', '1 h 30 min', '2 h', '11 h', '5 days']
+    """
+    step = next((step for limit, step in _ROUNDING if seconds <= limit), _DAY)
+    whole = max(step, round(seconds / step) * step)
+    if step == _DAY:
+        return f"{whole // _DAY:,} days"
+    hours, minutes = divmod(whole // _MINUTE, 60)
+    parts = [(hours, "h"), (minutes, "min"), (whole % _MINUTE, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def format_rate(per_second: float) -> str:
+    """A rate, in the unit that keeps it above one where there is one.
+
+    >>> [format_rate(r) for r in (1234.5, 2.34, 0.2, 0.002)]
+    ['1,234/s', '2.3/s', '12/min', '7.2/h']
+    """
+    for unit, seconds in (("s", 1), ("min", _MINUTE)):
+        if (number := per_second * seconds) >= 1:
+            return f"{_figure(number)}/{unit}"
+    return f"{_figure(per_second * _HOUR)}/h"
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"

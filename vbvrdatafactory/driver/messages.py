@@ -1,0 +1,49 @@
+"""The messages that make exactly what is missing: receipts and failure records say how."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.replan import holes, messages
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.records import READ_THREADS, read_receipt
+
+
+def messages_for(
+    store: ObjectStore, plan: Plan, gaps: Iterable[Gap], evidence: Evidence | None = None
+) -> Iterator[TaskMessage]:
+    """The messages that make exactly what is missing, generator by generator.
+
+    Args:
+        store: the dataset's bucket.
+        plan: the dataset's plan.
+        gaps: what it lacks.
+        evidence: receipts and failures of those generators; read from the bucket where not given.
+    """
+    gaps = list(gaps)
+    evidence = evidence or take_evidence(store, [gap.generator for gap in gaps])
+    for gap in gaps:
+        yield from messages(plan, gap, evidence, read_receipts(store, plan, gap, evidence))
+
+
+def read_receipts(
+    store: ObjectStore, plan: Plan, gap: Gap, evidence: Evidence
+) -> dict[keys.ReceiptKey, Receipt]:
+    """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out.
+
+    One whose name does not tell its seed may turn out to be of another than the dataset's; then an earlier run counts.
+    """
+    found: dict[keys.ReceiptKey, Receipt] = {}
+    unreadable: set[keys.ReceiptKey] = set()
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
+        while wanted := holes(plan, gap, evidence, found).keys() - found.keys() - unreadable:
+            read_now = pool.map(lambda key: (key, read_receipt(store, key)), wanted)
+            found |= {key: receipt for key, receipt in read_now if receipt}
+            unreadable |= wanted - found.keys()
+    return found

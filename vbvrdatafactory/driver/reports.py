@@ -1,0 +1,91 @@
+"""Reports: made from what was observed, filed in the bucket, copied to a folder; and why samples are missing."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.driver.distinct import distinct_samples
+from vbvrdatafactory.driver.origins import take_origins
+from vbvrdatafactory.driver.pictures import pick
+from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
+from vbvrdatafactory.planning.gaps import Gap, Observation
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.report.completeness import FailureTally, Report, failures_in, make_report, tally_failures
+from vbvrdatafactory.report.html import to_html
+from vbvrdatafactory.s3 import reading
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.records import read_if_valid, write_text
+
+REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
+
+
+def write_report(store: ObjectStore, report: Report) -> None:
+    """File the report as JSON, Markdown and a page to look at: as the latest and, of a run, under that run."""
+    page = to_html(report, pick(store, [tally.generator for tally in report.generators if tally.whole]))
+    texts = {
+        REPORT_MARKDOWN: report.to_markdown(),
+        REPORT_HTML: page,
+        REPORT_JSON: report.model_dump_json(indent=1) + "\n",
+    }
+    for name, text in texts.items():
+        if report.run:
+            write_text(store, keys.run_file(report.dataset, report.run_name, name), text)
+        write_text(store, keys.dataset_file(report.dataset, name), text)
+
+
+def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
+    """Bring the dataset's latest report to `folder`, and of a run to ``runs/`` in it, too; returns the latest page."""
+    texts = {
+        name: reading.read(store, keys.dataset_file(dataset, name)).data
+        for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML)
+    }
+    report = Report.model_validate_json(texts[REPORT_JSON])
+    for place in (folder, *([folder / "runs" / report.run_name] if report.run else ())):
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (place / name).write_bytes(text)
+    return folder / REPORT_HTML
+
+
+def explain_failures(store: ObjectStore, evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
+    """Failures in what is still missing, counted, each with what its latest record said: one read a row."""
+    gaps = list(gaps)
+    latest = {(f.key.generator, f.key.cause): f for f in failures_in(evidence, gaps)}
+    return [
+        tally.model_copy(update={"detail": detail_of(store, latest[tally.generator, tally.cause])})
+        for tally in tally_failures(evidence, gaps)
+    ]
+
+
+def detail_of(store: ObjectStore, failed: FailedAttempt) -> str:
+    """What a failure record says in one line, with the last line of stderr; empty where it can't be read."""
+    record = read_if_valid(store, keys.failure(failed.key), FailureRecord)
+    if record is None:
+        return ""
+    lines = record.stderr_tail.strip().splitlines()
+    return f"{record.detail}: {lines[-1]}" if lines and lines[-1] not in record.detail else record.detail
+
+
+def build_report(store: ObjectStore, plan: Plan, seen: Observation, bucket: str) -> Report:
+    """The dataset's completeness as it was seen, dated now, and why what is missing is: all but what a run did.
+
+    Args:
+        store: the dataset's bucket.
+        plan: the dataset's plan.
+        seen: what a listing showed.
+        bucket: the bucket's name, for people.
+    """
+    evidence = take_evidence(store, plan.generators)
+    made = make_report(
+        plan,
+        seen.inventory,
+        at=datetime.now(UTC),
+        bucket=bucket,
+        distinct=distinct_samples(store, plan, evidence),
+        origins=take_origins(store, plan, seen.inventory, evidence),
+    )
+    return made.model_copy(update={"failures": explain_failures(store, evidence, seen.gaps)})

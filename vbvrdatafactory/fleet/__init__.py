@@ -1,0 +1,1 @@
+"""The generators on this machine: which folders hold one."""

@@ -1,0 +1,126 @@
+"""What receipts and failure records tell, read from their names alone: how samples were made, why some were not.
+
+Evidence chooses the seed and size of the next try. It never says what is there: only a listing does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.ranges import IndexRange
+
+
+class SuccessRecord(NamedTuple):
+    """A run of a generator that ended well, by its receipt."""
+
+    key: keys.ReceiptKey
+    at: datetime
+
+
+class FailedAttempt(NamedTuple):
+    """One failed attempt, by its failure record."""
+
+    key: keys.FailureKey
+    at: datetime
+
+
+Record = TypeVar("Record", SuccessRecord, FailedAttempt)
+
+
+class Outcomes(NamedTuple):
+    """How many runs ended well and how many did not, each run of a generator counted once."""
+
+    made: int
+    failed: int
+
+    @property
+    def finished(self) -> int:
+        return self.made + self.failed
+
+
+class Evidence:
+    """Receipts and failures of some generators."""
+
+    def __init__(self, listing: Iterable[tuple[str, datetime]] = ()) -> None:
+        """Take in (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
+        self._made: dict[str, list[SuccessRecord]] = defaultdict(list)
+        self._failed: dict[str, list[FailedAttempt]] = defaultdict(list)
+        for key, at in listing:
+            if receipt := keys.parse_receipt(key):
+                self._made[receipt.generator].append(SuccessRecord(receipt, at))
+            elif failure := keys.parse_failure(key):
+                self._failed[failure.generator].append(FailedAttempt(failure, at))
+
+    def runs(self, generator: str) -> list[SuccessRecord]:
+        """Runs that ended well, the latest first: it is the one whose samples are there now.
+
+        A batch that was made under two seeds is there twice.
+        """
+        return sorted(self._made.get(generator, ()), key=lambda made: made.at, reverse=True)
+
+    def failures(self, generator: str) -> list[FailedAttempt]:
+        """Failed attempts that no later receipt of the same run made good, in order of time."""
+        made = _last_of_each(self.runs(generator)[::-1])
+        return sorted(
+            (
+                failed
+                for failed in self._failed.get(generator, ())
+                if (good := made.get((failed.key.indices, failed.key.salt))) is None or good.at < failed.at
+            ),
+            key=lambda failed: failed.at,
+        )
+
+    def newest(self, generator: str) -> SuccessRecord | FailedAttempt | None:
+        """The latest record; of a receipt and a failure of one moment, the receipt."""
+        records = (*self._made.get(generator, ()), *self._failed.get(generator, ()))
+        return max(records, key=lambda record: (record.at, isinstance(record, SuccessRecord)), default=None)
+
+    def since_last_made(self, generator: str) -> list[FailedAttempt]:
+        """The last failure of each run that failed after the generator's latest receipt, in order of time."""
+        made = max((made.at for made in self._made.get(generator, ())), default=None)
+        failed = [f for f in self.failures(generator) if made is None or f.at > made]
+        return _in_order(_last_of_each(failed))
+
+    def last_failure(self, generator: str, indices: IndexRange, salt: int) -> FailedAttempt | None:
+        """The latest failed attempt at one run, made good since or not."""
+        attempts = (
+            failed
+            for failed in self._failed.get(generator, ())
+            if (failed.key.indices, failed.key.salt) == (indices, salt)
+        )
+        return max(attempts, key=lambda failed: failed.at, default=None)
+
+    def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
+        """Whether one run ended well, and did not fail again since."""
+        receipts = [made for made in self._made.get(generator, ()) if _run(made) == (indices, salt)]
+        made = max(receipts, key=lambda made: made.at, default=None)
+        failed = self.last_failure(generator, indices, salt)
+        return made is not None and (failed is None or made.at >= failed.at)
+
+    def failed_since(self, since: datetime) -> list[FailedAttempt]:
+        """The last failure of each run that failed at `since` (the bucket's clock) or later."""
+        return [
+            failed
+            for generator in self._failed
+            for failed in _in_order(_last_of_each(f for f in self.failures(generator) if f.at >= since))
+        ]
+
+    def outcomes(self, since: datetime) -> Outcomes:
+        """How many runs of all these generators ended at `since` (the bucket's clock) or later."""
+        made = sum(len({_run(m) for m in runs if m.at >= since}) for runs in self._made.values())
+        return Outcomes(made, len(self.failed_since(since)))
+
+
+def _run(record: SuccessRecord | FailedAttempt) -> tuple[IndexRange, int]:
+    return record.key.indices, record.key.salt
+
+
+def _last_of_each(records: Iterable[Record]) -> dict[tuple[IndexRange, int], Record]:
+    """Of records in order of time the last one of each run."""
+    return {_run(record): record for record in records}
+
+
+def _in_order(latest: Mapping[tuple[IndexRange, int], FailedAttempt]) -> list[FailedAttempt]:
+    return sorted(latest.values(), key=lambda failed: failed.at)

@@ -1,0 +1,195 @@
+"""The spec worked out: every batch of a dataset, in order. A value; nothing is sent, listed or written.
+
+A plan holds one line for each generator and makes its batches as they are asked for, so a plan of a
+million samples or of a million batches takes the same memory as one of ten.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vbvrdatafactory.core.contract import required_files
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
+from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
+
+Samples = Annotated[int, Field(ge=1, le=10_000_000)]
+BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+# The greatest integer that JavaScript, and so every web form, shows exactly; Prefect keeps none above 64 bits.
+MAX_SEED = 2**53 - 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Override(_Frozen):
+    """What one generator wants otherwise than the rest; None means as the dataset says."""
+
+    samples: Samples | None = None
+    batch_size: BatchSize | None = None
+
+
+class DatasetSpec(_Frozen):
+    """What a person asks for.
+
+    Args:
+        dataset: the dataset's name; its spec and reports lie under it.
+        generators: names, each once.
+        samples: samples of each generator.
+        batch_size: samples of one message, 1 to 1000.
+        seed: base of every batch's seed. `make_spec` takes none above `MAX_SEED`; one filed earlier is read.
+        output_format: ``files`` or ``tar``.
+        require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
+        overrides: samples and batch size of single generators.
+        seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the factory before this one had it.
+    """
+
+    dataset: SafeName = "dataset"
+    generators: tuple[SafeName, ...] = Field(min_length=1)
+    samples: Samples
+    batch_size: BatchSize = DEFAULT_BATCH_SIZE
+    seed: int = Field(default=DEFAULT_SEED, ge=0)
+    output_format: OutputFormat = "files"
+    require: tuple[str, ...] = ()
+    overrides: dict[str, Override] = Field(default_factory=dict)
+    seeds: Seeds = "hashed"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "DatasetSpec":
+        twice = [name for name in dict.fromkeys(self.generators) if self.generators.count(name) > 1]
+        if twice:
+            raise ValueError(f"generator {twice[0]!r} is named twice; name each once")
+        strangers = sorted(set(self.overrides) - set(self.generators))
+        if strangers:
+            raise ValueError(f"overrides name {strangers[0]!r}, which is not among the generators")
+        required_files(self.require)
+        return self
+
+
+class Batch(NamedTuple):
+    """A planned run of one generator: the atom of work and of retry."""
+
+    generator: str
+    start: int
+    size: int
+    seed: int
+
+    @property
+    def indices(self) -> IndexRange:
+        return IndexRange(self.start, self.start + self.size)
+
+
+class GeneratorPlan(NamedTuple):
+    """One generator's line of the plan."""
+
+    generator: str
+    samples: int
+    batch_size: int
+
+    @property
+    def batch_count(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+    def planned_range(self, index: int) -> IndexRange:
+        """The planned batch that holds `index`."""
+        start = index - index % self.batch_size
+        return IndexRange(start, min(start + self.batch_size, self.samples))
+
+
+class Plan:
+    """Every batch of a dataset, in order: generators as named, indices ascending."""
+
+    def __init__(self, spec: DatasetSpec) -> None:
+        self.spec = spec
+        self.generators: Mapping[str, GeneratorPlan] = {
+            name: _line(spec, name, spec.overrides.get(name, Override())) for name in spec.generators
+        }
+        self._checked: dict[tuple[str, int], TaskMessage] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        for line in self.generators.values():
+            for start in range(0, line.samples, line.batch_size):
+                yield self.batch(line.generator, line.planned_range(start))
+
+    @property
+    def batch_count(self) -> int:
+        return sum(line.batch_count for line in self.generators.values())
+
+    @property
+    def sample_count(self) -> int:
+        return sum(line.samples for line in self.generators.values())
+
+    def batch(self, generator: str, indices: IndexRange, salt: int = 0) -> Batch:
+        """The batch of `generator` over `indices`, with the seed that the plan gives it under `salt`."""
+        return Batch(generator, indices.start, indices.size, self._seed(generator, indices.start, salt))
+
+    def _seed(self, generator: str, start: int, salt: int) -> int:
+        """Legacy seeds are those of planned batches alone: pieces of them, and other tries, are hashed."""
+        if self.spec.seeds == "legacy" and not salt:
+            ordinal, beside = divmod(start, self.generators[generator].batch_size)
+            if not beside:
+                return legacy_seed(self.spec.seed, ordinal)
+        return batch_seed(self.spec.seed, generator, start, salt)
+
+    def message(
+        self, batch: Batch, *, salt: int = 0, only_indices: tuple[int, ...] | None = None
+    ) -> TaskMessage:
+        """The batch on the wire."""
+        if only_indices is not None:
+            return self._message(batch, salt, only_indices)
+        alike = self._checked.get((batch.generator, salt))
+        if alike is None:
+            alike = self._checked[batch.generator, salt] = self._message(batch, salt)
+        return alike.moved(batch.start, batch.size, batch.seed)
+
+    def messages(self, **like: object) -> Iterator[TaskMessage]:
+        """Every planned batch on the wire, in order; `like` are fields that all of them have otherwise."""
+        for line in self.generators.values():
+            first = self.batch(line.generator, line.planned_range(0))
+            alike = self._message(first).model_copy(update=like)
+            for at in range(0, line.samples, line.batch_size):
+                _, start, size, seed = self.batch(line.generator, line.planned_range(at))
+                yield alike.moved(start, size, seed)
+
+    def _message(
+        self, batch: Batch, salt: int = 0, only_indices: tuple[int, ...] | None = None
+    ) -> TaskMessage:
+        return TaskMessage(
+            type=batch.generator,
+            num_samples=batch.size,
+            start_index=batch.start,
+            seed=batch.seed,
+            output_format=self.spec.output_format,
+            dataset=self.spec.dataset,
+            salt=salt,
+            only_indices=only_indices,
+            require=self.spec.require,
+        )
+
+
+def _line(spec: DatasetSpec, generator: str, override: Override) -> GeneratorPlan:
+    samples = override.samples or spec.samples
+    return GeneratorPlan(generator, samples, min(override.batch_size or spec.batch_size, samples))
+
+
+def make_spec(**fields: object) -> DatasetSpec:
+    """The `DatasetSpec` that a person asks for, its refusals as one readable line.
+
+    Raises:
+        SpecError: what is wrong, with the value.
+    """
+    try:
+        spec = DatasetSpec.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        shown = f"{where}={first['input']!r}: " if where else ""
+        raise SpecError(f"{shown}{what}") from error
+    if spec.seed > MAX_SEED:
+        raise SpecError(f"seed={spec.seed}: seeds go to {MAX_SEED}; take a smaller one")
+    return spec

@@ -1,0 +1,135 @@
+"""From gaps to messages: which batches to send so that exactly the missing samples are made.
+
+A gap that is a whole planned batch is that batch again, under its own seed. A hole in a batch that was made
+before replays the run that made its neighbours and stores only the hole, so the lost sample comes back byte
+for byte. What is left of a batch that was lost half way is that batch again, storing only what is missing:
+its bytes may depend on its count, so it is not cut. Where the generator itself failed, the missing indices
+are taken by fresh samples: a new salt, in pieces half the size.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from types import MappingProxyType
+
+from vbvrdatafactory.core.keys import FailureKey, ReceiptKey
+from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.seeds import python_hash_seed
+from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, SuccessRecord
+from vbvrdatafactory.planning.gaps import Gap
+from vbvrdatafactory.planning.origins import is_planned
+from vbvrdatafactory.planning.plan import Batch, GeneratorPlan, Plan
+
+_Run = ReceiptKey | FailureKey
+_NONE_READ: Mapping[ReceiptKey, Receipt] = MappingProxyType({})
+
+
+def holes(
+    plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt] = _NONE_READ
+) -> dict[ReceiptKey, tuple[IndexRange, ...]]:
+    """For each run that made a part of what is missing: the ranges to replay it for.
+
+    Runs whose replay failed since are left out: their indices need fresh samples. So are runs of another seed than
+    the dataset's; where a receipt's name does not tell its seed, `receipts` may.
+    """
+    runs = _planned(plan, gap, evidence, receipts)
+    missing = set(expand(gap.ranges)) if runs else set()
+    failed = {(f.key.indices, f.key.salt) for f in _seeds_fault(gap.generator, evidence)}
+    found = {}
+    for run in runs:
+        hole = missing.intersection(range(*run.key.indices))
+        if hole and (run.key.indices, run.key.salt) not in failed:
+            found[run.key] = tuple(compress(hole))
+            missing -= hole
+    return found
+
+
+def messages(
+    plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt]
+) -> Iterator[TaskMessage]:
+    """The messages that fill `gap`, in the order of their indices within replays and fresh batches.
+
+    Args:
+        plan: the dataset's plan.
+        gap: what one generator of it lacks.
+        evidence: that generator's receipts and failures.
+        receipts: the receipts of `holes`; without one, the hole gets fresh samples.
+    """
+    replayed: set[int] = set()
+    for key, hole in holes(plan, gap, evidence, receipts).items():
+        if receipt := receipts.get(key):
+            yield _replay(plan, receipt, hole)
+            replayed.update(expand(hole))
+    line = plan.generators[gap.generator]
+    failed = _by_planned_range(line, (failed.key for failed in _seeds_fault(gap.generator, evidence)))
+    made = _by_planned_range(line, (run.key for run in _planned(plan, gap, evidence, receipts)))
+    rest = compress(set(expand(gap.ranges)) - replayed) if replayed else gap.ranges
+    parts = (part for run in rest for part in _planned_ranges(line, run))
+    for planned_range, lacking in groupby(parts, key=lambda part: line.planned_range(part.start)):
+        if planned_range.start in failed or planned_range.start in made:
+            for part in lacking:
+                yield from _fresh(plan, gap.generator, part, failed.get(planned_range.start, ()))
+        else:
+            yield _again(plan, plan.batch(gap.generator, planned_range), tuple(lacking))
+
+
+def _planned(
+    plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt]
+) -> list[SuccessRecord]:
+    """The runs that the dataset's own seed made, or may have made, the latest first."""
+    runs = []
+    for run in evidence.runs(gap.generator):
+        seed = receipts[run.key].seed if run.key in receipts else run.key.seed
+        if is_planned(plan, run.key._replace(seed=seed)):
+            runs.append(run)
+    return runs
+
+
+def _replay(plan: Plan, receipt: Receipt, hole: tuple[IndexRange, ...]) -> TaskMessage:
+    made = receipt.message
+    batch = Batch(made.type, made.start_index, made.num_samples, receipt.seed)
+    message = _again(plan, batch, hole, salt=made.salt)
+    if receipt.python_hash_seed == python_hash_seed(receipt.seed):
+        return message
+    return message.model_copy(update={"python_hash_seed": receipt.python_hash_seed})
+
+
+def _again(plan: Plan, batch: Batch, lacking: tuple[IndexRange, ...], *, salt: int = 0) -> TaskMessage:
+    """The batch once more, storing just what is lacking of it."""
+    only = None if lacking == (batch.indices,) else tuple(expand(lacking))
+    return plan.message(batch, salt=salt, only_indices=only)
+
+
+def _planned_ranges(line: GeneratorPlan, run: IndexRange) -> Iterator[IndexRange]:
+    """`run` cut where planned batches meet."""
+    at = run.start
+    while at < run.stop:
+        stop = min(run.stop, line.planned_range(at).stop)
+        yield IndexRange(at, stop)
+        at = stop
+
+
+def _by_planned_range(line: GeneratorPlan, runs: Iterable[_Run]) -> defaultdict[int, list[_Run]]:
+    """Runs by the start of each planned batch that they overlap."""
+    found: defaultdict[int, list[_Run]] = defaultdict(list)
+    for run in runs:
+        steps = (*range(*run.indices, line.batch_size), run.indices.stop - 1)
+        for start in {line.planned_range(index).start for index in steps}:
+            found[start].append(run)
+    return found
+
+
+def _fresh(plan: Plan, generator: str, part: IndexRange, failures: Iterable[_Run]) -> Iterator[TaskMessage]:
+    """`part` as one batch, or, where the generator failed in it, as smaller ones under the next salt."""
+    there = [key for key in failures if key.indices.clip(part)]
+    salt = max((key.salt for key in there), default=-1) + 1
+    latest = [key.indices.size for key in there if key.salt == salt - 1]
+    size = max(1, min(latest) // 2) if latest else part.size
+    for start in range(part.start, part.stop, size):
+        indices = IndexRange(start, min(start + size, part.stop))
+        yield plan.message(plan.batch(generator, indices, salt), salt=salt)
+
+
+def _seeds_fault(generator: str, evidence: Evidence) -> list[FailedAttempt]:
+    return [failed for failed in evidence.failures(generator) if failed.key.cause.is_seeds_fault]

@@ -1,0 +1,121 @@
+"""What asking for a dataset otherwise than before means: more of the same dataset, or another one under its name.
+
+It stays the same dataset where everything that it promised is still promised: the same samples, as many of each
+generator, with the same files required. So it may grow, be required more of, and go on in other batches and in
+another format. Another seed makes other samples; fewer samples, generators or required files promise less.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan
+
+_SHOWN = 5
+
+
+class SpecChange(NamedTuple):
+    """One difference between two specs of one name.
+
+    Args:
+        text: for a person: what was asked for before, and what now.
+        redefines: whether it makes another dataset.
+    """
+
+    text: str
+    redefines: bool = False
+
+
+class Redefined(SpecError):  # noqa: N818 - the spec was not wrong, the name was taken
+    """Another dataset was asked for under the name of one that the bucket describes."""
+
+
+def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
+    """How `now` differs from `before`, what redefines the dataset first; nothing where they are the same."""
+    found = [
+        *_seeds(before, now),
+        *_generators(before, now),
+        *_samples(before, now),
+        *_batches(before, now),
+        *_required(before, now),
+    ]
+    if before.output_format != now.output_format:
+        found.append(SpecChange(f"output_format: {before.output_format} → {now.output_format}"))
+    return sorted(found, key=lambda change: not change.redefines)
+
+
+def describe(changes: Iterable[SpecChange]) -> str:
+    """The differences in one line."""
+    return "; ".join(change.text for change in changes)
+
+
+def refusal(dataset: str, changes: Iterable[SpecChange]) -> Redefined:
+    """What to raise where these changes redefine the dataset and nobody agreed to it."""
+    redefining = describe(change for change in changes if change.redefines)
+    return Redefined(
+        f"dataset {dataset!r} is described otherwise in the bucket ({redefining}); "
+        "ask for it as it was, give this one another name, or redefine it with --replace-spec "
+        "(replace_spec in a flow, REPLACE_SPEC=1 for make); the spec of before is kept"
+    )
+
+
+def _seeds(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
+    if before.seed != now.seed:
+        yield SpecChange(f"seed: {before.seed} → {now.seed}", redefines=True)
+    if before.seeds != now.seeds:
+        yield SpecChange(f"seeds: {before.seeds} → {now.seeds}", redefines=True)
+
+
+def _generators(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
+    left_out = [name for name in before.generators if name not in now.generators]
+    added = [name for name in now.generators if name not in before.generators]
+    if left_out:
+        yield SpecChange(f"generators left out: {_some(left_out)}", redefines=True)
+    if added:
+        yield SpecChange(f"generators added: {_some(added)}")
+
+
+def _samples(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
+    counts = [Plan(spec).generators for spec in (before, now)]
+    for was, is_now, names in _changed(before, now, lambda spec, name: counts[spec is now][name].samples):
+        yield SpecChange(f"samples: {was:,} → {is_now:,}{names}", redefines=is_now < was)
+
+
+def _batches(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
+    """Legacy seeds count batches: batches of another size have other seeds."""
+    for was, is_now, names in _changed(before, now, _batch_size):
+        yield SpecChange(
+            f"batch_size: {was:,} → {is_now:,}{names}", redefines=before.seeds == now.seeds == "legacy"
+        )
+
+
+def _batch_size(spec: DatasetSpec, name: str) -> int:
+    """As asked for: a plan's is no larger than the dataset, which may grow."""
+    return spec.overrides.get(name, Override()).batch_size or spec.batch_size
+
+
+def _changed(
+    before: DatasetSpec, now: DatasetSpec, number: Callable[[DatasetSpec, str], int]
+) -> Iterator[tuple[int, int, str]]:
+    """Before, now, and of which generators, of a number that each generator in both has; nothing of equal ones."""
+    both = [name for name in before.generators if name in now.generators]
+    found = defaultdict(list)
+    for name in both:
+        found[number(before, name), number(now, name)].append(name)
+    for (was, is_now), names in found.items():
+        if was != is_now:
+            yield was, is_now, "" if names == both else f" of {_some(names)}"
+
+
+def _required(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
+    dropped, added = set(before.require) - set(now.require), set(now.require) - set(before.require)
+    if dropped:
+        yield SpecChange(f"no more required: {_some(sorted(dropped))}", redefines=True)
+    if added:
+        yield SpecChange(f"required besides: {_some(sorted(added))}")
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

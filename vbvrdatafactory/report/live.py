@@ -1,0 +1,110 @@
+"""How a run stands, in Markdown: the first line is the answer."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from vbvrdatafactory.control.queue_watch import Counts, QueueStatus
+from vbvrdatafactory.core.escaping import for_markdown
+from vbvrdatafactory.core.humanize import format_rate
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.planning.forecast import Forecast, describe_remaining
+from vbvrdatafactory.report import charts
+from vbvrdatafactory.report.charts import Curve
+
+_COLOURS = {QueueStatus.SLOW: "#d99a1c", QueueStatus.STALLED: "#c8483f", QueueStatus.PAUSED: "#7a869a"}
+_GOOD = "#2a9d5c"
+# When nothing goes on, an end can't be foretold.
+_STILL = {QueueStatus.STALLED, QueueStatus.PAUSED}
+
+
+class RunSnapshot(NamedTuple):
+    """One look at a run.
+
+    Args:
+        status: how its queue stands.
+        done: samples that are whole, of those the run is about.
+        depth: the queue's counts.
+        failures: failed attempts so far.
+        note: what a person should know or do now, such as a diagnosis; empty if nothing.
+        over: whether the run has ended; what it then lacks, it will not make.
+    """
+
+    status: QueueStatus
+    done: int
+    depth: Counts
+    failures: Mapping[Cause, int] = {}
+    note: str = ""
+    over: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an end can be foretold."""
+        return not self.over and self.status not in _STILL
+
+    @property
+    def word(self) -> str:
+        """The status, or that the run is over."""
+        return "ended" if self.over else str(self.status)
+
+
+class RunProgress:
+    """The looks at one run, and what they say. `at` and `now` are seconds of any monotonic clock."""
+
+    def __init__(self, total: int) -> None:
+        self._forecast = Forecast(total)
+        self._curve = Curve()
+
+    def saw(self, at: float, seen: RunSnapshot) -> None:
+        """Remember one look."""
+        paused = seen.status is QueueStatus.PAUSED
+        self._forecast.saw(at, seen.done, paused=paused)
+        self._curve.add(at, self._forecast.done)
+
+    @property
+    def percent(self) -> float:
+        """Done of the total, 0 to 100; 100.0 only when all is done."""
+        done, total = self._forecast.done, self._forecast.total
+        return 100.0 if done >= total else min(99.9, round(100 * done / total, 1))
+
+    def headline(self, seen: RunSnapshot, now: float) -> str:
+        """The answer in one line, such as ``Working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
+        line = self._forecast.describe(now) if seen.goes_on else self._forecast.counts()
+        return f"{seen.word.capitalize()}: {line}"
+
+    def to_markdown(self, seen: RunSnapshot, now: float, at: datetime) -> str:
+        """The answer, the chart, and the figures, at the time `at` of a person's clock."""
+        left = self._forecast.remaining(now) if seen.goes_on else None
+        colour = _COLOURS.get(seen.status, _GOOD)
+        chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self._rows(seen, now, at))
+        note = f"{for_markdown(seen.note)}\n\n" if seen.note else ""
+        return (
+            f"**{self.headline(seen, now)}**\n\n{note}![samples over time]({chart})\n\n"
+            f"| figure | now |\n|---|---|\n{rows}\n"
+        )
+
+    def _rows(self, seen: RunSnapshot, now: float, at: datetime) -> list[tuple[str, str]]:
+        done, total, rate = self._forecast.done, self._forecast.total, self._forecast.rate(now)
+        return [
+            ("samples", f"{done:,} of {total:,} ({self.percent} %)"),
+            ("rate", f"{format_rate(rate)} of late" if rate else "not known yet"),
+            ("end", self._end(seen, now, at)),
+            ("queue", f"{seen.depth}"),
+            ("failed attempts", describe_failures(seen.failures)),
+            ("looked at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
+        ]
+
+    def _end(self, seen: RunSnapshot, now: float, at: datetime) -> str:
+        left = self._forecast.remaining(now)
+        if not seen.goes_on:
+            return "it has ended" if seen.over else f"not while it is {seen.status}"
+        if left is None:
+            return "not known yet"
+        return f"{describe_remaining(left)}, at {at + timedelta(seconds=left.likely):%a %H:%M %Z}"
+
+
+def describe_failures(failures: Mapping[Cause, int]) -> str:
+    """Failed attempts by cause, the most frequent first: ``12 crash, 3 deadline``."""
+    ordered = sorted(failures.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {cause}" for cause, count in ordered if count) or "none"

@@ -1,0 +1,88 @@
+"""The specs of datasets, filed in the bucket so that gaps can be filled later without asking again."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import obstore
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.models import is_safe_name, safe_name
+from vbvrdatafactory.planning.plan import DatasetSpec
+from vbvrdatafactory.planning.spec_changes import SpecChange, compare, refusal
+from vbvrdatafactory.s3.listing import sizes, top
+from vbvrdatafactory.s3.records import READ_THREADS, read, read_if_valid, write
+
+SPEC = "spec.json"
+
+
+def write_spec(
+    store: ObjectStore, spec: DatasetSpec, *, replace: bool = False, at: datetime | None = None
+) -> list[SpecChange]:
+    """File what was asked for, so that gaps can be filled later without asking again.
+
+    A spec that it takes the place of is kept.
+
+    Args:
+        store: the dataset's bucket.
+        spec: what was asked for.
+        replace: file it even where it makes another dataset of the one described under its name.
+        at: now; default the clock's.
+
+    Returns:
+        How it differs from what was described before.
+
+    Raises:
+        Redefined: it would make another dataset of the one described, and `replace` is not set.
+    """
+    changes = compare_spec(store, spec)
+    if not replace and any(change.redefines for change in changes):
+        raise refusal(spec.dataset, changes)
+    key = keys.dataset_file(spec.dataset, SPEC)
+    if changes:
+        obstore.copy(store, key, keys.former_spec(spec.dataset, at or datetime.now(UTC)))
+    write(store, key, spec)
+    return changes
+
+
+def compare_spec(store: ObjectStore, spec: DatasetSpec) -> list[SpecChange]:
+    """How `spec` differs from the one that the bucket describes under its name; one that can't be read differs."""
+    try:
+        before = read(store, keys.dataset_file(spec.dataset, SPEC), DatasetSpec)
+    except DataFactoryError as error:
+        return [SpecChange(str(error), redefines=True)]
+    return compare(before, spec) if before else []
+
+
+def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
+    """The spec of a dataset that was asked for before.
+
+    Raises:
+        DataFactoryError: there is none; the known datasets are named.
+    """
+    try:
+        safe_name(dataset)
+    except ValueError as error:
+        raise DataFactoryError(f"no dataset can be called {error}") from error
+    spec = read(store, keys.dataset_file(dataset, SPEC), DatasetSpec)
+    if spec is None:
+        known = ", ".join(list_datasets(store)) or "none"
+        raise DataFactoryError(f"no dataset {dataset!r} is described in the bucket; described: {known}")
+    return spec
+
+
+def read_all_specs(store: ObjectStore) -> list[DatasetSpec]:
+    """Every spec that the bucket holds, those of now before those of earlier; what can't be read is left out."""
+    datasets = list_datasets(store)
+    now = [keys.dataset_file(dataset, SPEC) for dataset in datasets]
+    former = [key for dataset in datasets for key, _ in sizes(store, keys.former_specs(dataset))]
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
+        found = pool.map(lambda key: read_if_valid(store, key, DatasetSpec), (*now, *former))
+        return [spec for spec in found if spec]
+
+
+def list_datasets(store: ObjectStore) -> list[str]:
+    """Names of the datasets that the bucket describes; what can't be asked for by its name is none."""
+    names = (folder.removeprefix(keys.DATASETS) for folder in top(store, keys.DATASETS).folders)
+    return sorted(filter(is_safe_name, names))
