@@ -125,3 +125,10 @@ def test_a_batch_made_under_two_seeds_has_two_receipts_and_is_one_run() -> None:
     assert [made.key.seed for made in evidence.runs("G")] == [7, 42]
     assert evidence.outcomes(at(0)) == (1, 0)
     assert evidence.failures("G") == []
+
+
+def test_of_attempts_in_one_second_the_later_attempt_is_the_last() -> None:
+    """S3 tells whole seconds: a number of an attempt says which came after which."""
+    evidence = Evidence([failure(1, attempt=2), failure(1, attempt=1)])
+    assert evidence.last_failure("G", FIRST, 0).key.attempt == 2
+    assert [failed.key.attempt for failed in evidence.failures("G")] == [1, 2]

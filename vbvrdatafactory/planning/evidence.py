@@ -69,7 +69,7 @@ class Evidence:
                 for failed in self._failed.get(generator, ())
                 if (good := made.get((failed.key.indices, failed.key.salt))) is None or good.at < failed.at
             ),
-            key=lambda failed: failed.at,
+            key=_when,
         )
 
     def newest(self, generator: str) -> SuccessRecord | FailedAttempt | None:
@@ -90,7 +90,7 @@ class Evidence:
             for failed in self._failed.get(generator, ())
             if (failed.key.indices, failed.key.salt) == (indices, salt)
         )
-        return max(attempts, key=lambda failed: failed.at, default=None)
+        return max(attempts, key=_when, default=None)
 
     def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
         """Whether one run ended well, and did not fail again since."""
@@ -113,6 +113,11 @@ class Evidence:
         return Outcomes(made, len(self.failed_since(since)))
 
 
+def _when(failed: FailedAttempt) -> tuple[datetime, int]:
+    """Attempts in order: S3 tells seconds, and two attempts may end in one."""
+    return failed.at, failed.key.attempt
+
+
 def _run(record: SuccessRecord | FailedAttempt) -> tuple[IndexRange, int]:
     return record.key.indices, record.key.salt
 
@@ -123,4 +128,4 @@ def _last_of_each(records: Iterable[Record]) -> dict[tuple[IndexRange, int], Rec
 
 
 def _in_order(latest: Mapping[tuple[IndexRange, int], FailedAttempt]) -> list[FailedAttempt]:
-    return sorted(latest.values(), key=lambda failed: failed.at)
+    return sorted(latest.values(), key=_when)
