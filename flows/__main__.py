@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 import click
 from rich.console import Console
 
-from tasks.already_complete import already_complete
-from tasks.reports import bring_report
-from tasks.spec import spec_changes
+from tasks.account import connect
 from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
@@ -25,6 +23,10 @@ from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.driver.complete import already_complete
+from vbvrdatafactory.driver.reports import copy_report
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.driver.specs import spec_changes
 from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan, make_spec
 from vbvrdatafactory.planning.selection import choose_generators
@@ -81,15 +83,17 @@ def main(report_folder: Path | None, *, replace_spec: bool, **parameters: object
     """Make the bucket hold exactly the dataset asked for; the last line is RESULT, for scripts."""
     wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
     with in_one_line():
-        plan = plan_of(wanted)
-        wanted["replace_spec"] = agree(plan.spec.dataset, spec_changes(plan), replace=replace_spec)
-        report, remark = look_first(plan), ", of the run that made it"
+        plan, services = plan_of(wanted), connect()
+        changes = spec_changes(services, plan.spec)
+        wanted["replace_spec"] = agree(plan.spec.dataset, changes, replace=replace_spec)
+        report, remark = look_first(services, plan), ", of the run that made it"
         if report is None:
             from flows.running import run_flow  # noqa: PLC0415 - it loads Prefect, which takes seconds
 
             report, remark = run_flow(wanted), ""
         # One that found nothing to do filed no report: the bucket's latest is of the run before, whoever ran it.
-        show(report, f"{bring_report(report.dataset, report_folder)}{remark}" if report_folder else None)
+        page = report_folder and copy_report(services.bucket, report.dataset, report_folder)
+        show(report, f"{page}{remark}" if page else None)
     sys.exit(0 if report.complete else 1)
 
 
@@ -119,10 +123,10 @@ def plan_of(wanted: dict[str, Any]) -> Plan:
     return Plan(make_spec(**{**spec, "generators": chosen}))
 
 
-def look_first(plan: Plan) -> Report | None:
+def look_first(services: Services, plan: Plan) -> Report | None:
     """The report of a dataset that needs no run, with how long it took to see that; None where it needs one."""
     started = time.monotonic()
-    found = already_complete(plan)
+    found = already_complete(services, plan)
     return found and found.with_run(RunFigures(seconds=time.monotonic() - started), [])
 
 

@@ -7,7 +7,8 @@ from prefect.client.schemas.objects import State
 
 from flows.ending import ending, told_in_one_line
 from flows.form import Dataset
-from tasks.dataset import look_at_bucket, publish_report, recall_dataset
+from tasks.dataset import observe_bucket, publish_report, read_plan
+from tasks.services import connected
 
 
 @flow(name="completeness-report", flow_run_name="completeness-report/{dataset}")
@@ -18,5 +19,6 @@ def completeness_report(dataset: Dataset = "dataset") -> State[Any]:
     Args:
         dataset: Name under which the dataset was asked for.
     """
-    plan = recall_dataset(dataset)
-    return ending(publish_report(plan, look_at_bucket(plan, "now"), file=False))
+    with connected():
+        plan = read_plan(dataset)
+        return ending(publish_report(plan, observe_bucket(plan, "now"), file=False))

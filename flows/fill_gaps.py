@@ -9,8 +9,9 @@ from flows.cancelling import say_what_is_left
 from flows.ending import ending, told_in_one_line
 from flows.form import Dataset, Failures, Minutes, Percent, Rounds, Seconds
 from flows.loop import SUBMITTERS, make_complete
-from tasks.dataset import recall_dataset
-from tasks.terms import Terms
+from tasks.dataset import read_plan
+from tasks.services import connected
+from vbvrdatafactory.control.run_policy import RunPolicy
 
 
 @flow(
@@ -40,8 +41,7 @@ def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.
     """
-    plan = recall_dataset(dataset)
-    terms = Terms.of(
+    policy = RunPolicy.of(
         poll_seconds=poll_seconds,
         stall_minutes=stall_minutes,
         max_failures=max_failures,
@@ -49,4 +49,6 @@ def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill
         max_rounds=max_rounds,
         if_busy=if_busy,
     )
-    return ending(make_complete(plan, terms))
+    with connected():
+        plan = read_plan(dataset)
+        return ending(make_complete(plan, policy))

@@ -21,7 +21,8 @@ from flows.form import (
 )
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import plan_dataset
-from tasks.terms import Terms
+from tasks.services import connected
+from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.seeds import Seeds
@@ -77,18 +78,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
-    plan = plan_dataset(
-        dataset,
-        generators,
-        samples=samples,
-        batch_size=batch_size,
-        seed=seed,
-        output_format=output_format,
-        require=tuple(require),
-        overrides=overrides,
-        seeds=seeds,
-    )
-    terms = Terms.of(
+    policy = RunPolicy.of(
         poll_seconds=poll_seconds,
         stall_minutes=stall_minutes,
         max_failures=max_failures,
@@ -96,4 +86,16 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_rounds=max_rounds,
         if_busy=if_busy,
     )
-    return ending(make_complete(plan, terms, is_new=True, replace_spec=replace_spec))
+    with connected():
+        plan = plan_dataset(
+            dataset,
+            generators,
+            samples=samples,
+            batch_size=batch_size,
+            seed=seed,
+            output_format=output_format,
+            require=tuple(require),
+            overrides=overrides,
+            seeds=seeds,
+        )
+        return ending(make_complete(plan, policy, is_new=True, replace_spec=replace_spec))

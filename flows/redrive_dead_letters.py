@@ -8,7 +8,8 @@ from prefect.states import Completed
 
 from flows.ending import told_in_one_line
 from flows.form import Generators
-from tasks.letters import redrive
+from tasks.dead_letters import redrive
+from tasks.services import connected
 
 
 @flow(name="redrive-dead-letters", flow_run_name="redrive-dead-letters")
@@ -26,5 +27,6 @@ def redrive_dead_letters(
         generators: Whose letters; every one if none is chosen. Typed, they may be globs such as O-*.
         dry_run: Only say how many there are, by generator and cause; they stay where they are.
     """
-    done = redrive(generators, dry_run=dry_run)
+    with connected():
+        done = redrive(generators, dry_run=dry_run)
     return Completed(message=str(done), data=done.tally.total())

@@ -7,7 +7,7 @@ written by a thread of its own, and an artifact that can't be written is logged 
 import os
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from types import TracebackType
@@ -38,6 +38,10 @@ _LIVE = "How far the run is, updated while it goes on"
 _SUMMARY = "What is in the bucket, and why the rest is not"
 # The last update is worth a moment's wait, not more.
 _LAST_SECONDS = 5.0
+
+
+# The progress that the flow run shows; its tasks find it in the context.
+_shown: "ContextVar[LiveProgress | None]" = ContextVar("live_progress", default=None)
 
 
 class LiveProgress:
@@ -99,12 +103,23 @@ class LiveProgress:
         self._writer.write(write)
 
     def __enter__(self) -> Self:
+        self._token = _shown.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _shown.reset(self._token)
         self.close()
+
+
+def show_progress(now: float, seen: live.RunSnapshot) -> str:
+    """Show a snapshot taken at `now` on the run page; returns the progress in one line, empty where none is shown."""
+    shown = _shown.get()
+    if shown is None:
+        return ""
+    shown.show(now, seen)
+    return shown.headline(now, seen)
 
 
 class _Updated:

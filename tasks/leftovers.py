@@ -9,8 +9,8 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
-from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import ENV_FILE_VARIABLE, Config
+from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.sqs.depth import depth
 
 _ADDRESSES = (
@@ -26,8 +26,8 @@ _ADDRESSES = (
 
 def leftovers_of(flow_run: FlowRun) -> str:
     """How much of a cancelled run is in flight still, and what to do, in one line."""
-    settings = settings_of(flow_run)
-    seen = depth(aws.sqs(settings), settings.sqs_queue_url)
+    here = Services(settings_of(flow_run))
+    seen = depth(here.sqs, here.config.sqs_queue_url)
     dataset = flow_run.parameters.get("dataset", "dataset")
     still = f"{seen.total:,} messages are in the queue still ({seen}), and will be made" if seen.total else ""
     return (

@@ -129,7 +129,9 @@ def place(endpoint: str, clients: tuple[Any, Any], bare: pytest.MonkeyPatch, tmp
     name = f"t-{uuid.uuid4().hex[:12]}"
     sqs, s3 = clients
     make = aws.sqs
-    bare.setattr(aws, "sqs", lambda config: sqs if config.aws_endpoint_url == endpoint else make(config))
+    bare.setattr(
+        aws, "sqs", lambda config, *who: sqs if config.aws_endpoint_url == endpoint else make(config, *who)
+    )
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
     generators = tmp_path / "generators"
     for generator in GENERATORS:

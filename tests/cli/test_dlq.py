@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from vbvrdatafactory.cli import letters
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import FailureRecord, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.driver import dead_letters
 from vbvrdatafactory.s3 import records
 
 MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
@@ -18,7 +18,7 @@ AT = "2026-01-01T00:00:00Z"
 
 @pytest.fixture(autouse=True)
 def _no_long_poll(monkeypatch):
-    monkeypatch.setattr(letters, "DeadLetters", partial(letters.DeadLetters, wait_seconds=0))
+    monkeypatch.setattr(dead_letters, "DeadLetters", partial(dead_letters.DeadLetters, wait_seconds=0))
 
 
 @pytest.fixture

@@ -264,8 +264,8 @@ def test_unsent_messages_fail_the_command(run, place, monkeypatch):
             failed = [{"Id": e["Id"], "Code": "TooBad", "Message": "no", "SenderFault": True} for e in bad]
             return {**answer, "Failed": failed}
 
-    monkeypatch.setattr(aws, "sqs", lambda _: Refusing())
-    result = run("submit", "-g", MAZE, "-n", 50, "-b", 10)
+    monkeypatch.setattr(aws, "sqs", lambda *_: Refusing())
+    result = run("submit", "-g", MAZE, "-n", 50, "-b", 10, "--no-probes")
     assert runs(place.messages()) == [(MAZE, start, 10) for start in (0, 20, 30, 40)]
     assert result.exit_code == 1
     assert f"1 of 5 messages could not be sent; the first is {MAZE} 10-19: TooBad: no" in result.stderr

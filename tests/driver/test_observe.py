@@ -11,7 +11,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.driver.messages import messages_for
-from vbvrdatafactory.driver.observe import look, remove_superseded
+from vbvrdatafactory.driver.observe import observe, remove_superseded
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes
@@ -66,7 +66,7 @@ def round_of(
     bucket: MemoryStore, plan: Plan, worker: Callable[[MemoryStore, TaskMessage], None] = work
 ) -> int:
     """One turn of the loop; returns how many messages it took."""
-    sent = list(messages_for(bucket, plan, look(bucket, plan).gaps))
+    sent = list(messages_for(bucket, plan, observe(bucket, plan).gaps))
     for message in sent:
         worker(bucket, message)
     return len(sent)
@@ -83,7 +83,7 @@ def test_the_first_round_makes_the_dataset_and_the_second_nothing(
 ) -> None:
     """Two generators of thirty in tens: six messages, then none."""
     assert [round_of(bucket, plan_of(output_format)) for _ in range(3)] == [6, 0, 0]
-    assert look(bucket, plan_of(output_format)).gaps.sample_count == 0
+    assert observe(bucket, plan_of(output_format)).gaps.sample_count == 0
 
 
 def test_what_was_lost_comes_back_as_it_was(bucket: MemoryStore) -> None:
@@ -118,36 +118,36 @@ def test_asking_for_more_makes_exactly_the_difference(bucket: MemoryStore, outpu
     before = dataset(bucket)
     assert round_of(bucket, plan_of(output_format, 55)) == 6
     assert {key: data for key, data in dataset(bucket).items() if key in before} == before
-    assert look(bucket, plan_of(output_format, 55)).gaps.sample_count == 0
+    assert observe(bucket, plan_of(output_format, 55)).gaps.sample_count == 0
 
 
 def test_asking_for_less_leaves_strays_alone(bucket: MemoryStore) -> None:
     """Nothing is sent and nothing removed; the rest is counted as stray."""
     round_of(bucket, plan_of())
     assert round_of(bucket, plan_of(samples=20)) == 0
-    assert look(bucket, plan_of(samples=20)).inventory["A"].strays(20) == 10
+    assert observe(bucket, plan_of(samples=20)).inventory["A"].strays(20) == 10
 
 
 def test_both_formats_fill_one_dataset(bucket: MemoryStore) -> None:
     """Half made as files, the rest as archives: whole together."""
     round_of(bucket, plan_of("files", 20))
     assert round_of(bucket, plan_of("tar", 30)) == 2
-    assert look(bucket, plan_of(samples=30)).gaps.sample_count == 0
+    assert observe(bucket, plan_of(samples=30)).gaps.sample_count == 0
 
 
 def test_a_failed_generator_is_asked_again_in_halves(bucket: MemoryStore) -> None:
     """The failure records in the bucket change the next round: six batches become twelve, under a new salt."""
     assert round_of(bucket, plan_of(), lambda store, message: fail(store, message, Cause.CRASH)) == 6
-    again = list(messages_for(bucket, plan_of(), look(bucket, plan_of()).gaps))
+    again = list(messages_for(bucket, plan_of(), observe(bucket, plan_of()).gaps))
     assert {(message.num_samples, message.salt) for message in again} == {(5, 1)}
     assert (round_of(bucket, plan_of()), round_of(bucket, plan_of())) == (12, 0)
 
 
 def test_what_infrastructure_lost_is_asked_again_unchanged(bucket: MemoryStore) -> None:
     """The same six messages as long as it takes."""
-    first = list(messages_for(bucket, plan_of(), look(bucket, plan_of()).gaps))
+    first = list(messages_for(bucket, plan_of(), observe(bucket, plan_of()).gaps))
     round_of(bucket, plan_of(), lambda store, message: fail(store, message, Cause.WORKER_LOST))
-    assert list(messages_for(bucket, plan_of(), look(bucket, plan_of()).gaps)) == first
+    assert list(messages_for(bucket, plan_of(), observe(bucket, plan_of()).gaps)) == first
 
 
 def test_one_generators_gaps_leave_the_other_alone(bucket: MemoryStore) -> None:
@@ -155,7 +155,7 @@ def test_one_generators_gaps_leave_the_other_alone(bucket: MemoryStore) -> None:
     round_of(bucket, plan_of())
     for index in range(30):
         obstore.delete(bucket, f"questions/A/t_task/t_{index:04d}/prompt.txt")
-    sent = list(messages_for(bucket, plan_of(), look(bucket, plan_of()).gaps))
+    sent = list(messages_for(bucket, plan_of(), observe(bucket, plan_of()).gaps))
     assert {message.type for message in sent} == {"A"}
     assert sum(len(wanted(message)) for message in sent) == 30
 
@@ -164,7 +164,7 @@ def test_a_look_tells_its_progress(bucket: MemoryStore) -> None:
     """Keys seen so far, each time a folder is done."""
     round_of(bucket, plan_of())
     told: list[int] = []
-    look(bucket, plan_of(), told.append)
+    observe(bucket, plan_of(), told.append)
     assert told[-1] == 120
 
 
@@ -172,16 +172,16 @@ def test_only_missing_is_not_only_new(bucket: MemoryStore) -> None:
     """A sample that is torn is made again, in place of what is there."""
     round_of(bucket, plan_of())
     obstore.put(bucket, "questions/A/t_task/t_0005/prompt.txt", b"")
-    seen = look(bucket, plan_of())
+    seen = observe(bucket, plan_of())
     assert (seen.gaps.of("A").ranges, seen.inventory["A"].torn(IndexRange(0, 30))) == ((IndexRange(5, 6),), 1)
-    assert (round_of(bucket, plan_of()), look(bucket, plan_of()).gaps.sample_count) == (1, 0)
+    assert (round_of(bucket, plan_of()), observe(bucket, plan_of()).gaps.sample_count) == (1, 0)
 
 
 def test_what_a_dataset_requires_is_looked_for(bucket: MemoryStore) -> None:
     """Samples without a file that the spec asks for are gaps, and the messages ask for it too."""
     round_of(bucket, plan_of())
     strict = Plan(make_spec(generators=["A"], samples=30, batch_size=10, require=["metadata.json"]))
-    seen = look(bucket, strict)
+    seen = observe(bucket, strict)
     assert (seen.gaps.sample_count, seen.inventory["A"].torn(IndexRange(0, 30))) == (30, 30)
     assert {m.require for m in messages_for(bucket, strict, seen.gaps)} == {("metadata.json",)}
 
@@ -189,16 +189,16 @@ def test_what_a_dataset_requires_is_looked_for(bucket: MemoryStore) -> None:
 def test_what_a_refill_as_archives_leaves_of_torn_samples_is_removed(bucket: MemoryStore) -> None:
     """A torn sample that is whole in an archive by now is removed as files, whole ones stay, and twice is once."""
     plan = Plan(make_spec(generators=["A"], samples=10, batch_size=10))
-    for message in messages_for(bucket, plan, look(bucket, plan).gaps):
+    for message in messages_for(bucket, plan, observe(bucket, plan).gaps):
         work(bucket, message)
     obstore.delete(bucket, "questions/A/t_task/t_0003/first_frame.png")
-    assert remove_superseded(bucket, plan, look(bucket, plan)) == 0
+    assert remove_superseded(bucket, plan, observe(bucket, plan)) == 0
     tar = Plan(plan.spec.model_copy(update={"output_format": "tar"}))
-    for message in messages_for(bucket, tar, look(bucket, tar).gaps):
+    for message in messages_for(bucket, tar, observe(bucket, tar).gaps):
         work(bucket, message)
     for count in (1, 0):
-        assert remove_superseded(bucket, tar, look(bucket, tar)) == count
+        assert remove_superseded(bucket, tar, observe(bucket, tar)) == count
     left = [key for key, _ in sizes(bucket, "questions")]
     assert len(left) == 9 * 2 + 1
     assert not [key for key in left if "t_0003" in key]
-    assert len(look(bucket, plan).gaps) == 0
+    assert len(observe(bucket, plan).gaps) == 0

@@ -9,7 +9,7 @@ from obstore.store import MemoryStore
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.driver.messages import messages_for
-from vbvrdatafactory.driver.observe import look, with_origins
+from vbvrdatafactory.driver.observe import observe, with_origins
 from vbvrdatafactory.driver.reports import build_report
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
@@ -42,7 +42,7 @@ def make(store: MemoryStore, message: TaskMessage, named: bool, seed: int | None
 
 def others(store: MemoryStore, plan: Plan) -> dict[str, int]:
     """Samples of each generator that were made for another seed; the report says as many."""
-    seen = with_origins(store, plan, look(store, plan))
+    seen = with_origins(store, plan, observe(store, plan))
     report = build_report(store, plan, seen, "bucket")
     assert report.total.other_seed == seen.other_seed
     return {tally.generator: tally.other_seed for tally in report.generators}
@@ -56,7 +56,7 @@ def test_a_dataset_of_another_seed_is_not_complete(named: bool) -> None:
         make(store, message, named)
     assert others(store, plan_of()) == {"A": 0, "AB": 0}
     assert others(store, plan_of(7)) == {"A": 30, "AB": 30}
-    seen = with_origins(store, plan_of(7), look(store, plan_of(7)))
+    seen = with_origins(store, plan_of(7), observe(store, plan_of(7)))
     report = build_report(store, plan_of(7), seen, "bucket")
     assert (len(seen.gaps), report.complete) == (0, False)
     assert report.headline == "dataset is incomplete: 60 of 60 samples were made for another seed."
@@ -81,7 +81,7 @@ def test_deleted_samples_of_another_seed_are_made_for_this_one(named: bool) -> N
     for key in [item["path"] for page in obstore.list(store, "questions") for item in page]:
         obstore.delete(store, key)
     plan = plan_of()
-    sent = list(messages_for(store, plan, look(store, plan).gaps))
+    sent = list(messages_for(store, plan, observe(store, plan).gaps))
     assert sent == list(plan.messages())
     for message in sent:
         make(store, message, named=True)
@@ -95,7 +95,7 @@ def test_samples_without_receipts_count_as_ever() -> None:
         make(store, message, named=True)
     for key in [item["path"] for page in obstore.list(store, keys.RECEIPTS) for item in page]:
         obstore.delete(store, key)
-    report = build_report(store, plan, look(store, plan), "bucket")
+    report = build_report(store, plan, observe(store, plan), "bucket")
     assert (report.complete, report.total.without_receipt) == (True, 60)
     assert report.origin_notes == ["60 whole samples have no receipt: which seed made them is not known."]
 
@@ -106,5 +106,5 @@ def test_an_old_receipt_that_can_not_be_read_stops_no_report() -> None:
     for message in plan.messages():
         make(store, message, named=False)
         obstore.put(store, keys.receipt(keys.ReceiptKey(message.type, message.indices, 0)), b"not json")
-    report = build_report(store, plan, look(store, plan), "bucket")
+    report = build_report(store, plan, observe(store, plan), "bucket")
     assert (report.complete, report.total.without_receipt) == (True, 20)

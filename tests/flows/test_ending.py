@@ -15,14 +15,14 @@ from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 
 FIRST_STEPS = {
     generate_dataset: "plan_dataset",
-    fill_gaps: "recall_dataset",
-    completeness_report: "recall_dataset",
+    fill_gaps: "read_plan",
+    completeness_report: "read_plan",
     redrive_dead_letters: "redrive",
 }
 
 
 @pytest.mark.parametrize("flow", FIRST_STEPS, ids=lambda flow: flow.name)
-def test_a_flow_that_cannot_go_on_says_why(flow, monkeypatch) -> None:
+def test_a_flow_that_cannot_go_on_says_why(flow, monkeypatch, cloud) -> None:
     """What we say ourselves, with the next move, is the message of the failed state, and no traceback."""
 
     def fail(*_: object, **__: object) -> None:

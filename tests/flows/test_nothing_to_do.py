@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.__main__ import main
-from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.report.completeness import Report, RunFigures
@@ -32,7 +32,7 @@ def complete(cloud: InMemoryAws) -> InMemoryAws:
 
 def file_run(cloud: InMemoryAws, hour: int) -> Report:
     """The report of a run that ended at that hour, filed."""
-    found = build_report(cloud.store, PLAN, look(cloud.store, PLAN), "bucket")
+    found = build_report(cloud.store, PLAN, observe(cloud.store, PLAN), "bucket")
     report = found.model_copy(
         update={"at": NOON + timedelta(hours=hour), "run": RunFigures(messages=hour, rounds=1)}
     )

@@ -21,7 +21,7 @@ from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
 from tasks.dataset import plan_dataset
 from vbvrdatafactory.cli.submit import submit
-from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.contract import ALWAYS_REQUIRED, KNOWN_FILES
 from vbvrdatafactory.planning.plan import MAX_SEED, DatasetSpec
 from vbvrdatafactory.report.completeness import Report, Tally
@@ -104,13 +104,12 @@ def test_choosing_takes_nothing_out(flow) -> None:
 
 
 @pytest.mark.parametrize("generators", [[], ["all"]])
-def test_none_chosen_and_a_filed_all_are_every_generator(generators, tmp_path, monkeypatch) -> None:
+def test_none_chosen_and_a_filed_all_are_every_generator(generators, tmp_path) -> None:
     """What a run of the form before this one filed, all, means what an empty choice means now."""
     for name in ("A", "B"):
         (tmp_path / name / "examples").mkdir(parents=True)
         (tmp_path / name / "examples" / "generate.py").touch()
-    monkeypatch.setattr("tasks.dataset.config", Config(generators_path=tmp_path))
-    with disable_run_logger():
+    with disable_run_logger(), config.replaced_by(Config(generators_path=tmp_path)):
         assert plan_dataset.fn("d", generators, samples=1).spec.generators == ("A", "B")
 
 

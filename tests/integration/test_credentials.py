@@ -1,13 +1,15 @@
 """An AwsCredentials block of the Prefect server, chosen by name, leads SQS and S3 alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
-from tasks import connection
+from tasks.account import connect
+from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import ConfigError
 
 pytestmark = [pytest.mark.aws, pytest.mark.prefect]
@@ -17,14 +19,15 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def use_block(factory: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def use_block(factory: Any) -> Iterator[Callable[[str], None]]:
     """Have the tasks use a block by its name, with an environment that leads nowhere."""
 
     def use(name: str) -> None:
         astray = factory.config.but(aws_endpoint_url=NOWHERE, aws_credentials_block=name)
-        monkeypatch.setattr(connection, "config", astray)
+        replaced.enter_context(config.replaced_by(astray))
 
-    return use
+    with ExitStack() as replaced:
+        yield use
 
 
 @pytest.mark.parametrize("role", [None, "arn:aws:iam::000000000000:role/maker"])
@@ -47,4 +50,4 @@ def test_a_block_that_is_not_there_is_named(use_block) -> None:
     """The error says which block is missing, and where to make it."""
     use_block("nobody")
     with pytest.raises(ConfigError, match=r"'nobody'.*UI under Blocks"):
-        connection.account()
+        connect()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tasks import connection
+from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
@@ -102,8 +102,7 @@ def test_a_batch_of_sends_that_partly_fails_loses_nothing(factory, monkeypatch) 
     """Entries that SQS refuses are sent again until each batch was sent exactly once."""
     name = factory.add_generator("T-refused")
     refusing = Refusing(factory.sqs)
-    monkeypatch.setattr(connection, "sqs", lambda: refusing)
-    monkeypatch.setattr("tasks.queue.sqs", lambda: refusing)
+    monkeypatch.setattr(aws, "sqs", lambda *_: refusing)
     report = factory.generate(name, dataset="refused", batch_size=1)
     assert refusing.refused > 0
     assert (report.complete, report.run.messages) == (True, 8)

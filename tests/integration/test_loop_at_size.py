@@ -3,8 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import obstore
 import pytest
@@ -13,8 +13,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from flows.ending import DatasetIncomplete
 from flows.generate_dataset import generate_dataset
-from tasks import dataset, hold, judging, letters, queue, run, spec, waiting
+from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.spec_changes import Redefined
 from vbvrdatafactory.report.completeness import Reason, Report
@@ -29,13 +30,21 @@ class World:
         self.store = MemoryStore()
         self.failing = failing
         self.sent: Counter[str] = Counter()
-        self.config = SimpleNamespace(
+        self.config = Config(
             generators_path=generators,
             sqs_queue_url="tasks",
             sqs_dlq_url="dead",
             output_bucket="sim",
-            is_embedded=True,
+            aws_endpoint_url="http://127.0.0.1:9",
         )
+
+    def client(self, service: str) -> "World":
+        assert service == "sqs"
+        return self
+
+    def bucket(self, name: str) -> MemoryStore:
+        assert name == "sim"
+        return self.store
 
     def send_message_batch(self, QueueUrl: str, Entries: list[dict]) -> dict:  # noqa: N803 - boto3's names
         for entry in Entries:
@@ -74,7 +83,7 @@ class World:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> Iterator:
+def make_world(tmp_path: Path, prefect_server: str) -> Iterator:
     """Makes a world of so many generators, of which some fail, for the flows of this process."""
 
     def make(count: int, failing: dict[int, Cause]) -> World:
@@ -83,18 +92,11 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: 
             (tmp_path / name / "examples").mkdir(parents=True)
             (tmp_path / name / "examples" / "generate.py").write_text("")
         world = World(tmp_path, {names[number]: cause for number, cause in failing.items()})
-        for module in (dataset, hold, judging, letters, queue, run, spec, waiting):
-            for name, value in (
-                ("bucket", lambda: world.store),
-                ("sqs", lambda: world),
-                ("config", world.config),
-            ):
-                if hasattr(module, name):
-                    monkeypatch.setattr(module, name, value)
-        monkeypatch.setattr("tasks.artifacts.config", world.config)
+        replaced.enter_context(config.replaced_by(world.config))
+        replaced.enter_context(aws.replaced_by(world))
         return world
 
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with ExitStack() as replaced, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield make
 
 

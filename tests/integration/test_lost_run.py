@@ -8,8 +8,9 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.states import Completed, Running
 
-from tasks.hold import end_lost_run, this_process
+from tasks.lock import end_lost_run
 from vbvrdatafactory.control.dataset_lock import LockClaim
+from vbvrdatafactory.driver.processes import this_process
 
 pytestmark = pytest.mark.prefect
 

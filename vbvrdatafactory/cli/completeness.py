@@ -7,7 +7,7 @@ from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.report.completeness import COLUMNS, Report
@@ -21,7 +21,7 @@ def look_at(app: App, dataset: str | None) -> Report:
     store, name = app.store(), app.bucket_name
     with output.looking(f"bucket {name}") as on_listed:
         plan = Plan(_spec(store, name, dataset))
-        return build_report(store, plan, look(store, plan, on_listed), name)
+        return build_report(store, plan, observe(store, plan, on_listed), name)
 
 
 def show(report: Report) -> None:

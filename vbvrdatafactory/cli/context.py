@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
     from vbvrdatafactory.core.config import Config
+    from vbvrdatafactory.driver.services import Services
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z0-9-]+")
@@ -63,21 +64,23 @@ class App:
             )
         return name
 
+    @cached_property
+    def services(self) -> Services:
+        """The services that the driver works with; each is made when it is first used."""
+        from vbvrdatafactory.driver.services import Services
+
+        self._check_listening()
+        return Services(self.config)
+
     def store(self) -> ObjectStore:
         """The dataset's bucket."""
-        from vbvrdatafactory import aws
+        _ = self.bucket_name  # checks it
+        return self.services.bucket
 
-        name = self.bucket_name
-        self._check_listening()
-        return aws.bucket(self.config, name)
-
-    @cached_property
+    @property
     def sqs(self) -> SQSClient:
         """The SQS client."""
-        from vbvrdatafactory import aws
-
-        self._check_listening()
-        return aws.sqs(self.config)
+        return self.services.sqs
 
     def _check_listening(self) -> None:
         """Fail at once where the embedded AWS is not up: the clients would try again for 20 seconds."""

@@ -24,9 +24,9 @@ def list_(app: App) -> None:
     The cause is what the worker said or wrote when it failed; 'worker-lost' where it could not any more.
     'made since' counts those whose batch another message has made good.
     """
-    from vbvrdatafactory.cli.letters import tell_tally
+    from vbvrdatafactory.cli.dead_letters import show_counts
 
-    tell_tally(app)
+    show_counts(app)
 
 
 @dlq.command()
@@ -34,10 +34,13 @@ def list_(app: App) -> None:
 @pass_app
 def save(app: App, dest: Path) -> None:
     """Write every dead letter to the folder DEST as JSON, with its cause; the queue keeps them."""
-    from vbvrdatafactory.cli import output
-    from vbvrdatafactory.cli.letters import plural, save_all
+    from vbvrdatafactory.cli import output, queues
+    from vbvrdatafactory.cli.dead_letters import plural
+    from vbvrdatafactory.driver import dead_letters
 
-    output.say(f"Saved {plural(save_all(app, dest))} to {dest}; the queue keeps them.")
+    queues.dead_letter_queue(app)
+    _ = app.bucket_name  # checks it
+    output.say(f"Saved {plural(dead_letters.save(app.services, dest))} to {dest}; the queue keeps them.")
 
 
 @dlq.command()
@@ -60,9 +63,12 @@ def redrive(app: App, patterns: tuple[str, ...]) -> None:
       datafactory dlq redrive
       datafactory dlq redrive -g 'O-*'
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
-    from vbvrdatafactory.cli import output
-    from vbvrdatafactory.cli.letters import plural, redrive_matching
+    from vbvrdatafactory.cli import output, queues
+    from vbvrdatafactory.cli.dead_letters import plural
+    from vbvrdatafactory.driver import dead_letters
 
-    sent, equal, kept = redrive_matching(app, patterns)
-    with_them = f" ({equal:,} equal ones removed)" if equal else ""
-    output.say(f"Moved {plural(len(sent))} back to the task queue{with_them}; {kept:,} stay.")
+    queues.dead_letter_queue(app)
+    queues.task_queue(app)
+    done = dead_letters.redrive(app.services, patterns)
+    equal = f" ({done.equal:,} equal ones removed)" if done.equal else ""
+    output.say(f"Moved {plural(done.tally.total())} back to the task queue{equal}; {done.kept:,} stay.")

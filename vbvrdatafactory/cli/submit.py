@@ -1,6 +1,6 @@
 """`datafactory submit`: describe a dataset and send what the bucket lacks of it."""
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -70,9 +70,30 @@ Examples:
     help="A file every sample must have besides first_frame.png and prompt.txt. Repeatable.",
 )
 @replace_spec
+@click.option(
+    "--if-busy",
+    type=click.Choice(["refuse", "wait"]),
+    default="refuse",
+    show_default=True,
+    help="When a run makes the dataset, or it is paused: refuse, or wait.",
+)
+@click.option(
+    "--probes/--no-probes",
+    "probing",
+    default=True,
+    show_default=True,
+    help="Try generators that are not proven with a few messages first.",
+)
+@click.option(
+    "--poll-seconds",
+    type=click.FloatRange(0.1, 3600),
+    default=5.0,
+    show_default=True,
+    help="Between two polls while probes are waited for.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send and write nothing.")
 @pass_app
-def submit(
+def submit(  # noqa: PLR0913 - an option each
     app: App,
     /,
     patterns: tuple[str, ...],
@@ -80,6 +101,9 @@ def submit(
     *,
     dry_run: bool,
     replace_spec: bool,
+    if_busy: Literal["refuse", "wait"],
+    probing: bool,
+    poll_seconds: float,
     **asked: Any,  # noqa: ANN401 - the rest are the spec's own fields
 ) -> None:
     """Describe a dataset and send what the bucket lacks of it.
@@ -87,11 +111,16 @@ def submit(
     Looks at the bucket first: samples that are whole there are not made again, so the same command starts
     a dataset, resumes it, fills its gaps and extends it. A dataset that is whole takes no message.
 
+    Generators whose latest batch did not succeed, or that have none, are tried with a few messages first; the rest
+    of theirs goes when one of these has made something. While a flow run makes the dataset, or it is paused,
+    nothing is sent.
+
     A dataset may grow under its name. One of another seed, or with less in it, is another dataset: you are asked,
     or it is refused.
     """
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.submission import Submission, choose, plan
+    from vbvrdatafactory.control.run_policy import PollPolicy, RunPolicy
 
     app.bucket = bucket
     if asked["samples"] == 0:
@@ -100,4 +129,9 @@ def submit(
         return
     if not patterns:
         raise click.UsageError("choose generators with -g: a name, a glob such as 'O-*', or 'all'")
-    Submission(app, plan(app, patterns, asked)).run(dry_run=dry_run, replace=replace_spec)
+    policy = RunPolicy(PollPolicy(poll_seconds), if_busy=if_busy)
+    submission = Submission(app, plan(app, patterns, asked), policy, probing=probing)
+    if dry_run:
+        submission.dry_run()
+    else:
+        submission.run(replace=replace_spec)

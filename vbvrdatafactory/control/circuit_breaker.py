@@ -60,10 +60,8 @@ def was_broken(evidence: Evidence, generator: str) -> bool:
     """Whether what failed since its last receipt would have broken it: one cause, and no seed to blame."""
     failed = evidence.since_last_made(generator)
     salts = {f.key.salt for f in failed}
-    summarize_failures = _summarize(failed)
-    return summarize_failures.is_final or (
-        summarize_failures.cause is not None and len(salts) >= FRUITLESS_ROUNDS
-    )
+    summary = _summarize(failed)
+    return summary.is_final or (summary.cause is not None and len(salts) >= FRUITLESS_ROUNDS)
 
 
 def summarize_failures(evidence: Evidence, generator: str, since: datetime) -> FailureSummary:
@@ -115,10 +113,10 @@ class CircuitBreaker:
         """Those of `tried` that lack as much as before."""
         return [gap for gap in tried if after.of(gap.generator).samples >= gap.samples]
 
-    def learn(self, setbacks: dict[str, FailureSummary]) -> dict[str, FailureSummary]:
+    def learn(self, summaries: dict[str, FailureSummary]) -> dict[str, FailureSummary]:
         """Take in why generators made nothing in a round; returns those that are given up from now on."""
         given_up = {}
-        for generator, why in setbacks.items():
+        for generator, why in summaries.items():
             self._fruitless[generator] = self._fruitless.get(generator, 0) + 1
             if why.is_final or self._fruitless[generator] >= FRUITLESS_ROUNDS:
                 given_up[generator] = why

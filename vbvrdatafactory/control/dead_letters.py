@@ -39,14 +39,19 @@ def diagnose_dead_letter(message: TaskMessage | None, said: str, evidence: Evide
 
 
 class RedriveSummary(NamedTuple):
-    """Dead letters that went back to the task queue, or would have: (generator, cause) -> how many.
+    """Dead letters that were moved back to the task queue, or would have been.
 
-    `equal` ones of the same body are not sent again, and go with them.
+    Args:
+        tally: (generator, cause) -> how many.
+        dry_run: whether they were only counted.
+        equal: how many more with an equal body were deleted with them, and not sent.
+        kept: how many stay in the dead letter queue.
     """
 
     tally: Counter[tuple[str, Cause]]
     dry_run: bool
     equal: int = 0
+    kept: int = 0
 
     def __str__(self) -> str:
         total, generators = self.tally.total(), len({generator for generator, _ in self.tally})

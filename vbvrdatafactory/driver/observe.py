@@ -1,4 +1,4 @@
-"""What is left to do for a dataset, read from its bucket: the one step that flows and the command share."""
+"""Observes a dataset: lists its bucket and subtracts what is there from the plan."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,7 @@ from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.s3.listing import Listed, sizes, take_inventory
 
 
-def look(
+def observe(
     store: ObjectStore,
     plan: Plan,
     on_listed: Listed | None = None,
@@ -24,12 +24,12 @@ def look(
 
 
 def with_origins(store: ObjectStore, plan: Plan, seen: Observation) -> Observation:
-    """The same look with what receipts tell of which seed made what is there."""
+    """The same observation, with what receipts say about the seeds that made the samples."""
     return seen._replace(origins=take_origins(store, plan, seen.inventory))
 
 
 def remove_superseded(store: ObjectStore, plan: Plan, seen: Observation) -> int:
-    """Delete what is left of torn samples that were seen whole elsewhere; returns how many samples that were."""
+    """Delete the files of torn samples that are whole elsewhere; returns how many samples that were."""
     folders = seen.inventory.superseded(plan.generators)
     for folder in folders:
         obstore.delete(store, [key for key, _ in sizes(store, folder)])

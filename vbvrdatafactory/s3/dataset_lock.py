@@ -162,16 +162,30 @@ class DatasetLock:
         self._mine, self._version, self._renewed = found.lease, found.version, self._clock()
 
     def _read(self) -> _Found | None:
-        try:
-            got = reading.read(self._store, self._key)
-        except FileNotFoundError:
-            return None
-        try:
-            return _Found(LockClaim.model_validate_json(got.data), got.e_tag or "")
-        except ValidationError as error:
-            raise DataFactoryError(
-                f"{self._key} is no lease: {error.errors()[0]['msg']}; delete it if no run makes the dataset"
-            ) from error
+        return _read(self._store, self._key)
+
+
+def read_claim(store: ObjectStore, key: str) -> LockClaim | None:
+    """The claim in the lock file; None where there is no file.
+
+    Raises:
+        DataFactoryError: the file can't be read as a claim.
+    """
+    found = _read(store, key)
+    return found and found.lease
+
+
+def _read(store: ObjectStore, key: str) -> _Found | None:
+    try:
+        got = reading.read(store, key)
+    except FileNotFoundError:
+        return None
+    try:
+        return _Found(LockClaim.model_validate_json(got.data), got.e_tag or "")
+    except ValidationError as error:
+        raise DataFactoryError(
+            f"{key} is no dataset lock: {error.errors()[0]['msg']}; delete it if no run makes the dataset"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -36,13 +36,19 @@ def write_spec(
     Raises:
         Redefined: it would make another dataset of the one described, and `replace` is not set.
     """
-    changes = compare_spec(store, spec)
-    if not replace and any(change.redefines for change in changes):
-        raise refusal(spec.dataset, changes)
+    changes = check_spec(store, spec, replace=replace)
     key = keys.dataset_file(spec.dataset, SPEC)
     if changes:
         obstore.copy(store, key, keys.former_spec(spec.dataset, at or datetime.now(UTC)))
     write(store, key, spec)
+    return changes
+
+
+def check_spec(store: ObjectStore, spec: DatasetSpec, *, replace: bool) -> list[SpecChange]:
+    """How `spec` differs from the one that the bucket describes under its name; raises as `write_spec` does."""
+    changes = compare_spec(store, spec)
+    if not replace and any(change.redefines for change in changes):
+        raise refusal(spec.dataset, changes)
     return changes
 
 

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.judging import describe_broken, explain_setbacks
-from tasks.letters import Letters
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.models import Cause, FailureRecord
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
+from vbvrdatafactory.driver.failures import describe_broken, summarize
+from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import FailedAttempt
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.testing import InMemoryAws
@@ -36,10 +38,10 @@ def fail(
 
 
 def explain(
-    *generators: str, letters: Letters | None = None, since: datetime = LONG_AGO
+    *generators: str, letters: DeadLetterCounts | None = None, since: datetime = LONG_AGO
 ) -> dict[str, FailureSummary]:
-    run = SimpleNamespace(gate=SimpleNamespace(since=since), dataset="d")
-    return explain_setbacks.fn(run, generators, letters or Letters(), "round-1")
+    run = SimpleNamespace(guard=SimpleNamespace(since=since), dataset="d")
+    return summarize(Services(config), run, generators, letters or DeadLetterCounts())
 
 
 def test_the_one_cause_of_all_failures_is_why(cloud: InMemoryAws) -> None:
@@ -60,14 +62,14 @@ def test_several_causes_are_no_cause(cloud: InMemoryAws) -> None:
 
 
 def test_failures_of_an_earlier_run_do_not_count(cloud: InMemoryAws) -> None:
-    """What failed before the lease was taken may have been mended since."""
+    """What failed before the lock was taken may have been mended since."""
     fail(cloud, G, Cause.CRASH)
     assert explain(G, since=datetime.now(UTC) + timedelta(hours=1)) == {G: FailureSummary(None, None)}
 
 
 def test_where_no_record_is_a_lost_worker_is_why(cloud: InMemoryAws) -> None:
     """SQS gave its messages up without a word, and the dead letters say so; of that generator alone."""
-    letters = Letters({(G, Cause.WORKER_LOST): 2, (OTHER, Cause.CRASH): 1})
+    letters = DeadLetterCounts({(G, Cause.WORKER_LOST): 2, (OTHER, Cause.CRASH): 1})
     assert explain(G, OTHER, letters=letters) == {
         G: FailureSummary(Cause.WORKER_LOST),
         OTHER: FailureSummary(None, None),
@@ -77,18 +79,20 @@ def test_where_no_record_is_a_lost_worker_is_why(cloud: InMemoryAws) -> None:
 def test_a_record_says_more_than_a_letter(cloud: InMemoryAws) -> None:
     """A failure that was written down is why, whatever else was lost."""
     fail(cloud, G, Cause.CRASH)
-    assert explain(G, letters=Letters({(G, Cause.WORKER_LOST): 1}))[G].cause is Cause.CRASH
+    assert explain(G, letters=DeadLetterCounts({(G, Cause.WORKER_LOST): 1}))[G].cause is Cause.CRASH
 
 
 def test_a_generator_that_is_given_up_is_described_by_its_latest_failure(cloud: InMemoryAws) -> None:
     """Its cause, and what its record says with the last line of stderr."""
     key = fail(cloud, G, Cause.CRASH)
-    broken = describe_broken(G, FailureSummary(Cause.CRASH, FailedAttempt(key, LONG_AGO)))
+    broken = describe_broken(
+        Services(cloud.config), G, FailureSummary(Cause.CRASH, FailedAttempt(key, LONG_AGO))
+    )
     assert (broken.generator, broken.cause, broken.detail) == (G, Cause.CRASH, "it fell: ValueError: no font")
 
 
 @pytest.mark.parametrize("cause", [None, Cause.WORKER_LOST])
 def test_without_a_record_there_is_nothing_to_quote(cloud: InMemoryAws, cause: Cause | None) -> None:
     """The cause stands alone."""
-    broken = describe_broken(G, FailureSummary(cause))
+    broken = describe_broken(Services(cloud.config), G, FailureSummary(cause))
     assert (broken.cause, broken.detail) == (cause, "")

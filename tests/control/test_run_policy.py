@@ -2,19 +2,21 @@
 
 import pytest
 
-from tasks.terms import Patience, Terms
 from vbvrdatafactory.control.budget import Budget
+from vbvrdatafactory.control.run_policy import PollPolicy, RunPolicy
+
+ASKED = {"max_failures": None, "max_failure_percent": 50, "max_rounds": 4, "if_busy": "wait"}
 
 
 @pytest.mark.parametrize("poll", [0.0, -1.0])
 def test_a_queue_is_never_polled_without_pause(poll: float) -> None:
     """However small a pause is asked for, there is one."""
-    assert Patience.of(poll, 1).poll_seconds > 0
+    assert RunPolicy.of(poll_seconds=poll, stall_minutes=1, **ASKED).poll.poll_seconds > 0
 
 
-def test_terms_are_what_the_parameters_say() -> None:
+def test_a_policy_is_what_the_parameters_say() -> None:
     """Polls in seconds, the stall in minutes, the budget as a number or a percentage, the rounds, who gives way."""
-    terms = Terms.of(
+    policy = RunPolicy.of(
         poll_seconds=30,
         stall_minutes=15,
         max_failures=7,
@@ -22,9 +24,9 @@ def test_terms_are_what_the_parameters_say() -> None:
         max_rounds=3,
         if_busy="refuse",
     )
-    assert terms == Terms(Patience(poll_seconds=30, stall_seconds=900), Budget(7, 40), 3, "refuse")
+    assert policy == RunPolicy(PollPolicy(poll_seconds=30, stall_seconds=900), Budget(7, 40), 3, "refuse")
 
 
 def test_nothing_said_is_a_quarter_of_an_hour_too() -> None:
     """The defaults of the values are those of the form."""
-    assert Patience() == Patience.of(15, 15)
+    assert RunPolicy() == RunPolicy.of(poll_seconds=15, stall_minutes=15, **ASKED)

@@ -4,7 +4,7 @@ from prefect_aws import AwsCredentials
 from prefect_aws.assume_role_parameters import AssumeRoleParameters
 from prefect_aws.client_parameters import AwsClientParameters
 
-from tasks.connection import account_of
+from tasks.account import account_of
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
 

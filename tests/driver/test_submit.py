@@ -5,30 +5,31 @@ from typing import Any
 
 import obstore
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
-from tasks.queue import Sent, queue_depth, submit_gap
 from vbvrdatafactory.control.circuit_breaker import HANDFUL, PROBES
 from vbvrdatafactory.control.dataset_lock import DatasetLockLost
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.driver.submit import Submitted, submit_gap, submit_gaps
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.sqs.depth import Depth
 from vbvrdatafactory.testing import InMemoryAws
-
-pytestmark = pytest.mark.usefixtures("run_log")
 
 G = "G-1_x"
 PLAN = Plan(make_spec(dataset="d", generators=[G], samples=100, batch_size=10))
 ALL = Gap(G, (IndexRange(0, 100),))
 
 
-def submit(gap: Gap = ALL, proven: frozenset[str] = frozenset(), open_gate: Any = lambda: None) -> Sent:
-    run = SimpleNamespace(plan=PLAN, gate=SimpleNamespace(wait_until_open=open_gate))
-    return submit_gap.fn(run, gap, "round-1", proven)
+def submit(
+    gap: Gap = ALL, proven: frozenset[str] = frozenset(), open_guard: Any = lambda _: None
+) -> Submitted:
+    guard = SimpleNamespace(wait_until_open=open_guard)
+    run = SimpleNamespace(plan=PLAN, guard=guard, output_bucket=None)
+    return submit_gap(Services(config), run, gap, proven)
 
 
 def starts(cloud: InMemoryAws) -> list[int]:
@@ -50,20 +51,20 @@ def test_of_a_generator_that_proved_nothing_probes_are_sent_and_the_rest_is_held
     cloud: InMemoryAws,
 ) -> None:
     """Two batches of ten; what is held back is what they do not make, no more and no less."""
-    assert submit() == Sent(PROBES, Gap(G, (IndexRange(20, 100),)))
+    assert submit() == Submitted(PROBES, Gap(G, (IndexRange(20, 100),)))
     assert starts(cloud) == [0, 10]
 
 
 def test_of_holes_just_what_is_sent_is_taken_from_the_rest(cloud: InMemoryAws) -> None:
     """A message that stores three of its ten indices leaves the other gaps held back as they are."""
     gap = Gap(G, tuple(IndexRange(start, start + 3) for start in range(2, 62, 10)))
-    assert submit(gap) == Sent(PROBES, Gap(G, gap.ranges[PROBES:]))
+    assert submit(gap) == Submitted(PROBES, Gap(G, gap.ranges[PROBES:]))
     assert [message.only_indices for message in cloud.messages()] == [(2, 3, 4), (12, 13, 14)]
 
 
 def test_a_handful_is_sent_whole(cloud: InMemoryAws) -> None:
     """So few are not worth waiting for; nothing is held back."""
-    assert submit(Gap(G, (IndexRange(0, 10 * HANDFUL),))) == Sent(HANDFUL, None)
+    assert submit(Gap(G, (IndexRange(0, 10 * HANDFUL),))) == Submitted(HANDFUL, None)
     assert starts(cloud) == [0, 10, 20, 30]
 
 
@@ -78,7 +79,7 @@ def test_a_proven_generator_gets_everything_at_once(cloud: InMemoryAws, how: str
     """Whether this run saw it, or the latest record in the bucket is a receipt."""
     if how == "by its receipt":
         note(cloud, RECEIPT)
-    assert submit(proven=frozenset({G} if how == "in this run" else ())) == Sent(10, None)
+    assert submit(proven=frozenset({G} if how == "in this run" else ())) == Submitted(10, None)
     assert starts(cloud) == list(range(0, 100, 10))
 
 
@@ -94,26 +95,26 @@ def test_a_broken_generator_is_asked_by_one_message(cloud: InMemoryAws) -> None:
     assert (sent.messages, sent.held_back) == (1, Gap(G, (IndexRange(10, 100),)))
 
 
-def test_nothing_is_sent_before_the_gate_is_open(cloud: InMemoryAws) -> None:
-    """The gate is waited for before the first message, once."""
+def test_nothing_is_sent_before_the_guard_is_open(cloud: InMemoryAws) -> None:
+    """The send guard is waited for before the first message, once."""
     seen = []
-    submit(open_gate=lambda: seen.append(cloud.messages()))
+    submit(open_guard=lambda _: seen.append(cloud.messages()))
     assert seen == [[]]
     assert starts(cloud) == [0, 10]
 
 
 def test_a_run_that_lost_its_dataset_sends_nothing(cloud: InMemoryAws) -> None:
-    """The gate raises, and the queue stays as it was."""
+    """The send guard raises, and the queue stays as it was."""
 
-    def lost() -> None:
+    def lost(_: object) -> None:
         raise DatasetLockLost("taken over")
 
     with pytest.raises(DatasetLockLost):
-        submit(open_gate=lost)
+        submit(open_guard=lost)
     assert cloud.messages() == []
 
 
-def test_messages_that_could_not_be_sent_fail_the_task(cloud: InMemoryAws, monkeypatch) -> None:
+def test_messages_that_could_not_be_sent_fail_the_submission(cloud: InMemoryAws, monkeypatch) -> None:
     """The first is named with the reason; those that were taken stay."""
     monkeypatch.setattr("vbvrdatafactory.sqs.submitter.time.sleep", lambda _: None)
     cloud.sqs.refuse(1000, "InternalError")
@@ -122,11 +123,14 @@ def test_messages_that_could_not_be_sent_fail_the_task(cloud: InMemoryAws, monke
     assert cloud.messages() == []
 
 
-def test_a_look_counts_the_task_queue(cloud: InMemoryAws) -> None:
-    """Not its dead letters; and AWS that is away is heard of."""
-    cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody="x")
-    cloud.sqs.send_message(QueueUrl=cloud.dlq_url, MessageBody="y")
-    assert queue_depth() == Depth(1, 0, 0)
-    cloud.sqs.fail(EndpointConnectionError(endpoint_url="http://sqs"))
-    with pytest.raises(EndpointConnectionError):
-        queue_depth()
+def test_several_generators_go_in_one_stream_each_with_its_own_probes(cloud: InMemoryAws) -> None:
+    """What each was sent and what is held back of it is told in the order of the gaps; a bucket goes to the worker."""
+    plan = Plan(make_spec(dataset="d", generators=[G, "G-2_y"], samples=100, batch_size=10))
+    guard = SimpleNamespace(wait_until_open=lambda _: None)
+    run = SimpleNamespace(plan=plan, guard=guard, output_bucket="elsewhere")
+    sent: list[int] = []
+    gaps = [Gap("G-2_y", (IndexRange(0, 100),)), ALL]
+    done = submit_gaps(Services(config), run, gaps, {G}, on_sent=lambda ok, _: sent.append(ok))
+    assert done == [Submitted(PROBES, Gap("G-2_y", (IndexRange(20, 100),))), Submitted(10, None)]
+    assert sum(sent) == PROBES + 10
+    assert {message.output_bucket for message in cloud.messages()} == {"elsewhere"}

@@ -1,36 +1,19 @@
-"""The clients that tasks use, made once in a process from the environment.
+"""The AWS account of the flows: the environment, and the Prefect block that it may name. Imports no Prefect by itself."""
 
-They are never passed from task to task: Prefect would try to hash and copy them. Where the configuration or
-AWS itself is replaced for a while, as tests do, they are made anew.
-"""
-
-from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-from obstore.store import ObjectStore
+from typing import TYPE_CHECKING, NamedTuple
 
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.driver.services import Services
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_sqs import SQSClient
     from prefect_aws import AwsCredentials
 
 
-Made = TypeVar("Made")
-
-
-def once(make: Callable[[], Made]) -> Callable[[], Made]:
-    """`make`, called once for each configuration and each replacement of AWS."""
-
-    @lru_cache(maxsize=1)
-    def made(_where: Config, _who: aws.Services | None) -> Made:
-        return make()
-
-    return wraps(make)(lambda: made(config.answering, aws.replacement()))
+def connect() -> Services:
+    """New services, as the environment and the credentials block that it may name describe them."""
+    return Services(*account(config.answering))
 
 
 class Account(NamedTuple):
@@ -40,9 +23,8 @@ class Account(NamedTuple):
     identity: aws.Identity
 
 
-@once
-def account() -> Account:
-    """What the environment says, and over it what the block says that ``AWS_CREDENTIALS_BLOCK`` names."""
+def account(config: Config) -> Account:
+    """What `config` says, and over it what the block says that its ``AWS_CREDENTIALS_BLOCK`` names."""
     name = config.aws_credentials_block
     return account_of(load_block(name), config) if name else Account(config, aws.NOBODY_ELSE)
 
@@ -84,24 +66,3 @@ def account_of(block: "AwsCredentials", otherwise: Config) -> Account:
         role_arguments=block.assume_role_kwargs.get_params_override(),
     )
     return Account(there, identity)
-
-
-@once
-def bucket() -> ObjectStore:
-    """The dataset's bucket."""
-    where, who = account()
-    return aws.bucket(where, identity=who)
-
-
-@once
-def sqs() -> "SQSClient":
-    """The SQS client."""
-    return aws.sqs(*account())
-
-
-@once
-def functions() -> "LambdaClient":
-    """The Lambda client: it says who takes messages."""
-    where, who = account()
-    made: LambdaClient = aws.client(where, "lambda", who)
-    return made

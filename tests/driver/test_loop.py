@@ -1,4 +1,4 @@
-"""The loop, with its real rules on AWS in memory: tasks are called as functions, a wait is when the worker works."""
+"""The loop, with its real rules on AWS in memory; a wait is when the worker works."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,18 +9,20 @@ from typing import Any
 import obstore
 import pytest
 
-from flows import loop as module
-from flows.loop import Loop, finish_earlier_messages, sent_by
-from tasks.letters import Letters
-from tasks.queue import Sent
-from tasks.run import Run
-from tasks.terms import Terms
-from tasks.waiting import Waited
 from vbvrdatafactory.control.circuit_breaker import PROBES, FailureSummary
+from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
-from vbvrdatafactory.driver.observe import look
+from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
+from vbvrdatafactory.driver.loop import Loop, finish_earlier_messages
+from vbvrdatafactory.driver.observe import observe
+from vbvrdatafactory.driver.run import Run
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.driver.steps import Steps
+from vbvrdatafactory.driver.submit import Submitted, submit_gap
+from vbvrdatafactory.driver.wait import WaitResult
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.report.completeness import DeadLetterTally, EndedEarly, Reason
@@ -33,66 +35,56 @@ SPENT = STALLED.model_copy(update={"reason": Reason.BUDGET})
 TAKEN_OVER = STALLED.model_copy(update={"reason": Reason.LEASE})
 
 
-class Called:
-    """A task run that is over."""
-
-    def __init__(self, call: Callable[[], Any]) -> None:
-        self.waited = False
-        try:
-            self._value, self._error = call(), None
-        except Exception as error:  # noqa: BLE001 - as Prefect keeps it
-            self._value, self._error = None, error
-        self.state = SimpleNamespace(is_completed=lambda: self._error is None)
-
-    def wait(self) -> None:
-        self.waited = True
-
-    def result(self) -> Any:
-        assert self.waited
-        if self._error:
-            raise self._error
-        return self._value
-
-
-class World:
+class World(Steps):
     """A dataset's bucket and queue, and a worker that does as the test says when it is waited for."""
 
     def __init__(self, cloud: InMemoryAws, samples: int = 60, generators: Iterable[str] = (GOOD,)) -> None:
+        super().__init__(Services(cloud.config))
         self.cloud = cloud
         self.plan = Plan(make_spec(dataset="d", generators=tuple(generators), samples=samples, batch_size=10))
-        self.gate = SimpleNamespace(
-            since=datetime(2020, 1, 1, tzinfo=UTC), wait_until_open=lambda: None, was_left=False
+        self.guard = SimpleNamespace(
+            since=datetime(2020, 1, 1, tzinfo=UTC), wait_until_open=lambda _: None, took_over=False
         )
         self.waits: list[tuple[str, frozenset[str]]] = []
-        self.endings: list[Waited] = []
+        self.endings: list[WaitResult] = []
         self.fails: dict[str, Cause] = {}
         self.leaves_records = True
-        self.letters = Letters()
+        self.letters = DeadLetterCounts()
         self.filed: list[str] = []
         self.published: list[tuple[Observation, Any, bool]] = []
 
-    def loop(self, early: EndedEarly | None = None, **terms: Any) -> Loop:
-        run = Run(self.plan, Terms(**terms), self.gate, self.look().gaps)
-        return Loop(run, early)
+    def loop(self, early: EndedEarly | None = None, **policy: Any) -> Loop:
+        run = Run(self.plan, RunPolicy(**policy), self.guard, self.look().gaps)
+        return Loop(self, run, early)
 
     def look(self) -> Observation:
-        return look(self.cloud.store, self.plan)
+        return observe(self.cloud.store, self.plan)
 
     def play(self, loop: Loop) -> Observation:
-        return loop.play_round(list(self.look().gaps))
+        return loop.run_round(list(self.look().gaps))
 
-    # In place of tasks
+    # Steps
 
-    def wait(self, run: Run, step: str, held_back: Iterable[str] = ()) -> Waited:
+    def wait(self, run: Run, step: str, held_back: Iterable[str] = ()) -> WaitResult:
         self.waits.append((step, frozenset(held_back)))
         for message in self.cloud.messages():
             self.work(message)
         self.cloud.sqs.purge_queue(QueueUrl=self.cloud.queue_url)
-        return self.endings.pop(0) if self.endings else Waited()
+        return self.endings.pop(0) if self.endings else WaitResult()
 
-    def file(self, dataset: str, step: str) -> Letters:
+    def submit(self, run: Run, gaps: Any, step: str, proven: Any) -> list[Submitted]:
+        """Generator by generator; one whose messages were refused sent nothing that it tells of."""
+        return [self.submit_one(run, gap, proven) for gap in gaps]
+
+    def submit_one(self, run: Run, gap: Gap, proven: Any) -> Submitted:
+        try:
+            return submit_gap(self.services, run, gap, proven)
+        except DataFactoryError:
+            return Submitted()
+
+    def file_dead_letters(self, dataset: str, step: str) -> DeadLetterCounts:
         self.filed.append(step)
-        found, self.letters = self.letters, Letters()
+        found, self.letters = self.letters, DeadLetterCounts()
         return found
 
     def publish(self, plan: Plan, seen: Observation, figures: Any, *, file: bool) -> Any:
@@ -133,26 +125,9 @@ class World:
 
 
 @pytest.fixture
-def make(cloud, run_log, monkeypatch) -> Callable[..., World]:
-    """Makes the world; every task of the loop is the function in it, or the world's own."""
-
-    def made(**otherwise: Any) -> World:
-        world = World(cloud, **otherwise)
-        submit = module.submit_gap.fn
-
-        def submit_each(run: Any, gaps: list[Gap], step: Any, proven: Any) -> list[Called]:
-            return [Called(lambda gap=gap: submit(run.value, gap, step.value, proven.value)) for gap in gaps]
-
-        monkeypatch.setattr(module, "submit_gap", SimpleNamespace(map=submit_each))
-        monkeypatch.setattr(module, "look_at_bucket", module.look_at_bucket.fn)
-        monkeypatch.setattr(module, "explain_setbacks", module.explain_setbacks.fn)
-        monkeypatch.setattr(module, "wait_until_drained", world.wait)
-        monkeypatch.setattr(module, "file_dead_letters", world.file)
-        monkeypatch.setattr(module, "publish_report", world.publish)
-        monkeypatch.setattr("tasks.events.emit_event", lambda *_, **__: None)
-        return world
-
-    return made
+def make(cloud) -> Callable[..., World]:
+    """Makes the world; every step of the loop that is not the world's own is the real one."""
+    return lambda **otherwise: World(cloud, **otherwise)
 
 
 # A round
@@ -164,7 +139,7 @@ def test_a_round_sends_what_is_missing_and_looks_at_what_came_of_it(make) -> Non
     loop = world.loop()
     seen = world.play(loop)
     assert (len(seen.gaps), loop.rounds, loop.messages) == (0, 1, 6)
-    assert (loop.run.done, loop.circuit.proven, loop.broken) == (60, {GOOD}, [])
+    assert (loop.run.done, loop.breaker.proven, loop.broken) == (60, {GOOD}, [])
     assert world.filed == ["round-1"]
 
 
@@ -199,7 +174,7 @@ def test_a_round_that_is_lost_whole_sends_the_same_again(make) -> None:
     assert world.play(loop).gaps.sample_count == 20
     world.work = work
     assert world.play(loop).gaps.sample_count == 0
-    assert (loop.messages, loop.circuit.broken) == (4, {})
+    assert (loop.messages, loop.breaker.broken) == (4, {})
 
 
 # Sending
@@ -209,7 +184,7 @@ def test_what_was_sent_and_what_is_held_back_are_told_apart(make) -> None:
     """A proven generator holds nothing back; one that lacks nothing to send is not among those that were asked."""
     world = make(generators=(GOOD, BAD))
     loop = world.loop()
-    loop.circuit.proven.add(GOOD)
+    loop.breaker.proven.add(GOOD)
     gaps = list(world.look().gaps)
     asked, held_back = loop.send(gaps, "round-1")
     assert asked == gaps
@@ -228,12 +203,6 @@ def test_a_submission_that_failed_was_not_asked(make, monkeypatch) -> None:
     assert ([gap.generator for gap in asked], held_back, loop.messages) == ([GOOD], [], 1)
 
 
-def test_a_task_run_that_failed_sent_nothing_that_it_told_of() -> None:
-    """What it did send shows in the next look."""
-    assert sent_by(Called(lambda: Sent(3))) == Sent(3)
-    assert sent_by(Called(lambda: 1 / 0)) == Sent(0, None)
-
-
 def test_who_was_sent_nothing_is_not_judged(make, monkeypatch) -> None:
     """SQS refused every message in two rounds: the generator made nothing, and had nothing to make."""
     monkeypatch.setattr("vbvrdatafactory.sqs.submitter.time.sleep", lambda _: None)
@@ -250,7 +219,7 @@ def test_a_round_that_makes_something_proves_its_generator(make) -> None:
     world = make(samples=20)
     loop = world.loop()
     world.play(loop)
-    assert loop.circuit.proven == {GOOD}
+    assert loop.breaker.proven == {GOOD}
 
 
 # Waiting
@@ -262,10 +231,10 @@ def test_what_is_held_back_goes_when_its_generator_has_proved_itself(make) -> No
     loop = world.loop()
     _, held_back = loop.send(list(world.look().gaps), "round-1")
     world.fails = {BAD: Cause.CRASH}
-    world.endings = [Waited(proven=frozenset({GOOD}))]
+    world.endings = [WaitResult(proven=frozenset({GOOD}))]
     loop.wait("round-1", held_back)
     assert world.waits == [("round-1", {GOOD, BAD}), ("round-1", {BAD})]
-    assert loop.circuit.proven == {GOOD}
+    assert loop.breaker.proven == {GOOD}
     assert loop.messages == 2 * PROBES + 4
 
 
@@ -276,7 +245,7 @@ def test_probes_that_made_something_without_a_record_prove_it_too(make) -> None:
     loop = world.loop()
     _, held_back = loop.send(list(world.look().gaps), "round-1")
     loop.wait("round-1", held_back)
-    assert (loop.circuit.proven, loop.messages) == ({GOOD}, 6)
+    assert (loop.breaker.proven, loop.messages) == ({GOOD}, 6)
     assert [waiting for _, waiting in world.waits] == [{GOOD}, frozenset()]
 
 
@@ -287,7 +256,7 @@ def test_what_is_held_back_of_a_broken_generator_is_never_sent(make) -> None:
     loop = world.loop()
     _, held_back = loop.send(list(world.look().gaps), "round-1")
     loop.wait("round-1", held_back)
-    assert (loop.messages, len(world.waits), loop.circuit.proven) == (PROBES, 1, set())
+    assert (loop.messages, len(world.waits), loop.breaker.proven) == (PROBES, 1, set())
 
 
 @pytest.mark.parametrize("early", [STALLED, SPENT, TAKEN_OVER], ids=lambda early: early.reason)
@@ -296,7 +265,7 @@ def test_a_wait_that_ended_early_sends_no_more(make, early: EndedEarly) -> None:
     world = make()
     loop = world.loop()
     _, held_back = loop.send(list(world.look().gaps), "round-1")
-    world.endings = [Waited(early, frozenset({GOOD}))]
+    world.endings = [WaitResult(early, frozenset({GOOD}))]
     loop.wait("round-1", held_back)
     assert (loop.early, loop.messages, loop.goes_on) == (early, PROBES, False)
 
@@ -305,7 +274,7 @@ def test_what_ended_a_run_first_is_why_it_ended(make) -> None:
     """A later reason does not take its place."""
     world = make()
     loop = world.loop(STALLED)
-    world.endings = [Waited(SPENT)]
+    world.endings = [WaitResult(SPENT)]
     loop.wait("round-1", [])
     assert loop.early == STALLED
 
@@ -333,7 +302,7 @@ def test_a_generator_that_no_seed_can_help_is_given_up_at_once(make) -> None:
     loop = world.loop()
     seen = world.play(loop)
     assert [(broken.generator, broken.cause) for broken in loop.broken] == [(BAD, Cause.MISSING_DEPENDENCY)]
-    assert loop.circuit.worth_trying(seen.gaps) == []
+    assert loop.breaker.worth_trying(seen.gaps) == []
     assert world.look().inventory[GOOD].whole(IndexRange(0, 60)) == 60
 
 
@@ -342,8 +311,8 @@ def test_a_generator_that_crashes_is_given_up_after_two_fruitless_rounds(make) -
     world = make()
     world.fails = {GOOD: Cause.CRASH}
     loop = world.loop()
-    assert loop.circuit.worth_trying(world.play(loop).gaps)
-    assert loop.circuit.worth_trying(world.play(loop).gaps) == []
+    assert loop.breaker.worth_trying(world.play(loop).gaps)
+    assert loop.breaker.worth_trying(world.play(loop).gaps) == []
     assert [broken.cause for broken in loop.broken] == [Cause.CRASH]
 
 
@@ -353,10 +322,10 @@ def test_where_workers_are_lost_letters_say_why(make) -> None:
     loop = world.loop()
     world.work = lambda _: None
     for _ in range(2):
-        world.letters = Letters({(GOOD, Cause.WORKER_LOST): 2})
+        world.letters = DeadLetterCounts({(GOOD, Cause.WORKER_LOST): 2})
         world.play(loop)
-    assert loop.circuit.broken == {GOOD: FailureSummary(Cause.WORKER_LOST)}
-    assert loop.letters == {(GOOD, Cause.WORKER_LOST): 4}
+    assert loop.breaker.broken == {GOOD: FailureSummary(Cause.WORKER_LOST)}
+    assert loop.dead_letters == {(GOOD, Cause.WORKER_LOST): 4}
 
 
 @pytest.mark.parametrize(
@@ -366,7 +335,7 @@ def test_nobody_is_judged_by_a_round_that_was_cut_off(make, early: EndedEarly | 
     """Only where messages were given the time to be made, or failed too often, is it the generator's fault."""
     world = make(samples=20)
     world.fails = {GOOD: Cause.MISSING_DEPENDENCY}
-    world.endings = [Waited(early)]
+    world.endings = [WaitResult(early)]
     loop = world.loop()
     world.play(loop)
     assert bool(loop.broken) is judged
@@ -379,18 +348,18 @@ def test_who_made_something_is_not_judged(make) -> None:
     loop = world.loop()
     gaps = list(world.look().gaps)
     work, world.work = world.work, lambda message: (work(message), world.make(GOOD, [0]))
-    loop.play_round(gaps)
+    loop.run_round(gaps)
     assert loop.broken == []
 
 
 def test_a_run_that_was_taken_over_leaves_the_letters_alone(make) -> None:
     """They are for the run that has the dataset now."""
     world = make(samples=20)
-    world.letters = Letters({(GOOD, Cause.CRASH): 1})
-    world.endings = [Waited(TAKEN_OVER)]
+    world.letters = DeadLetterCounts({(GOOD, Cause.CRASH): 1})
+    world.endings = [WaitResult(TAKEN_OVER)]
     loop = world.loop()
     world.play(loop)
-    assert (world.filed, loop.letters) == ([], Letters())
+    assert (world.filed, loop.dead_letters) == ([], DeadLetterCounts())
 
 
 # The end
@@ -401,7 +370,7 @@ def test_the_report_says_what_the_run_did(make) -> None:
     world = make(samples=20, generators=(GOOD, BAD))
     world.fails = {BAD: Cause.MISSING_DEPENDENCY}
     loop = world.loop()
-    world.letters = Letters({(GOOD, Cause.CRASH): 1, (BAD, Cause.MISSING_DEPENDENCY): 2})
+    world.letters = DeadLetterCounts({(GOOD, Cause.CRASH): 1, (BAD, Cause.MISSING_DEPENDENCY): 2})
     seen = world.play(loop)
     world.cloud.sqs.send_message(QueueUrl=world.cloud.queue_url, MessageBody="another's")
     figures = loop.report(seen, seconds=12.5)
@@ -434,8 +403,8 @@ def test_what_an_earlier_run_left_is_waited_for(make, reason: str) -> None:
         world.cloud.sqs.send_message(
             QueueUrl=world.cloud.queue_url, MessageBody=next(world.plan.messages()).to_json()
         )
-    world.gate.was_left = reason == "a run that died"
-    assert finish_earlier_messages(world.plan, Terms(), world.gate) is None
+    world.guard.took_over = reason == "a run that died"
+    assert finish_earlier_messages(world, world.loop().run) is None
     assert world.waits == [("earlier", frozenset())]
     assert world.look().gaps.sample_count == (0 if reason == "a message" else 10)
     assert world.filed == ["earlier"]
@@ -444,14 +413,14 @@ def test_what_an_earlier_run_left_is_waited_for(make, reason: str) -> None:
 def test_an_empty_queue_is_not_waited_for(make) -> None:
     """Letters that an earlier run left are filed all the same."""
     world = make()
-    assert finish_earlier_messages(world.plan, Terms(), world.gate) is None
+    assert finish_earlier_messages(world, world.loop().run) is None
     assert (world.waits, world.filed) == ([], ["earlier"])
 
 
 def test_a_stall_of_the_earlier_messages_ends_the_run(make) -> None:
     """Nothing is sent behind messages that nobody takes, and their letters are left alone."""
     world = make()
-    world.gate.was_left = True
-    world.endings = [Waited(STALLED)]
-    assert finish_earlier_messages(world.plan, Terms(), world.gate) == STALLED
+    world.guard.took_over = True
+    world.endings = [WaitResult(STALLED)]
+    assert finish_earlier_messages(world, world.loop().run) == STALLED
     assert world.filed == []

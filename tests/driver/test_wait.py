@@ -1,21 +1,23 @@
 """The wait, on a clock and a queue of the test's own: when it ends, and why."""
 
 import logging
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tasks import waiting
-from tasks.terms import Patience, Terms
 from vbvrdatafactory.control.dataset_lock import DatasetLockLost
 from vbvrdatafactory.control.pause import PauseState
+from vbvrdatafactory.control.run_policy import PollPolicy, RunPolicy
+from vbvrdatafactory.driver import wait as module
+from vbvrdatafactory.driver.wait import WaitResult, wait_until_drained
 from vbvrdatafactory.report.completeness import Reason
 from vbvrdatafactory.sqs.consumers import ConsumerDiagnosis
 from vbvrdatafactory.sqs.depth import Depth
 
 EMPTY, WAITING = Depth(0, 0, 0), Depth(9, 0, 0)
-PATIENCE = Patience(poll_seconds=15, looks=4, stall_seconds=900)
+POLL = PollPolicy(poll_seconds=15, empty_polls=4, stall_seconds=900)
 
 
 class World:
@@ -24,17 +26,21 @@ class World:
     def __init__(self, *answers: Depth | Exception) -> None:
         self.answers = list(answers)
         self.now = 0.0
-        self.done = 0
         self.overspent: str | None = None
         self.lost_at = self.paused_until = None
         self.paused_from = 0.0
-        self.live, self.failures, self.dataset = None, {}, "d"
+        # As a run.
+        self.done, self.failures, self.dataset = 0, {}, "d"
         self.proven: set[str] = set()
-        self.terms = Terms(PATIENCE)
-        self.gate = SimpleNamespace(check=self.check, pause=self.pause)
-        self.stalls: list[object] = []
+        self.policy = RunPolicy(POLL)
+        self.guard = SimpleNamespace(check=self.check, pause=self.pause, describe=str)
+        # As the services.
+        self.config = SimpleNamespace(sqs_queue_url="tasks")
+        self.sqs = self.functions = None
+        self.clock = self
+        self.log = logging.getLogger("wait")
 
-    def depth(self) -> Depth:
+    def depth(self, _client: object, _url: str) -> Depth:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -46,19 +52,17 @@ class World:
     def monotonic(self) -> float:
         return self.now
 
-    def look(self) -> None:
-        """The bucket is looked at: `done` is what the test says."""
+    def count_samples(self, _: object) -> None:
+        """The bucket is listed: `done` is what the test says."""
 
-    def audit(self, *, at_once: bool = False) -> str | None:
+    def count_failures(self, _: object, *, at_once: bool = False) -> str | None:
         return self.overspent
 
-    def check(self) -> None:
+    def check(self, _: object) -> None:
         if self.lost_at is not None and self.now >= self.lost_at:
             raise DatasetLockLost("taken over by run second")
 
-    def pause(self) -> PauseState | None:
-        from datetime import UTC, datetime
-
+    def pause(self, _: object) -> PauseState | None:
         paused = self.paused_until is not None and self.paused_from <= self.now < self.paused_until
         return PauseState(paused=True, at=datetime.now(UTC)) if paused else None
 
@@ -67,14 +71,11 @@ class World:
 def wait(monkeypatch):
     """Runs a wait in a world."""
 
-    def run(world: World, held_back: tuple[str, ...] = ()) -> waiting.Waited:
+    def run(world: World, held_back: tuple[str, ...] = ()) -> WaitResult:
         diagnosis = ConsumerDiagnosis("the mapping is disabled", "enable it", consuming=False)
-        monkeypatch.setattr(waiting, "get_run_logger", lambda: logging.getLogger("wait"))
-        monkeypatch.setattr(waiting, "queue_depth", world.depth)
-        monkeypatch.setattr(waiting, "time", world)
-        monkeypatch.setattr(waiting._Wait, "_diagnosis", lambda _: diagnosis)
-        monkeypatch.setattr(waiting.events, "queue_stalled", lambda _, why: world.stalls.append(why))
-        return waiting._Wait(world, held_back).until_over()
+        monkeypatch.setattr(module, "depth", world.depth)
+        monkeypatch.setattr(module, "diagnose_consumers", lambda *_: diagnosis)
+        return wait_until_drained(world, world, held_back)
 
     return run
 
@@ -86,18 +87,17 @@ def away() -> Exception:
 def test_an_empty_queue_is_believed_after_several_looks(wait) -> None:
     """Counts are approximate: one zero is no end, nor are two with a message between them."""
     world = World(EMPTY, WAITING, EMPTY, EMPTY, EMPTY, EMPTY)
-    assert wait(world) == waiting.Waited(None)
+    assert wait(world) == WaitResult(None)
     assert world.now == 75
 
 
 def test_a_queue_that_nobody_takes_from_ends_the_wait_with_the_next_move(wait) -> None:
-    """After the time that counts as a stall the diagnosis is in the ending, and an event tells others."""
+    """After the time that counts as a stall the diagnosis is in the result."""
     world = World(WAITING)
     early = wait(world).early
     assert (early.reason, world.now) == (Reason.STALLED, 900)
-    assert "nobody took any for 15 min: the mapping is disabled" in early.detail
+    assert "no message was received for 15 min: the mapping is disabled" in early.detail
     assert early.next_move.startswith("enable it")
-    assert world.stalls == [early]
 
 
 def test_a_pause_is_no_stall(wait) -> None:
@@ -113,7 +113,7 @@ def test_empty_looks_before_a_pause_are_not_believed_after_it(wait) -> None:
     world = World(EMPTY)
     world.paused_from, world.paused_until = 45, 60
     assert wait(world).early is None
-    assert world.now == 60 + 3 * PATIENCE.poll_seconds
+    assert world.now == 60 + 3 * POLL.poll_seconds
 
 
 def test_a_spent_budget_ends_the_wait_at_once(wait) -> None:
@@ -125,7 +125,7 @@ def test_a_spent_budget_ends_the_wait_at_once(wait) -> None:
     assert "4 batches failed, 3 may" in early.detail
 
 
-def test_a_lost_lease_ends_the_wait(wait) -> None:
+def test_a_lost_lock_ends_the_wait(wait) -> None:
     """The run that took over is named."""
     world = World(WAITING)
     world.lost_at = 60

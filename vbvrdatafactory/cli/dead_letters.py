@@ -1,0 +1,33 @@
+"""What the dead letter queue holds, as a table."""
+
+from collections import Counter
+
+from vbvrdatafactory.cli import output, queues
+from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.driver import dead_letters
+
+_COLUMNS = ("generator", "cause", "dead letters", "made since")
+
+
+def show_counts(app: App) -> None:
+    """Print how many dead letters there are of each generator and cause."""
+    queues.dead_letter_queue(app)
+    _ = app.bucket_name  # checks it: the records that tell causes lie there
+    found = dead_letters.diagnosed(app.services)
+    if not found:
+        output.say("There are no dead letters.")
+        return
+    counts = Counter((letter.generator, why.cause.value) for letter, why in found)
+    made = Counter((letter.generator, why.cause.value) for letter, why in found if why.made_since)
+    rows = [
+        (*kind, f"{count:,}", f"{made[kind]:,}")
+        for kind, count in sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    ]
+    output.show(output.table(_COLUMNS, rows))
+    generators = len({letter.generator for letter, _ in found})
+    output.say(f"{plural(len(found))} of {output.plural(generators, 'generator')}.")
+
+
+def plural(count: int) -> str:
+    """``1 dead letter``, ``105 dead letters``."""
+    return output.plural(count, "dead letter")

@@ -1,0 +1,145 @@
+"""Dead letters of both kinds of caller: why each message was given up, filed for a dataset, or moved back."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from vbvrdatafactory.control.dead_letters import (
+    DeadLetterDiagnosis,
+    RedriveSummary,
+    describe,
+    diagnose_dead_letter,
+)
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.driver.reports import detail_of
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.selection import matches, means_all
+from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, group_by_body, to_json
+from vbvrdatafactory.sqs.depth import depth
+
+# (generator, cause) -> how many dead letters.
+DeadLetterCounts = Counter[tuple[str, Cause]]
+
+
+def dead_letter_queue(services: Services) -> DeadLetters:
+    """The dead letter queue (``SQS_DLQ_URL``)."""
+    return DeadLetters(services.sqs, services.config.sqs_dlq_url)
+
+
+def file_dead_letters(services: Services, dataset: str) -> DeadLetterCounts:
+    """File this dataset's dead letters with their causes in the bucket, then delete them from the queue.
+
+    Other datasets' stay.
+
+    Returns:
+        How many there were of each generator and cause.
+    """
+    counts: DeadLetterCounts = Counter()
+    diagnose = diagnosis(services)
+
+    def is_ours(letter: DeadLetter) -> bool:
+        return letter.message is not None and letter.message.dataset == dataset
+
+    def file(letter: DeadLetter) -> None:
+        cause = diagnose(letter).cause
+        key = keys.dead_letter(dataset, letter.message_id)
+        records.write_text(services.bucket, key, to_json(replace(letter, cause=cause)))
+        counts[letter.generator, cause] += 1
+
+    if depth(services.sqs, services.config.sqs_dlq_url).total:
+        dead_letter_queue(services).take(is_ours, file)
+    if counts:
+        services.log.info("%s; filed in the bucket", for_terminal(describe(counts)))
+    return counts
+
+
+def redrive(services: Services, patterns: Sequence[str] = (), *, dry_run: bool = False) -> RedriveSummary:
+    """Move dead letters back to the task queue.
+
+    Of letters with equal bodies, which stand for one batch, one is sent and all are deleted.
+
+    Args:
+        services: both queues, and the bucket with the records that tell causes.
+        patterns: names of generators or globs; none or ``all`` for every one.
+        dry_run: only count them.
+
+    Raises:
+        SpecError: ``all`` stands beside other patterns.
+        ConfigError: both variables name one queue.
+    """
+    queue_url = services.config.sqs_queue_url
+    if queue_url == services.config.sqs_dlq_url:
+        raise ConfigError(
+            f"SQS_QUEUE_URL and SQS_DLQ_URL are one queue, {queue_url}; set them to the stack's two"
+        )
+    every = not patterns or means_all(patterns)
+
+    def is_wanted(letter: DeadLetter) -> bool:
+        return every or any(matches(pattern, letter.generator) for pattern in patterns)
+
+    letters = dead_letter_queue(services)
+    if dry_run:
+        found = letters.read()
+        groups = group_by_body(filter(is_wanted, found))
+        sent, equal = [alike[0] for alike in groups], sum(len(alike) - 1 for alike in groups)
+        kept = len(found)
+    else:
+        sent, equal, kept = letters.redrive(queue_url, is_wanted)
+    diagnose = diagnosis(services)
+    counts = DeadLetterCounts((letter.generator, diagnose(letter).cause) for letter in sent)
+    if counts:
+        services.log.info("%s", for_terminal(describe(counts)))
+    return RedriveSummary(counts, dry_run, equal, kept)
+
+
+def diagnosed(services: Services) -> list[tuple[DeadLetter, DeadLetterDiagnosis]]:
+    """Every dead letter with why it was given up; the queue keeps them."""
+    letters = dead_letter_queue(services).read()
+    diagnose = diagnosis(services, {letter.message.type for letter in letters if letter.message})
+    return [(letter, diagnose(letter)) for letter in letters]
+
+
+def save(services: Services, folder: Path) -> int:
+    """Write every dead letter with its cause to `folder` as ``{message id}.json``; returns how many there are."""
+
+    def explained(letters: list[DeadLetter]) -> list[DeadLetter]:
+        diagnose = diagnosis(services, {letter.message.type for letter in letters if letter.message})
+        with ThreadPoolExecutor(records.READ_THREADS, thread_name_prefix="read") as pool:
+            return list(pool.map(lambda letter: _with_cause(services, letter, diagnose(letter)), letters))
+
+    return len(dead_letter_queue(services).save(folder, explained))
+
+
+def diagnosis(
+    services: Services, generators: Iterable[str] = ()
+) -> Callable[[DeadLetter], DeadLetterDiagnosis]:
+    """Why a dead letter was given up: what the worker said, else what is on record of its batch.
+
+    Records of `generators` are listed at once, those of others when the first of their letters comes.
+    """
+    known = set(generators)
+    together = take_evidence(services.bucket, sorted(known)) if known else Evidence()
+
+    @cache
+    def evidence_of(generator: str) -> Evidence:
+        return together if generator in known else take_evidence(services.bucket, [generator])
+
+    def diagnose(letter: DeadLetter) -> DeadLetterDiagnosis:
+        evidence = evidence_of(letter.message.type) if letter.message else Evidence()
+        return diagnose_dead_letter(letter.message, letter.cause, evidence)
+
+    return diagnose
+
+
+def _with_cause(services: Services, letter: DeadLetter, why: DeadLetterDiagnosis) -> DeadLetter:
+    detail = letter.detail or (detail_of(services.bucket, why.failed) if why.failed else "")
+    return replace(letter, cause=why.cause.value, detail=detail)

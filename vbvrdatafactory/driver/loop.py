@@ -1,0 +1,208 @@
+"""The one loop: observe the bucket, send what is missing, wait, observe again, until nothing is missing.
+
+First run, resume, gap-fill and extension are this loop on another inventory. It ends when the dataset is
+complete, when its rounds are used up, when every generator that lacks something is skipped, or early: when
+the queue stalls, the failure budget is exceeded, or another run takes the dataset lock over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
+from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
+from vbvrdatafactory.driver.failures import describe_broken
+from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.driver.run import Run
+from vbvrdatafactory.driver.steps import Steps
+from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.report.completeness import (
+    Broken,
+    DeadLetterTally,
+    EndedEarly,
+    Reason,
+    Report,
+    RunFigures,
+)
+from vbvrdatafactory.s3.specs import check_spec
+from vbvrdatafactory.sqs.depth import depth
+
+
+def make_complete(
+    steps: Steps, plan: Plan, policy: RunPolicy, *, is_new: bool = False, replace_spec: bool = False
+) -> Report:
+    """Make the bucket hold exactly what `plan` says, and report.
+
+    Args:
+        steps: carries out each step.
+        plan: the dataset's plan.
+        policy: what the run is allowed.
+        is_new: whether the plan's spec is to be filed first.
+        replace_spec: file it even where the bucket describes another dataset under its name.
+
+    Raises:
+        DataFactoryError: another run makes the dataset, and the policy says to refuse.
+        Redefined: the spec is of another dataset than the one described, and `replace_spec` is not set.
+    """
+    services = steps.services
+    started = services.clock.monotonic()
+    if is_new:
+        check_spec(services.bucket, plan.spec, replace=replace_spec)
+    with steps.locked(plan.spec.dataset, policy) as guard:
+        if is_new:
+            steps.file_spec(plan, replace=replace_spec)
+        early = finish_earlier_messages(steps, Run(plan, policy, guard, Gaps(iter(()))))
+        seen = steps.observe(plan, "start", origins=True)
+        early = early or other_seed(services.bucket, plan, seen)
+        with steps.progress(plan.spec.dataset, seen.gaps.sample_count):
+            loop = Loop(steps, Run(plan, policy, guard, seen.gaps), early)
+            seen = loop.run_rounds(seen)
+        return loop.report(seen, seconds=services.clock.monotonic() - started)
+
+
+@dataclass
+class Loop:
+    """The rounds of one run, and what became of them.
+
+    Args:
+        steps: carries out each step.
+        run: the run.
+        early: why it is to end before its first round; None where it may begin.
+    """
+
+    steps: Steps
+    run: Run
+    early: EndedEarly | None = None
+    rounds: int = 0
+    messages: int = 0
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    broken: list[Broken] = field(default_factory=list)
+    dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
+
+    def run_rounds(self, seen: Observation) -> Observation:
+        """Play rounds until nothing is missing or the run ends; returns the last observation."""
+        while self.goes_on and (tried := self.breaker.worth_trying(seen.gaps)):
+            seen = self.run_round(tried)
+        return seen
+
+    @property
+    def goes_on(self) -> bool:
+        return not self.early and self.rounds < self.run.policy.max_rounds
+
+    def run_round(self, tried: list[Gap]) -> Observation:
+        """Send what `tried` lack, wait, and observe: probes first of generators that are not proven."""
+        self.rounds += 1
+        step = f"round-{self.rounds}"
+        sent, held_back = self.send(tried, step)
+        self.wait(step, held_back)
+        letters = self.file_dead_letters(step)
+        seen = self.steps.observe(self.run.plan, step)
+        self.run.count_done(seen.gaps)
+        self.breaker.progressed(sent, seen.gaps)
+        self.judge(self.breaker.stood_still(sent, seen.gaps), letters, step)
+        return seen
+
+    def send(self, gaps: Sequence[Gap], step: str) -> tuple[list[Gap], list[Gap]]:
+        """Send what each generator lacks, or probes.
+
+        Returns:
+            The gaps of the generators that were sent messages, and the gaps that are held back.
+        """
+        submitted = self.steps.submit(self.run, gaps, step, frozenset(self.breaker.proven))
+        self.messages += sum(each.messages for each in submitted)
+        sent = [gap for gap, each in zip(gaps, submitted, strict=True) if each.messages]
+        return sent, [each.held_back for each in submitted if each.held_back]
+
+    def wait(self, step: str, held_back: Sequence[Gap]) -> list[Gap]:
+        """Wait until the queue is drained; send what is held back as soon as its generator is proven.
+
+        Returns:
+            What is held back still: of generators whose probes made nothing.
+        """
+        left = list(held_back)
+        while True:
+            result = self.steps.wait(self.run, step, {gap.generator for gap in left})
+            self.early = self.early or result.early
+            if self.early:
+                return left
+            proven = result.proven or self.made_something(left, step)
+            rest = [gap for gap in left if gap.generator in proven]
+            if not rest:
+                return left
+            self.breaker.proven.update(proven)
+            left = [gap for gap in left if gap not in rest]
+            self.send(rest, f"{step}/rest")
+
+    def made_something(self, held_back: Sequence[Gap], step: str) -> frozenset[str]:
+        """Generators whose probes failed and yet made samples: no record proves them, but the bucket does."""
+        generators = [gap.generator for gap in held_back]
+        if not generators:
+            return frozenset()
+        missing = self.steps.observe(self.run.plan, f"{step}/probes", generators).gaps
+        return frozenset(
+            name for name in generators if missing.of(name).samples < self.run.first.of(name).samples
+        )
+
+    def file_dead_letters(self, step: str) -> DeadLetterCounts:
+        """File the dead letters of this step; a run that lost the dataset lock leaves them to the one that has it."""
+        if self.early and self.early.reason is Reason.LEASE:
+            return DeadLetterCounts()
+        letters = self.steps.file_dead_letters(self.run.dataset, step)
+        self.dead_letters += letters
+        return letters
+
+    def judge(self, stood_still: list[Gap], letters: DeadLetterCounts, step: str) -> None:
+        """Find out why generators made nothing, and skip those that can't do better in this run."""
+        if not stood_still or (self.early and self.early.reason is not Reason.BUDGET):
+            return
+        generators = [gap.generator for gap in stood_still]
+        summaries = self.steps.summarize_failures(self.run, generators, letters, step)
+        for generator, why in self.breaker.learn(summaries).items():
+            broken = describe_broken(self.steps.services, generator, why)
+            self.steps.services.log.error("%s; the others go on", for_terminal(str(broken)))
+            self.steps.skip(self.run, broken)
+            self.broken.append(broken)
+
+    def report(self, seen: Observation, seconds: float) -> Report:
+        """Report what is there and what this run did; `seconds` is how long it took."""
+        services = self.steps.services
+        figures = RunFigures(
+            messages=self.messages,
+            rounds=self.rounds,
+            samples=self.run.done,
+            seconds=seconds,
+            queued=depth(services.sqs, services.config.sqs_queue_url).total,
+            broken=tuple(self.broken),
+            dead_letters=tuple(
+                DeadLetterTally(generator=generator, cause=cause, count=count)
+                for (generator, cause), count in self.dead_letters.most_common()
+            ),
+            early=self.early,
+        )
+        if self.early is None and seen.inventory.superseded(self.run.plan.generators):
+            self.steps.remove_superseded(self.run.plan, seen)
+        file = self.early is None or self.early.reason is not Reason.LEASE
+        return self.steps.publish(self.run.plan, seen, figures, file=file)
+
+
+def finish_earlier_messages(steps: Steps, run: Run) -> EndedEarly | None:
+    """Let the messages that an earlier run left in the queues be processed, instead of sending them twice.
+
+    Counts are approximate: after a run that died while it sent, one poll that finds nothing is not enough.
+
+    Args:
+        steps: carries out the wait.
+        run: a run that has sent nothing yet.
+
+    Returns:
+        Why the run is to end; None where it may begin.
+    """
+    services, early = steps.services, None
+    if depth(services.sqs, services.config.sqs_queue_url).total or run.guard.took_over:
+        services.log.info("waiting for the messages of an earlier run")
+        early = steps.wait(run, "earlier").early
+    if early is None:
+        steps.file_dead_letters(run.dataset, "earlier")
+    return early

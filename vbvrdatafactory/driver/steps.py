@@ -1,0 +1,95 @@
+"""The steps of a run. A caller may carry out each in its own way, as the Prefect flows do in tasks."""
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from vbvrdatafactory.control.circuit_breaker import FailureSummary
+from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.driver import dead_letters, failures, observe
+from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
+from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
+from vbvrdatafactory.driver.reports import build_report, write_report
+from vbvrdatafactory.driver.run import Run
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.driver.submit import Submitted, submit_gaps
+from vbvrdatafactory.driver.wait import WaitResult, wait_until_drained
+from vbvrdatafactory.planning.gaps import Gap, Observation
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.spec_changes import describe
+from vbvrdatafactory.report.completeness import Broken, Report, RunFigures
+from vbvrdatafactory.s3.specs import write_spec
+
+
+class Steps:
+    """Carries out each step directly.
+
+    Every method takes the name of the step, such as ``round-1``: callers that show steps name them by it.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def locked(self, dataset: str, policy: RunPolicy) -> AbstractContextManager[SendGuard]:
+        """Hold the dataset's lock while the block lasts."""
+        return lock_dataset(self.services, dataset, policy)
+
+    def progress(self, dataset: str, total: int) -> AbstractContextManager[object]:
+        """Show the progress of a run that is about `total` samples, while the block lasts."""
+        del dataset, total
+        return nullcontext()
+
+    def file_spec(self, plan: Plan, *, replace: bool) -> None:
+        """File the spec in the bucket.
+
+        Raises:
+            Redefined: the bucket describes another dataset under the name, and `replace` is not set.
+        """
+        if changes := write_spec(self.services.bucket, plan.spec, replace=replace):
+            self.services.log.info("%s differs from before: %s", plan.spec.dataset, describe(changes))
+
+    def observe(
+        self, plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
+    ) -> Observation:
+        """List the bucket; with `origins` read from the receipts which seed made what is there."""
+        del step
+        seen = observe.observe(self.services.bucket, plan, generators=generators)
+        return observe.with_origins(self.services.bucket, plan, seen) if origins else seen
+
+    def submit(self, run: Run, gaps: Sequence[Gap], step: str, proven: Collection[str]) -> list[Submitted]:
+        """Send what each generator lacks, or probes of it; in the order of `gaps`."""
+        del step
+        return submit_gaps(self.services, run, gaps, proven)
+
+    def wait(self, run: Run, step: str, held_back: Collection[str] = ()) -> WaitResult:
+        """Wait until the queue is drained, or until waiting is of no use any more."""
+        del step
+        return wait_until_drained(self.services, run, held_back)
+
+    def file_dead_letters(self, dataset: str, step: str) -> DeadLetterCounts:
+        """File the dataset's dead letters in the bucket."""
+        del step
+        return dead_letters.file_dead_letters(self.services, dataset)
+
+    def summarize_failures(
+        self, run: Run, generators: Iterable[str], letters: DeadLetterCounts, step: str
+    ) -> dict[str, FailureSummary]:
+        """Why each of these generators made nothing."""
+        del step
+        return failures.summarize(self.services, run, generators, letters)
+
+    def skip(self, run: Run, broken: Broken) -> None:
+        """Called when a generator is skipped for the rest of the run."""
+
+    def remove_superseded(self, plan: Plan, seen: Observation) -> None:
+        """Delete what is left of torn samples that are whole elsewhere."""
+        if count := observe.remove_superseded(self.services.bucket, plan, seen):
+            self.services.log.info("removed what was left of %d torn samples that are whole elsewhere", count)
+
+    def publish(self, plan: Plan, seen: Observation, figures: RunFigures, *, file: bool) -> Report:
+        """Build the report, and file it in the bucket unless told not to."""
+        services = self.services
+        report = build_report(services.bucket, plan, seen, services.config.output_bucket)
+        report = report.model_copy(update={"run": figures})
+        if file:
+            write_report(services.bucket, report)
+        return report
