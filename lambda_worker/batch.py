@@ -54,6 +54,7 @@ class Worker:
         Raises:
             BatchFailed: something asked for is not stored; the failure record is written.
             Cancelled: the delivery was cancelled; nothing is recorded.
+            NewerSchemaError: a newer version has filed the batch's receipt.
         """
         message, started = delivery.message, time.monotonic()
         store, code = self.open_bucket(message.output_bucket), self.generators / message.type
@@ -63,6 +64,7 @@ class Worker:
             try:
                 made = self._make(delivery, store, lambda: stop_if_finished(earlier))
                 made.check(delivery)
+                earlier.result()  # a newer version's receipt is not written over
             except FinishedBefore as before:
                 return before.result
             except BatchFailed as failed:

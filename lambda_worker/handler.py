@@ -29,7 +29,7 @@ from lambda_worker.generator.sandbox import sweep
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
-from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
 from vbvrdatafactory.core.seeds import batch_seed
@@ -44,6 +44,8 @@ Event = Mapping[str, Any]
 
 # What the handler needs after the generator's deadline to store, record and answer.
 _MARGIN_SECONDS = 3.0
+# A message of a newer schema waits so long for a worker that knows it; every receive counts.
+_NEWER_SECONDS = 900
 # Lambda gives one processor for each 1769 MB.
 _BYTES_PER_CORE = 1769 * 1024 * 1024
 
@@ -98,6 +100,10 @@ def deliver(
     except Cancelled:
         _show_again(record, 0)
         return False
+    except NewerSchemaError as error:
+        _warn_of(str(error))
+        _show_again(record, _NEWER_SECONDS)
+        return False
     except BatchFailed as failed:
         log.warning("attempt %d of message %s: %s", attempt, record["messageId"], for_terminal(str(failed)))
         return _dispose(record, failed, attempt)
@@ -110,6 +116,12 @@ def deliver(
         "%s %s: %d samples in %.1f s", message.type, message.indices, result.samples_uploaded, result.seconds
     )
     return True
+
+
+@cache
+def _warn_of(newer: str) -> None:
+    """Log once that messages are left to newer workers, not once for each message."""
+    log.warning("%s; such messages are released for newer workers", for_terminal(newer))
 
 
 def _dispose(record: Event, failed: BatchFailed, attempt: int) -> bool:

@@ -12,6 +12,7 @@ import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.models import Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.planning.inventory import Inventory
@@ -38,13 +39,19 @@ def stop_if_finished(earlier: "Future[TaskResult | None]") -> None:
 
 
 def result_of_earlier(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
-    """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket."""
+    """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket.
+
+    Raises:
+        NewerSchemaError: a newer version wrote the batch's receipt, and this one must not write over it.
+    """
     try:
         key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
         receipt = records.find_receipt(store, key)
         if receipt is None or receipt.seed != seed or receipt.message != message:
             return None
         return receipt.result if _is_there(store, message, receipt) else None
+    except NewerSchemaError:
+        raise
     except Exception as error:  # noqa: BLE001 - without the look the batch is just made once more
         log.warning("whether %s %s was made before is unknown: %s", message.type, message.indices, error)
         return None

@@ -12,6 +12,7 @@ from tasks.artifacts import LiveProgress
 from tasks.lock import locked
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.errors import UnreadableRecordError
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.run import Run
@@ -67,6 +68,10 @@ class TaskSteps(Steps):
 
 
 def submitted(future: PrefectFuture[Any]) -> Submitted:
-    """What a submission sent, as far as it said so: a failed one's shows in the next observation."""
+    """What a submission sent, as far as it said so: what a failed one sent shows in the next observation."""
     future.wait()
-    return future.result() if future.state.is_completed() else Submitted()
+    if future.state.is_completed():
+        done: Submitted = future.result()
+        return done
+    error = future.state.result(raise_on_failure=False)
+    return Submitted(problem=str(error) if isinstance(error, UnreadableRecordError) else "")

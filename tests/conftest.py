@@ -1,11 +1,17 @@
 """What every test stands on: no way to a real AWS account, and examples that do not depend on luck."""
 
+import base64
+import json
 import logging
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 from hypothesis import settings
+from obstore.store import MemoryStore
 
 from vbvrdatafactory.testing import InMemoryAws, in_memory_aws
 
@@ -16,6 +22,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.register_profile("explore", deadline=None, database=None, max_examples=1000)
 settings.load_profile("suite")
+
+BEFORE = Path(__file__).parent / "data" / "bucket-of-0.1.0"
 
 _DUMMIES = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -57,3 +65,25 @@ def run_log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     for module in ("tasks.artifacts", "tasks.dataset", "tasks.lock", "tasks.services"):
         monkeypatch.setattr(f"{module}.get_run_logger", lambda: log)
     return log
+
+
+@pytest.fixture
+def bucket_of_before() -> MemoryStore:
+    """A bucket as version 0.1.0 left it, before records said by which schema they are written.
+
+    Two generators, twelve samples each in batches of four. Of A-1_good all was made, the last batch as an archive,
+    and samples 1 and 6 were lost. Of A-2_crashes the first batch was made, its receipt has the name that receipts
+    had before their seeds were in it, and sample 2 was lost; the second batch crashed, the third was never made.
+    """
+    store = MemoryStore()
+    for key, held in json.loads((BEFORE / "bucket.json").read_text()).items():
+        data = held["text"].encode() if "text" in held else base64.b64decode(held["base64"])
+        obstore.put(store, key, data)
+    return store
+
+
+@pytest.fixture
+def facts_of_before() -> dict[str, Any]:
+    """What version 0.1.0 planned, sent and reported of that bucket, and the digests of the files that were lost."""
+    found: dict[str, Any] = json.loads((BEFORE / "facts.json").read_text())
+    return found

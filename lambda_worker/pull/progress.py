@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from lambda_worker.pull.outcome import Outcome
 from lambda_worker.pull.visibility import Lease, Record
+from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.humanize import format_duration
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
@@ -35,7 +36,7 @@ class Batch:
         """The batch in a message; the handler judges a message that can't be read."""
         try:
             message = TaskMessage.model_validate_json(record["body"])
-        except ValidationError:
+        except (ValidationError, NewerSchemaError):
             return cls(record, lease, "(unreadable)", "", 0, time.monotonic())
         wanted = compress(message.only_indices) if message.only_indices else [message.indices]
         samples = sum(indices.size for indices in wanted)

@@ -152,3 +152,12 @@ def test_unset_variable(run, place, monkeypatch, command):
     result = run("dlq", *command)
     assert "SQS_DLQ_URL is not set; it is the output DlqUrl of the stack" in result.stderr
     assert result.exit_code == 1
+
+
+def test_a_message_of_a_newer_schema_is_not_called_invalid(run, place):
+    """Workers that did not know it gave it up; its generator is named, and it goes back when they are updated."""
+    newer = json.dumps({"type": MAZE, "num_samples": 5, "schema_version": 9, "shape": "round"})
+    place.sqs.send_message(QueueUrl=place.config.sqs_dlq_url, MessageBody=newer)
+    assert [MAZE, "newer-schema", "1", "0"] in rows(run("dlq", "list"))
+    run("dlq", "redrive")
+    assert [message["shape"] for message in place.messages()] == ["round"]

@@ -116,7 +116,9 @@ def test_a_new_generator_is_tried_before_all_of_it_is_sent(run, place):
 
 def test_of_a_generator_that_always_fails_two_messages_are_sent(run, place):
     """The command says why and how much was held back, and exits 1; the other generator's messages are sent."""
-    obstore.put(place.store, keys.receipt(keys.ReceiptKey(FIRST, IndexRange(0, 5), 0)), b"{}")  # proves it
+    obstore.put(
+        place.store, keys.receipt(keys.ReceiptKey(FIRST, IndexRange(100, 105), 0)), b"{}"
+    )  # proves it
     with Worker(place, fails=Cause.CRASH) as worker:
         result = run(*MANY, "-g", FIRST)
     assert result.exit_code == 1

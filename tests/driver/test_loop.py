@@ -222,6 +222,22 @@ def test_a_round_that_makes_something_proves_its_generator(make) -> None:
     assert loop.breaker.proven == {GOOD}
 
 
+def test_why_nothing_was_sent_is_reported_until_something_is(make, cloud) -> None:
+    """A receipt that can't be read is named in the report; once it is deleted, fresh samples are made, and it is not."""
+    world = make(samples=10)
+    key = keys.receipt(keys.ReceiptKey(GOOD, IndexRange(0, 10), 0))
+    obstore.put(cloud.store, key, b"no receipt")
+    loop = world.loop()
+    world.play(loop)
+    figures = loop.report(world.look(), seconds=1.0)
+    assert [problem.startswith(key) for problem in figures.problems] == [True]
+    assert any("Restore it, or delete it" in remark for remark in figures.remarks)
+    assert (loop.broken, loop.messages) == ([], 0)
+    obstore.delete(cloud.store, key)
+    assert world.play(loop).gaps.sample_count == 0
+    assert loop.report(world.look(), seconds=1.0).problems == ()
+
+
 # Waiting
 
 

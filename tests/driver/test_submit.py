@@ -44,7 +44,8 @@ def failed(salt: int, cause: Cause = Cause.CRASH) -> str:
     return keys.failure(keys.FailureKey(G, IndexRange(0, 10), salt, 1, cause))
 
 
-RECEIPT = keys.receipt(keys.ReceiptKey(G, IndexRange(0, 10), 0))
+# Of samples that are not missing: it proves the generator, and replays nothing.
+RECEIPT = keys.receipt(keys.ReceiptKey(G, IndexRange(200, 210), 0))
 
 
 def test_of_a_generator_that_proved_nothing_probes_are_sent_and_the_rest_is_held_back(
@@ -134,3 +135,19 @@ def test_several_generators_go_in_one_stream_each_with_its_own_probes(cloud: InM
     assert done == [Submitted(PROBES, Gap("G-2_y", (IndexRange(20, 100),))), Submitted(10, None)]
     assert sum(sent) == PROBES + 10
     assert {message.output_bucket for message in cloud.messages()} == {"elsewhere"}
+
+
+def test_a_record_that_cannot_be_read_stops_its_generator_alone(cloud: InMemoryAws) -> None:
+    """What it would decide is not decided without it: nothing is sent, the reason is told, and the others go on."""
+    plan = Plan(make_spec(dataset="d", generators=[G, "G-2_y"], samples=20, batch_size=10))
+    run = SimpleNamespace(
+        plan=plan, guard=SimpleNamespace(wait_until_open=lambda _: None), output_bucket=None
+    )
+    key = keys.receipt(keys.ReceiptKey(G, IndexRange(0, 10), 0))
+    note(cloud, key)
+    first, second = submit_gaps(
+        Services(config), run, [Gap(name, (IndexRange(0, 20),)) for name in (G, "G-2_y")]
+    )
+    assert first.problem.startswith(key)
+    assert (first.messages, second) == (0, Submitted(2))
+    assert {message.type for message in cloud.messages()} == {"G-2_y"}

@@ -234,3 +234,31 @@ def test_no_file_may_be_larger_than_the_disk(monkeypatch: pytest.MonkeyPatch) ->
     """On a small disk the largest file is bounded by the share of it."""
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
     assert Limits.of_host(8 * GB, side_by_side=2).file_bytes == 45_000
+
+
+def test_a_message_of_a_newer_schema_is_left_to_a_newer_worker(
+    queue: Queue, tiny: Callable[..., str], store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is neither buried nor recorded as invalid: it is released for a while, and the log says it once, not each time."""
+    door._warn_of.cache_clear()
+    newer = [body(tiny(), schema_version=2, shape="round"), body(tiny(), schema_version=2, start_index=2)]
+    records = queue.receive(*newer)
+    failures = door.handler({"Records": records}, Context())["batchItemFailures"]
+    assert {item["itemIdentifier"] for item in failures} == {record["messageId"] for record in records}
+    assert (queue.dead(), [key for key, _ in sizes(store, "")]) == ([], [])
+    assert caplog.text.count("the TaskMessage has schema_version 2, and this version") == 1
+    assert not queue.receive()
+
+
+def test_a_receipt_of_a_newer_version_is_not_written_over(
+    queue: Queue, tiny: Callable[..., str], store: MemoryStore
+) -> None:
+    """The batch is left to a newer worker, which knows what the receipt says."""
+    name = tiny()
+    key = keys.receipt(keys.ReceiptKey(name, IndexRange(0, 2), 0, 1))
+    written = b'{"schema_version": 2, "made_how": "otherwise"}'
+    obstore.put(store, key, written)
+    records = queue.receive(body(name))
+    assert door.handler({"Records": records}, Context())["batchItemFailures"]
+    assert bytes(obstore.get(store, key).bytes()) == written
+    assert queue.dead() == []

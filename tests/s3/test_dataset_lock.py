@@ -185,7 +185,7 @@ def test_a_kept_lease_is_renewed_until_it_is_released(store) -> None:
 def test_a_file_that_is_no_lease_is_an_answer(store, clock) -> None:
     """One line with the key and the next move."""
     obstore.put(store, KEY, b"{}")
-    with pytest.raises(DataFactoryError, match=r"lease\.json is no lease: .*; delete it"):
+    with pytest.raises(DataFactoryError, match=r"lease\.json is no LockClaim: .*; delete it"):
         door(store, clock, "first").take()
 
 

@@ -8,7 +8,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.messages import read_receipts
@@ -167,11 +167,26 @@ def test_a_failure_is_counted_even_where_its_record_cannot_be_read(bucket: Memor
     assert found.count == 1
 
 
-def test_a_receipt_that_cannot_be_read_does_not_stop_the_planning(bucket: MemoryStore) -> None:
-    """Evidence is never needed: without it the hole gets fresh samples."""
-    obstore.put(bucket, keys.receipt(keys.ReceiptKey("A", IndexRange(0, 10), 0)), b"not json")
-    gap = Gap("A", (IndexRange(8, 12),))
-    assert read_receipts(bucket, Plan(SPEC), gap, take_evidence(bucket, ["A"])) == {}
+@pytest.mark.parametrize("body", [b"not json", b"{}", b'{"schema_version": 2}'])
+def test_a_receipt_that_cannot_be_read_stops_the_planning_that_needs_it(
+    bucket: MemoryStore, body: bytes
+) -> None:
+    """Fresh samples in the place of those that it could replay would be another dataset, without a word."""
+    key = keys.receipt(keys.ReceiptKey("A", IndexRange(0, 10), 0))
+    obstore.put(bucket, key, body)
+    evidence = take_evidence(bucket, ["A"])
+    with pytest.raises(UnreadableRecordError, match=f"^{key}.* of A were made .* Restore it, or delete it"):
+        read_receipts(bucket, Plan(SPEC), Gap("A", (IndexRange(8, 12),)), evidence)
+    assert read_receipts(bucket, Plan(SPEC), Gap("A", (IndexRange(12, 20),)), evidence) == {}
+
+
+def test_a_receipt_that_was_deleted_since_it_was_listed_is_none(bucket: MemoryStore) -> None:
+    """Somebody wants fresh samples there."""
+    key = keys.receipt(keys.ReceiptKey("A", IndexRange(0, 10), 0))
+    obstore.put(bucket, key, b"{}")
+    evidence = take_evidence(bucket, ["A"])
+    obstore.delete(bucket, key)
+    assert read_receipts(bucket, Plan(SPEC), Gap("A", (IndexRange(8, 12),)), evidence) == {}
 
 
 def test_nothing_missing_needs_no_explanation(bucket: MemoryStore) -> None:

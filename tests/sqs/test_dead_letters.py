@@ -202,6 +202,7 @@ def test_a_filed_letter_reads_back() -> None:
     letter = DeadLetter("id", task(), 3, 1768435200000, "handle", "crash", "exit code 1")
     filed = json.loads(to_json(letter))
     assert filed == {
+        "schema_version": 1,
         "message_id": "id",
         "receive_count": 3,
         "sent_at_ms": 1768435200000,

@@ -22,10 +22,11 @@ from vbvrdatafactory.planning.plan import Plan
 
 
 class Sent(NamedTuple):
-    """What was sent, and the samples that were held back as probes made nothing."""
+    """What was sent, the samples that were held back as probes made nothing, and why other samples could not be sent."""
 
     messages: int
     held_back: int
+    problems: tuple[str, ...]
 
 
 class _Notes(logging.Handler):
@@ -102,7 +103,7 @@ def send(  # noqa: PLR0913 - what to send, for whom, and how
         raise DataFactoryError(str(loop.early))
     for gap in held_back:
         services.log.info("%s", for_terminal(_why_held_back(services, run, gap)))
-    return Sent(loop.messages, sum(gap.samples for gap in held_back))
+    return Sent(loop.messages, sum(gap.samples for gap in held_back), tuple(loop.problems.values()))
 
 
 def _why_held_back(services: Services, run: Run, gap: Gap) -> str:

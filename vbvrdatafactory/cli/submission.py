@@ -9,7 +9,7 @@ from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.redefining import agree
 from vbvrdatafactory.cli.sending import locked, noting, send
 from vbvrdatafactory.control.run_policy import RunPolicy
-from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.observe import observe, with_origins
@@ -20,6 +20,7 @@ from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.selection import choose_generators
 from vbvrdatafactory.planning.spec_changes import describe, refusal
 from vbvrdatafactory.s3 import specs
+from vbvrdatafactory.s3.listing import take_evidence
 
 _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "messages to send")
 
@@ -66,14 +67,14 @@ class Submission:
         waiting = queues.task_queue(self._app).total
         spec, store = self._plan.spec, self._services.bucket
         replace = agree(spec.dataset, specs.compare_spec(store, spec), replace=replace)
-        seen, counts = self._observe()
+        seen, counts, _ = self._observe()
         if refused := other_seed(store, self._plan, seen):
             raise DataFactoryError(f"{refused.detail}; {refused.next_move}")
         with locked(self._services, spec.dataset, self._policy) as guard:
             if guard.waited:
-                seen, counts = self._observe()
+                seen, counts, _ = self._observe()
             self._file_spec(replace=replace)
-            if not counts:
+            if not len(seen.gaps):
                 output.say(f"Nothing is missing, no message was sent: {self._whole(seen)}.")
                 return
             if waiting:
@@ -84,7 +85,7 @@ class Submission:
 
     def dry_run(self) -> None:
         """Show what would be sent; nothing is sent or written."""
-        seen, counts = self._observe()
+        seen, counts, problems = self._observe()
         rows = [
             (line.samples, line.batch_count, line.samples - missing, missing, counts[line.generator])
             for line in self._plan.generators.values()
@@ -94,21 +95,27 @@ class Submission:
         cells = [(name, *_grouped(row)) for name, row in zip(self._plan.generators, rows, strict=True)]
         output.show(output.table(_COLUMNS, cells, footer=("total", *_grouped(totals))))
         obstacles = self._obstacles(seen)
-        for obstacle in obstacles:
-            output.note(obstacle)
+        for line in (*obstacles, *problems):
+            output.note(line)
         sent, samples = output.plural(totals[-1], "message"), output.plural(totals[-2], "sample")
         if obstacles:
             output.say(f"Dry run: this would be refused, so nothing would be sent of {sent} for {samples}.")
             return
         output.say(f"Dry run: would send {sent} for {samples}; nothing was sent or written.")
 
-    def _observe(self) -> tuple[Observation, Counter[str]]:
-        """What is there, and how many messages would make the rest of each generator."""
+    def _observe(self) -> tuple[Observation, Counter[str], list[str]]:
+        """What is there, how many messages would make the rest of each generator, and why some can't be planned."""
         store = self._services.bucket
         with output.looking(f"bucket {self._app.bucket_name}") as on_listed:
             seen = with_origins(store, self._plan, observe(store, self._plan, on_listed))
-            messages = messages_for(store, self._plan, seen.gaps)
-            return seen, Counter(message.type for message in messages)
+            evidence = take_evidence(store, [gap.generator for gap in seen.gaps])
+            counts, problems = Counter[str](), []
+            for gap in seen.gaps:
+                try:
+                    counts[gap.generator] = sum(1 for _ in messages_for(store, self._plan, [gap], evidence))
+                except UnreadableRecordError as error:
+                    problems.append(str(error))
+        return seen, counts, problems
 
     def _obstacles(self, seen: Observation) -> list[str]:
         """Why the same without ``--dry-run`` would send nothing, a line each."""
@@ -135,14 +142,23 @@ class Submission:
             output_bucket=self._app.bucket,
             probing=self._probing,
         )
-        samples = output.plural(seen.gaps.sample_count - done.held_back, "sample")
-        sent = f"Sent {output.plural(done.messages, 'message')} for {samples}; {self._whole(seen)}"
+        sent = f"Sent {output.plural(done.messages, 'message')}; {self._whole(seen)}"
+        for problem in done.problems:
+            output.note(problem)
+        failed = []
         if done.held_back:
-            raise DataFactoryError(
-                f"{sent}; {done.held_back:,} samples were held back, as probes of their generators made nothing: mend "
-                "these and run the same again, or send everything with --no-probes"
+            failed.append(
+                f"{done.held_back:,} samples were held back, as probes of their generators made nothing: mend these and "
+                "run the same again, or send everything with --no-probes"
             )
-        output.say(f"{sent}. Next: datafactory monitor --watch")
+        if done.problems:
+            names = output.plural(len(done.problems), "generator")
+            failed.append(f"of {names} nothing was sent, as records could not be read")
+        if failed:
+            raise DataFactoryError("; ".join([sent, *failed]))
+        samples = output.plural(seen.gaps.sample_count, "sample")
+        messages = output.plural(done.messages, "message")
+        output.say(f"Sent {messages} for {samples}; {self._whole(seen)}. Next: datafactory monitor --watch")
 
     def _whole(self, seen: Observation) -> str:
         wanted, name = self._plan.sample_count, self._plan.spec.dataset

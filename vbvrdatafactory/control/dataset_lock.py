@@ -7,9 +7,10 @@ the same for its whole time to live has nobody any more who renews it.
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.schema import Versioned
 
 TTL_SECONDS = 120.0
 
@@ -29,7 +30,7 @@ class LockHolder(NamedTuple):
     started: float
 
 
-class LockClaim(BaseModel):
+class LockClaim(Versioned):
     """A run's claim on a dataset.
 
     Args:

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from vbvrdatafactory.core.schema import Versioned
 
 
-class PauseState(BaseModel):
+class PauseState(Versioned):
     """Whether a dataset's run is to pause, since when, and who wants it so.
 
     A paused run sends nothing new; what is in flight goes on. `workers` says that the queue's Lambda was told to take no

@@ -7,12 +7,14 @@ fields is optional. Unknown fields are refused: a misspelt ``start_index`` would
 import re
 from datetime import datetime
 from enum import StrEnum
+from itertools import product
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
+from vbvrdatafactory.core.schema import Versioned
 
 MAX_BATCH = 1000
 OutputFormat = Literal["files", "tar"]
@@ -57,6 +59,7 @@ class Cause(StrEnum):
     DISK = "disk"
     UPLOAD = "upload"
     WORKER_LOST = "worker-lost"
+    NEWER_SCHEMA = "newer-schema"
 
     @property
     def is_seeds_fault(self) -> bool:
@@ -70,7 +73,7 @@ class Cause(StrEnum):
 
 
 # A worker beside this one may have the generator that this one lacks.
-_TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST, Cause.UNKNOWN_GENERATOR}
+_TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST, Cause.UNKNOWN_GENERATOR, Cause.NEWER_SCHEMA}
 _SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
 
 
@@ -78,13 +81,22 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TaskMessage(_Frozen):
+class _Record(Versioned):
+    """A record that the worker files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskMessage(Versioned):
     """A batch on the wire: ``num_samples`` samples of generator ``type`` from ``start_index`` on.
 
     The contract's fields are ``type`` … ``output_bucket``. ``only_indices`` replays a batch with the seed
     that made its neighbours and stores just those indices (absolute, within the batch). ``python_hash_seed``
-    is set only to replay a run whose PYTHONHASHSEED was another than its seed gives.
+    is set only to replay a run whose PYTHONHASHSEED was another than its seed gives. ``schema_version`` is sent only
+    where it is not 1, so that a worker which does not know the field takes the message.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: SafeName = Field(description="Generator name")
     num_samples: int = Field(ge=1, le=MAX_BATCH, description="Samples to generate")
@@ -120,19 +132,23 @@ class TaskMessage(_Frozen):
 
     def to_json(self) -> str:
         """The message body: what differs from the defaults, plus the contract's fields that are set."""
-        return self.model_dump_json(exclude_none=True, exclude=_UNSET[bool(self.salt), bool(self.require)])
+        return self.model_dump_json(
+            exclude_none=True, exclude=_UNSET[bool(self.salt), bool(self.require), self.schema_version == 1]
+        )
 
     def moved(self, start_index: int, num_samples: int, seed: int) -> "TaskMessage":
         """The same message for other indices of its generator, which are not checked again."""
         return self.model_copy(update={"start_index": start_index, "num_samples": num_samples, "seed": seed})
 
 
-# What stays out of a message's body, by whether it has a salt and requires more.
-_UNSET: dict[tuple[bool, bool], set[str]] = {
-    (False, False): {"salt", "require"},
-    (False, True): {"salt"},
-    (True, False): {"require"},
-    (True, True): set(),
+# What stays out of a message's body, by whether it has a salt, requires more, and is of the first schema.
+_UNSET: dict[tuple[bool, bool, bool], set[str]] = {
+    (salted, requires, first): {
+        name
+        for name, is_left_out in (("salt", not salted), ("require", not requires), ("schema_version", first))
+        if is_left_out
+    }
+    for salted, requires, first in product((False, True), repeat=3)
 }
 
 
@@ -148,7 +164,7 @@ class TaskResult(_Frozen):
     seconds: float = 0.0
 
 
-class Receipt(_Frozen):
+class Receipt(_Record):
     """What the worker wrote last about a batch: evidence of how its samples were made, never proof of them."""
 
     message: TaskMessage
@@ -167,7 +183,7 @@ class Receipt(_Frozen):
     finished_at: datetime
 
 
-class FailureRecord(_Frozen):
+class FailureRecord(_Record):
     """Why one attempt at one batch failed, kept before the message is reported failed."""
 
     message: TaskMessage | None

@@ -134,6 +134,8 @@ def diagnosis(
         return together if generator in known else take_evidence(services.bucket, [generator])
 
     def diagnose(letter: DeadLetter) -> DeadLetterDiagnosis:
+        if letter.is_newer:
+            return DeadLetterDiagnosis(Cause.NEWER_SCHEMA)
         evidence = evidence_of(letter.message.type) if letter.message else Evidence()
         return diagnose_dead_letter(letter.message, letter.cause, evidence)
 

@@ -79,6 +79,7 @@ class Loop:
     messages: int = 0
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     broken: list[Broken] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
 
     def run_rounds(self, seen: Observation) -> Observation:
@@ -112,8 +113,18 @@ class Loop:
         """
         submitted = self.steps.submit(self.run, gaps, step, frozenset(self.breaker.proven))
         self.messages += sum(each.messages for each in submitted)
+        for gap, each in zip(gaps, submitted, strict=True):
+            self._note_problem(gap.generator, each.problem)
         sent = [gap for gap, each in zip(gaps, submitted, strict=True) if each.messages]
         return sent, [each.held_back for each in submitted if each.held_back]
+
+    def _note_problem(self, generator: str, problem: str) -> None:
+        """Remember why nothing could be sent for a generator; forget it once something can."""
+        if problem and self.problems.get(generator) != problem:
+            self.steps.services.log.error("%s", for_terminal(problem))
+        self.problems.pop(generator, None)
+        if problem:
+            self.problems[generator] = problem
 
     def wait(self, step: str, held_back: Sequence[Gap]) -> list[Gap]:
         """Wait until the queue is drained; send what is held back as soon as its generator is proven.
@@ -175,6 +186,7 @@ class Loop:
             seconds=seconds,
             queued=depth(services.sqs, services.config.sqs_queue_url).total,
             broken=tuple(self.broken),
+            problems=tuple(self.problems.values()),
             dead_letters=tuple(
                 DeadLetterTally(generator=generator, cause=cause, count=count)
                 for (generator, cause), count in self.dead_letters.most_common()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.core.models import Receipt, TaskMessage
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap
@@ -35,15 +36,28 @@ def messages_for(
 def read_receipts(
     store: ObjectStore, plan: Plan, gap: Gap, evidence: Evidence
 ) -> dict[keys.ReceiptKey, Receipt]:
-    """The receipts of the runs that made the neighbours of what is missing; unreadable ones are left out.
+    """The receipts of the runs that made the neighbours of what is missing; those deleted meanwhile are left out.
 
     One whose name does not tell its seed may turn out to be of another than the dataset's; then an earlier run counts.
+
+    Raises:
+        UnreadableRecordError: one can't be read. Fresh samples would take the place of those it could replay.
     """
     found: dict[keys.ReceiptKey, Receipt] = {}
-    unreadable: set[keys.ReceiptKey] = set()
+    deleted: set[keys.ReceiptKey] = set()
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
-        while wanted := holes(plan, gap, evidence, found).keys() - found.keys() - unreadable:
-            read_now = pool.map(lambda key: (key, read_receipt(store, key)), wanted)
+        while wanted := holes(plan, gap, evidence, found).keys() - found.keys() - deleted:
+            read_now = pool.map(lambda key: (key, _read(store, key)), wanted)
             found |= {key: receipt for key, receipt in read_now if receipt}
-            unreadable |= wanted - found.keys()
+            deleted |= wanted - found.keys()
     return found
+
+
+def _read(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
+    try:
+        return read_receipt(store, key)
+    except DataFactoryError as error:
+        raise UnreadableRecordError(
+            f"{error}; it says how samples of {key.generator} were made that are missing now. Restore it, or delete it "
+            "to have fresh samples made in their place"
+        ) from error

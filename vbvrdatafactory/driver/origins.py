@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from obstore.store import ObjectStore
 
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Receipt
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.evidence import Evidence, SuccessRecord
 from vbvrdatafactory.planning.gaps import Observation
@@ -13,7 +15,7 @@ from vbvrdatafactory.planning.origins import Origin, describe, next_move, origin
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.report.completeness import EndedEarly, Reason
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.records import READ_THREADS, read_receipt
+from vbvrdatafactory.s3.records import READ_THREADS, read_if_valid
 from vbvrdatafactory.s3.specs import read_all_specs
 
 
@@ -68,5 +70,5 @@ def other_seed(store: ObjectStore, plan: Plan, seen: Observation) -> EndedEarly 
 
 def _with_seed(store: ObjectStore, made: SuccessRecord) -> SuccessRecord:
     """The run with the seed that its receipt tells; without one where it can't be read."""
-    receipt = read_receipt(store, made.key)
+    receipt = read_if_valid(store, keys.receipt(made.key), Receipt)
     return made._replace(key=made.key._replace(seed=receipt.seed)) if receipt else made

@@ -18,7 +18,7 @@ from vbvrdatafactory.report.completeness import FailureTally, Report, failures_i
 from vbvrdatafactory.report.html import to_html
 from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.listing import take_evidence
-from vbvrdatafactory.s3.records import read_if_valid, write_text
+from vbvrdatafactory.s3.records import parse, read_if_valid, write_text
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 
@@ -43,7 +43,7 @@ def copy_report(store: ObjectStore, dataset: str, folder: Path) -> Path:
         name: reading.read(store, keys.dataset_file(dataset, name)).data
         for name in (REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML)
     }
-    report = Report.model_validate_json(texts[REPORT_JSON])
+    report = parse(texts[REPORT_JSON], keys.dataset_file(dataset, REPORT_JSON), Report)
     for place in (folder, *([folder / "runs" / report.run_name] if report.run else ())):
         place.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

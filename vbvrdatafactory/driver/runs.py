@@ -43,11 +43,10 @@ def list_runs(store: ObjectStore, dataset: str, most: int | None = None) -> list
     read_spec(store, dataset)
     found = top(store, keys.runs(dataset)).folders
     found.sort(key=lambda folder: (keys.parse_run_folder(folder) or "", folder), reverse=True)
-    names = {keys.parse_run_folder(folder) for folder in found}
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
         runs = list(pool.map(lambda folder: _read(store, f"{folder}/"), found[:most]))
     latest = _read(store, keys.dataset_file(dataset, ""))
-    if latest.report and latest.report.run and latest.report.run_name not in names:
+    if latest.report and latest.report.run and latest.report not in [run.report for run in runs]:
         runs.insert(0, latest)
     return runs[:most]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from vbvrdatafactory.control import circuit_breaker
+from vbvrdatafactory.core.errors import UnreadableRecordError
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.run import Run
@@ -18,10 +19,17 @@ OnSent = Callable[[int, int], None]
 
 
 class Submitted(NamedTuple):
-    """What was sent for one generator, and the gap that was held back until the probes' outcome is known."""
+    """What was sent for one generator.
+
+    Args:
+        messages: how many.
+        held_back: what waits for the outcome of probes; None where nothing does.
+        problem: why nothing could be sent; empty where it could.
+    """
 
     messages: int = 0
     held_back: Gap | None = None
+    problem: str = ""
 
 
 def submit_gap(
@@ -56,6 +64,8 @@ def submit_gaps(  # noqa: PLR0913 - services, the run, and how to send
     Raises:
         DatasetLockLost: another run makes the dataset now.
         DataFactoryError: some messages could not be sent; the first is named, and the next round sends them again.
+
+    A generator whose records can't be read is sent nothing; the others go on.
     """
     gaps = list(gaps)
     evidence = take_evidence(services.bucket, [gap.generator for gap in gaps])
@@ -80,8 +90,15 @@ class _Portion:
         self._is_proven = gap.generator in proven
         self._read = 0
         self._held_back: Gap | None = None
+        self._problem = ""
 
     def __iter__(self) -> Iterator[TaskMessage]:
+        try:
+            yield from self._messages()
+        except UnreadableRecordError as error:
+            self._problem = str(error)
+
+    def _messages(self) -> Iterator[TaskMessage]:
         run, gap = self._run, self.gap
         probes = None if self._is_proven else circuit_breaker.probes(self._evidence, gap.generator)
         planned = messages_for(self._services.bucket, run.plan, [gap], self._evidence)
@@ -102,4 +119,4 @@ class _Portion:
     @property
     def submitted(self) -> Submitted:
         """What was sent of it, once all of it was read and taken by SQS."""
-        return Submitted(self._read, self._held_back)
+        return Submitted(self._read, self._held_back, self._problem)

@@ -14,6 +14,7 @@ from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -33,7 +34,7 @@ class Override(_Frozen):
     batch_size: BatchSize | None = None
 
 
-class DatasetSpec(_Frozen):
+class DatasetSpec(Versioned):
     """What a person asks for.
 
     Args:
@@ -47,6 +48,8 @@ class DatasetSpec(_Frozen):
         overrides: samples and batch size of single generators.
         seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the factory before this one had it.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: SafeName = "dataset"
     generators: tuple[SafeName, ...] = Field(min_length=1)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange, describe
+from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap
@@ -135,6 +136,7 @@ class RunFigures(_Frozen):
     seconds: float = 0.0
     queued: int = Field(default=0, description="Messages that are in the queue still, waiting or in flight")
     broken: tuple[Broken, ...] = ()
+    problems: tuple[str, ...] = Field(default=(), description="Why nothing was sent for a generator")
     dead_letters: tuple[DeadLetterTally, ...] = ()
     early: EndedEarly | None = None
 
@@ -149,6 +151,9 @@ class RunFigures(_Frozen):
         lines += [f"{str(broken).rstrip('.')}." for broken in self.broken[:_BROKEN_SHOWN]]
         if (more := len(self.broken) - _BROKEN_SHOWN) > 0:
             lines.append(f"{more:,} more generators were given up.")
+        lines += [f"{problem.rstrip('.')}." for problem in self.problems[:_BROKEN_SHOWN]]
+        if (more := len(self.problems) - _BROKEN_SHOWN) > 0:
+            lines.append(f"For {more:,} more generators nothing was sent, as records could not be read.")
         return lines
 
     @property
@@ -165,8 +170,10 @@ class RunFigures(_Frozen):
         return ", ".join(f"{count:,} {cause}" for cause, count in causes.most_common())
 
 
-class Report(_Frozen):
+class Report(Versioned):
     """The completeness of one dataset at one moment."""
+
+    model_config = ConfigDict(frozen=True)
 
     dataset: str
     at: datetime

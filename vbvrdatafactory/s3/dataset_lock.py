@@ -14,11 +14,10 @@ from typing import NamedTuple
 import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import ObjectStore
-from pydantic import ValidationError
 
 from vbvrdatafactory.control.dataset_lock import DatasetLockLost, LockClaim, UnchangedTimer, is_free
-from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.s3 import reading
+from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError, UnreadableRecordError
+from vbvrdatafactory.s3 import reading, records
 
 log = logging.getLogger(__name__)
 
@@ -181,11 +180,11 @@ def _read(store: ObjectStore, key: str) -> _Found | None:
     except FileNotFoundError:
         return None
     try:
-        return _Found(LockClaim.model_validate_json(got.data), got.e_tag or "")
-    except ValidationError as error:
-        raise DataFactoryError(
-            f"{key} is no dataset lock: {error.errors()[0]['msg']}; delete it if no run makes the dataset"
-        ) from error
+        return _Found(records.parse(got.data, key, LockClaim), got.e_tag or "")
+    except NewerSchemaError:
+        raise
+    except UnreadableRecordError as error:
+        raise DataFactoryError(f"{error}; delete it if no run makes the dataset") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from obstore.store import ObjectStore
 from pydantic import BaseModel, ValidationError
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError, UnreadableRecordError
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Receipt
 from vbvrdatafactory.s3 import reading
@@ -40,21 +40,36 @@ def write(store: ObjectStore, key: str, model: BaseModel) -> None:
 def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
     """The model at `key`; None where there is none.
 
+    Fields that are not known here are ignored: a later version may have added them.
+
     Raises:
-        DataFactoryError: what lies there is no `kind`, or does not come whole.
+        NewerSchemaError: it is written by a schema that is not known here.
+        UnreadableRecordError: what lies there is no `kind`.
+        DataFactoryError: it does not come whole.
     """
     try:
         data = reading.read(store, key).data
     except FileNotFoundError:
         return None
+    return parse(data, key, kind)
+
+
+def parse(data: bytes, key: str, kind: type[Model]) -> Model:
+    """The model in `data`, which lies at `key`; raises as `read` does."""
     try:
-        return kind.model_validate_json(data)
+        return kind.model_validate_json(data, extra="ignore")
+    except NewerSchemaError as error:
+        raise NewerSchemaError(error.kind, error.found, error.known, key) from error
     except ValidationError as error:
-        raise DataFactoryError(f"{key} is no {kind.__name__}: {error.errors()[0]['msg']}") from error
+        message = error.errors()[0]["msg"]
+        raise UnreadableRecordError(f"{key} is no {kind.__name__}: {message}") from error
 
 
 def read_if_valid(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
-    """The record at `key`; one that cannot be read is no evidence, and nothing stops for want of evidence."""
+    """The record at `key`; None where there is none, or with a warning where it can't be read.
+
+    For what is only shown. A decision that needs the record uses `read`, and stops.
+    """
     try:
         return read(store, key, kind)
     except DataFactoryError as error:
@@ -63,15 +78,28 @@ def read_if_valid(store: ObjectStore, key: str, kind: type[Model]) -> Model | No
 
 
 def read_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
-    """A receipt; None where it can't be read."""
-    return read_if_valid(store, keys.receipt(key), Receipt)
+    """A receipt; None where there is none. Raises as `read` does."""
+    return read(store, keys.receipt(key), Receipt)
 
 
 def find_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
     """The receipt of a run with its seed, under its name or the one it had before names told the seed.
 
-    None where there is none; of the latter name it may be another seed's.
+    None where there is none, or only a damaged one, which a receipt of the same run may replace; of the latter name
+    it may be another seed's.
+
+    Raises:
+        NewerSchemaError: a newer version wrote it. It must not be replaced by what this version knows.
     """
     names = (key, key._replace(seed=None))
-    found = (read_if_valid(store, keys.receipt(name), Receipt) for name in names)
-    return next(filter(None, found), None)
+    return next(filter(None, (_read_unless_damaged(store, name) for name in names)), None)
+
+
+def _read_unless_damaged(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
+    try:
+        return read_receipt(store, key)
+    except NewerSchemaError:
+        raise
+    except DataFactoryError as error:
+        log.warning("%s", for_terminal(str(error)))
+        return None

@@ -7,7 +7,7 @@ import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError
 from vbvrdatafactory.core.models import is_safe_name, safe_name
 from vbvrdatafactory.planning.plan import DatasetSpec
 from vbvrdatafactory.planning.spec_changes import SpecChange, compare, refusal
@@ -53,9 +53,15 @@ def check_spec(store: ObjectStore, spec: DatasetSpec, *, replace: bool) -> list[
 
 
 def compare_spec(store: ObjectStore, spec: DatasetSpec) -> list[SpecChange]:
-    """How `spec` differs from the one that the bucket describes under its name; one that can't be read differs."""
+    """How `spec` differs from the one that the bucket describes under its name; a damaged one differs.
+
+    Raises:
+        NewerSchemaError: a newer version wrote it. It must not be replaced by what this version knows.
+    """
     try:
         before = read(store, keys.dataset_file(spec.dataset, SPEC), DatasetSpec)
+    except NewerSchemaError:
+        raise
     except DataFactoryError as error:
         return [SpecChange(str(error), redefines=True)]
     return compare(before, spec) if before else []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError
 from vbvrdatafactory.core.models import TaskMessage
 
 if TYPE_CHECKING:
@@ -44,10 +44,21 @@ class DeadLetter:
 
     @property
     def message(self) -> TaskMessage | None:
-        """The batch, or None where the body is no valid message."""
-        with suppress(ValidationError):
+        """The batch; None where the body is no valid message, or one of a newer schema."""
+        with suppress(ValidationError, NewerSchemaError):
             return TaskMessage.model_validate_json(self.body)
         return None
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether the message is written by a newer schema than is known here."""
+        try:
+            TaskMessage.model_validate_json(self.body)
+        except NewerSchemaError:
+            return True
+        except ValidationError:
+            return False
+        return False
 
     @property
     def generator(self) -> str:
@@ -200,6 +211,7 @@ class DeadLetters:
 def to_json(letter: DeadLetter) -> str:
     """The letter as it is filed."""
     fields = {
+        "schema_version": 1,
         "message_id": letter.message_id,
         "receive_count": letter.receive_count,
         "sent_at_ms": letter.sent_at_ms,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, to_json
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
@@ -101,5 +102,5 @@ def _messages_in(folder: Path) -> Iterator[TaskMessage | None]:
         try:
             body = json.loads(file.read_text())["body"]
             yield TaskMessage.model_validate_json(body if isinstance(body, str) else json.dumps(body))
-        except (ValueError, KeyError, TypeError, ValidationError):
+        except (ValueError, KeyError, TypeError, ValidationError, NewerSchemaError):
             yield None
