@@ -1,16 +1,19 @@
-"""The short way says the same to SQS as boto3 does, and leaves to boto3 what is not plain."""
+"""DirectSender sends the request that boto3 sends, and leaves every response but a 200 to boto3."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, SSLError
 from botocore.session import Session
 from moto import mock_aws
 
+from vbvrdatafactory.sqs import direct
 from vbvrdatafactory.sqs.direct import DirectSender
 
 URL = "https://sqs.us-east-2.amazonaws.com/123456789012/tasks"
@@ -88,8 +91,8 @@ def test_what_is_sent_arrives_once() -> None:
     assert {m["Body"] for m in found} == {entry["MessageBody"] for entry in ENTRIES}
 
 
-def test_refused_entries_are_told_as_they_are() -> None:
-    """A plain answer may refuse single entries; it is not asked for again."""
+def test_refused_entries_are_returned_as_they_are() -> None:
+    """A 200 may refuse single entries; the call is not repeated."""
     failed = {"Successful": [], "Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
     wire = Wire((200, failed))
     assert DirectSender(wire.client).send_message_batch(URL, ENTRIES) == failed
@@ -101,7 +104,7 @@ def test_refused_entries_are_told_as_they_are() -> None:
     [(503, {}), (400, refusal("ThrottlingException")), EndpointConnectionError(endpoint_url=URL)],
     ids=["503", "throttled", "unreachable"],
 )
-def test_what_is_no_plain_answer_goes_again_through_boto3(trouble: Answer | Exception) -> None:
+def test_whatever_is_no_200_goes_again_through_boto3(trouble: Answer | Exception) -> None:
     """boto3's own retries see to it, and the caller gets boto3's answer."""
     wire = Wire(trouble, (200, TAKEN))
     assert DirectSender(wire.client).send_message_batch(URL, ENTRIES)["Successful"] == [{"Id": "0"}]
@@ -123,3 +126,37 @@ def test_without_credentials_boto3_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     client: Any = boto3.Session(region_name="us-east-2").client("sqs")
     with pytest.raises(NoCredentialsError):
         DirectSender(client).send_message_batch(URL, ENTRIES)
+
+
+def test_after_a_failed_handshake_boto3_sends_everything() -> None:
+    """A CA bundle may be known to the client alone: no second handshake is tried without it."""
+    wire = Wire(SSLError(endpoint_url=URL, error="self-signed"), (200, TAKEN), (200, TAKEN))
+    sender = DirectSender(wire.client)
+    for _ in range(2):
+        assert sender.send_message_batch(URL, ENTRIES)["Successful"] == [{"Id": "0"}]
+    assert wire.by_boto3 == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("configured", "expected"),
+    [
+        (None, {"https": "http://proxy.test:3128"}),
+        ({}, {}),
+        ({"https": "http://other.test:1"}, {"https": "http://other.test:1"}),
+    ],
+    ids=["environment", "none", "configured"],
+)
+def test_connections_are_made_as_the_client_is_configured(
+    monkeypatch: pytest.MonkeyPatch, configured: dict[str, str] | None, expected: dict[str, str]
+) -> None:
+    """The proxies are the configured ones, else the environment's; timeouts and pool size are the client's."""
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(direct, "URLLib3Session", lambda **settings: made.update(settings))
+    settings = Config(proxies=configured, connect_timeout=3, read_timeout=7, max_pool_connections=21)
+    DirectSender(boto3.Session("a", "b", region_name="us-east-2").client("sqs", config=settings))
+    assert made["proxies"] == expected
+    assert (made["timeout"], made["max_pool_connections"]) == ((3, 7), 21)
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in made["socket_options"]
