@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from pydantic import ValidationError
 
 from vbvrdatafactory import aws
+from vbvrdatafactory.control.backoff import delays
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.core.models import OutputFormat, TaskMessage
@@ -35,6 +36,7 @@ ENTRIES_PER_CALL = 10
 BYTES_PER_CALL = 1024 * 1024
 SUBMIT_THREADS = 32
 TRIES = 5
+_LONGEST_PAUSE = 20.0
 
 OnBatchSent = Callable[[int, int], None]
 
@@ -193,9 +195,10 @@ class TaskSubmitter:
     def _send(self, call: Sequence[_Entry]) -> SubmitResult:
         done = SubmitResult()
         left = dict(enumerate(call))
+        pauses = delays(self._pause, _LONGEST_PAUSE)
         for attempt in range(TRIES):
             if attempt:
-                time.sleep(self._pause * 2 ** (attempt - 1))
+                time.sleep(next(pauses))
             try:
                 refused = self._send_once(left)
             except _Hopeless as error:
