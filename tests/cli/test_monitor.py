@@ -1,14 +1,15 @@
-"""`datafactory monitor`: one look, or looks until Ctrl-C."""
+"""`datafactory monitor`: one poll, or polls until Ctrl-C."""
 
 import os
 import pty
 import signal
 import subprocess
-import time
+from types import SimpleNamespace
 
 import pytest
 
-from vbvrdatafactory.cli import pace
+from vbvrdatafactory.cli import watching
+from vbvrdatafactory.testing.clock import Clock
 
 
 def send(place, count):
@@ -22,15 +23,15 @@ def watch(installed, stdout):
     )
 
 
-def test_one_look(run, place):
-    """Without --watch there is one look at both queues."""
+def test_one_poll(run, place):
+    """Without --watch both queues are polled once."""
     send(place, 3)
     place.sqs.send_message(QueueUrl=place.config.sqs_dlq_url, MessageBody="{}")
     result = run("monitor")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["tasks", "3", "0", "0"] in lines
     assert ["dead", "letters", "1", "0", "0"] in lines
-    assert "'datafactory dlq list' says why letters are dead" in result.stdout
+    assert "'datafactory dlq list' says why messages failed" in result.stdout
     assert result.exit_code == 0
 
 
@@ -40,7 +41,7 @@ def test_empty_queue_is_no_proof(run, place):
 
 
 def test_dead_letter_queue_may_be_unset(run, place, monkeypatch):
-    """Without SQS_DLQ_URL the task queue is shown, and that dead letters were not looked at."""
+    """Without SQS_DLQ_URL the task queue is shown, and that dead letters are not counted."""
     monkeypatch.delenv("SQS_DLQ_URL")
     result = run("monitor")
     assert "SQS_DLQ_URL is not set" in result.stdout
@@ -48,7 +49,7 @@ def test_dead_letter_queue_may_be_unset(run, place, monkeypatch):
 
 
 def test_watch_in_a_pipe(place, installed):
-    """In a pipe --watch prints a line for each look, and Ctrl-C ends it with exit code 0 and no word."""
+    """In a pipe --watch prints a line for each poll, and Ctrl-C ends it with exit code 0 and no word."""
     send(place, 4)
     process = watch(installed, subprocess.PIPE)
     lines = [process.stdout.readline().decode() for _ in range(3)]
@@ -76,42 +77,81 @@ def test_watch_on_a_terminal(place, installed):
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """Looks without pause that end by Ctrl-C after the given number, and a stall that shows at once."""
-    monkeypatch.setattr(pace, "STALLED_SECONDS", 0.0)
+def polls(monkeypatch):
+    """--watch ends by Ctrl-C after the given number of polls, `every` seconds apart."""
 
-    def after(looks, between=lambda: None):
-        count = iter(range(looks))
+    def after(count, between=lambda: None, every=5.0):
+        clock = Clock(0.0)
 
-        def sleep(_):
-            if next(count, None) is None:
+        def sleep(seconds):
+            clock.advance(seconds)
+            if clock() >= every * count:
                 raise KeyboardInterrupt
             between()
 
-        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=clock, sleep=sleep))
 
     return after
 
 
-def test_stall_is_hinted(run, place, hurried):
-    """A queue that waits unchanged with nothing in flight is called stalled, with where to look."""
-    send(place, 2)
-    hurried(5)
-    result = run("monitor", "--watch")
-    assert "stalled? nothing changes and nothing is in flight" in result.stdout
+def last_verdict(result):
     assert result.exit_code == 0
+    return result.stdout.splitlines()[-1].partition("; ")[2]
 
 
-def test_rate_and_end(run, place, hurried):
-    """A queue that empties shows its measured rate and when it will be empty."""
+def test_stall_is_hinted(run, place, polls):
+    """A queue that waits with nothing in flight is called stalled after four polls, with where to look."""
+    send(place, 2)
+    polls(3)
+    assert last_verdict(run("monitor", "--watch")) == "not getting fewer so far"
+    polls(4)
+    assert last_verdict(run("monitor", "--watch")).startswith(
+        "stalled? no message is in flight; is the worker's"
+    )
+
+
+def test_polls_that_are_far_between_are_no_sooner_a_stall(run, place, polls):
+    """Two or three polls say nothing, however long they are apart."""
+    send(place, 2)
+    polls(3, every=300.0)
+    assert last_verdict(run("monitor", "--watch", "--interval", "300")) == "not getting fewer so far"
+
+
+def test_polls_that_are_close_are_no_sooner_a_stall(run, place, polls):
+    """Fifteen seconds pass before a stall is suspected: pollers take a moment to begin."""
+    send(place, 2)
+    polls(15, every=1.0)
+    assert last_verdict(run("monitor", "--watch", "--interval", "1")) == "not getting fewer so far"
+    polls(16, every=1.0)
+    assert last_verdict(run("monitor", "--watch", "--interval", "1")).startswith("stalled?")
+
+
+def test_work_in_flight_is_no_stall(run, place, polls):
+    """A long batch keeps a message in flight."""
+    send(place, 2)
+    receive(place)
+    polls(8)
+    assert last_verdict(run("monitor", "--watch")) == "not getting fewer so far"
+
+
+def test_rate_and_end(run, place, polls):
+    """A queue that shrinks shows its measured rate and when it will be empty, as a range."""
     send(place, 30)
-    hurried(5, between=lambda: place.sqs.delete_message(**receive(place)))
-    assert "messages/s; empty in about" in run("monitor", "--watch").stdout
+    polls(6, between=lambda: place.sqs.delete_message(**receive(place)))
+    assert last_verdict(run("monitor", "--watch")) == "12 messages/min, about 2 min left (1 min to 3 min)"
 
 
-def test_drained(run, place, hurried):
-    """An empty queue is called drained after several looks, not after one."""
-    hurried(4)
+def test_queue_that_grows_has_no_end(run, place, polls):
+    """Messages are added faster than they are received: no end is foretold."""
+    send(place, 2)
+    receive(place)
+    polls(6, between=lambda: send(place, 1))
+    assert last_verdict(run("monitor", "--watch")) == "not getting fewer so far"
+
+
+def test_drained(run, place, polls):
+    """An empty queue is called drained after several polls, not after one."""
+    polls(4)
     lines = run("monitor", "--watch").stdout.splitlines()
     assert "; empty;" in lines[0]
     assert "; drained;" in lines[-1]

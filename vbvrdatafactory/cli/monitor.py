@@ -1,4 +1,4 @@
-"""`datafactory monitor`: how much is in the queues, how fast it moves, and when it will be done."""
+"""`datafactory monitor`: the depth of the queues, how fast it changes, and when the task queue will be empty."""
 
 import click
 
@@ -14,7 +14,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("-w", "--watch", is_flag=True, help="Go on looking until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Poll until Ctrl-C.")
 @click.option(
     "-i",
     "--interval",
@@ -22,22 +22,22 @@ Examples:
     default=5.0,
     show_default=True,
     metavar="SECONDS",
-    help="Pause between two looks with --watch.",
+    help="Time between two polls with --watch.",
 )
 @pass_app
 def monitor(app: App, *, watch: bool, interval: float) -> None:
-    """Show how many messages wait, are in flight, or were given up.
+    """Show how many messages wait, are in flight, or are dead letters.
 
-    With --watch also how fast the queue empties and when it will be empty. The counts of SQS are
-    approximate; whether the dataset is complete, only 'datafactory report' says.
+    With --watch also how fast the queue shrinks and when it will be empty. SQS counts are approximate; whether
+    the dataset is complete, only 'datafactory report' says.
     """
     from vbvrdatafactory.cli.watching import Watching
 
-    watching = Watching(app)
-    if not watch:
-        watching.once()
-        return
     try:
-        watching.run(interval)
+        watching = Watching(app, interval)
+        if watch:
+            watching.run()
+        else:
+            watching.once()
     except KeyboardInterrupt:
         return

@@ -40,16 +40,19 @@ def format_estimate(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-def format_rate(per_second: float) -> str:
+def format_rate(per_second: float, noun: str = "") -> str:
     """A rate, in the unit that keeps it above one where there is one.
 
     >>> [format_rate(r) for r in (1234.5, 2.34, 0.2, 0.002)]
     ['1,234/s', '2.3/s', '12/min', '7.2/h']
+    >>> format_rate(2.34, "messages")
+    '2.3 messages/s'
     """
+    what = f" {noun}" if noun else ""
     for unit, seconds in (("s", 1), ("min", _MINUTE)):
         if (number := per_second * seconds) >= 1:
-            return f"{_figure(number)}/{unit}"
-    return f"{_figure(per_second * _HOUR)}/h"
+            return f"{_figure(number)}{what}/{unit}"
+    return f"{_figure(per_second * _HOUR)}{what}/h"
 
 
 def _figure(number: float) -> str:
