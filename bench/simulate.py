@@ -20,7 +20,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
 import httpx
@@ -29,6 +28,8 @@ import psutil
 from bench.control import Fake, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from bench.measure import BenchError
+from vbvrdatafactory.core.config import config
+from vbvrdatafactory.driver.services import Services
 
 _MB = 1e6
 # us-east-2, dollars.
@@ -38,32 +39,22 @@ _LAMBDA_GB_SECOND, _LAMBDA_REQUEST, _LAMBDA_GB = 0.0000166667, 0.20 / 1e6, 3.0
 
 
 class Clock:
-    """The `time` of the flow's modules: a sleep moves the world's clock instead."""
+    """The clock of the flow's services: a sleep moves the world's clock instead."""
 
     def __init__(self, world: Fake) -> None:
         self._world = world
         self._skipped = 0.0
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
     def monotonic(self) -> float:
+        """Seconds, with those that were skipped."""
         return time.monotonic() + self._skipped
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, /) -> None:
         """Skip so many seconds."""
-        with self._one_at_a_time:
+        with self._lock:
             self._world.steer(f"skip?seconds={seconds}")
             self._skipped += seconds
-
-    def install(self) -> list[str]:
-        """Give it to every module of flows and tasks that uses `time`; their names."""
-        shim = SimpleNamespace(
-            monotonic=self.monotonic, sleep=self.sleep, time=time.time, perf_counter=self.monotonic
-        )
-        found = [module for name, module in sys.modules.items() if name.split(".")[0] in ("flows", "tasks")]
-        changed = [module for module in found if isinstance(getattr(module, "time", None), ModuleType)]
-        for module in changed:
-            vars(module)["time"] = shim
-        return [module.__name__ for module in changed]
 
 
 class Calls:
@@ -148,10 +139,11 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
         calls, peak = Calls(), Peak(world.pid)
         peak.start()
         # Imported here: they read their environment, and Prefect its home, when they are.
+        import tasks.services  # noqa: PLC0415
         from flows.generate_dataset import generate_dataset  # noqa: PLC0415
 
         clock = Clock(world)
-        clock.install()
+        vars(tasks.services)["connect"] = lambda: Services(config.answering, clock=clock)
         began, simulated, cpu = time.monotonic(), clock.monotonic(), _cpu()
         state = generate_dataset(
             dataset="simulated",
