@@ -110,7 +110,7 @@ class Workers:
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        self._random = Random(self.settings.luck)
+        self._random = Random(self.settings.luck)  # noqa: S311 - no secret
         self._numbers = count()
 
     def take(self, now: float) -> None:

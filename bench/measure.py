@@ -90,11 +90,15 @@ class Cloud:
 
     def reset(self, delay_ms: int) -> dict[str, Any]:
         """Empty the bucket and set the delay."""
-        return json.loads(self.get(f"/-bench/reset?ms={delay_ms}"))
+        return self._steer(f"reset?ms={delay_ms}")
 
     def state(self) -> dict[str, Any]:
         """Counts, objects and the server's own processor time."""
-        return json.loads(self.get("/-bench/state"))
+        return self._steer("state")
+
+    def _steer(self, command: str) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self.get(f"/-bench/{command}"))
+        return state
 
     def digests(self, objects: dict[str, Any], generator: str) -> Digests:
         """What is stored of a generator; archives are opened."""
@@ -173,9 +177,10 @@ class Side:
 
     def _receive(self) -> dict[str, Any]:
         try:
-            return json.loads(self.line.recv_bytes())
+            answer: dict[str, Any] = json.loads(self.line.recv_bytes())
         except EOFError:
             raise BenchError(f"{self.name} died:\n{self._log()}") from None
+        return answer
 
     def _log(self) -> str:
         return (self.temp.parent / "log").read_text(errors="replace")[-4000:]
@@ -293,7 +298,7 @@ class Disk:
         return sum(now.values()) - sum(self.before.values())
 
     def _entries(self) -> dict[Path, int]:
-        named = Path("/tmp").glob(f"*{self.generator}*")
+        named = Path("/tmp").glob(f"*{self.generator}*")  # noqa: S108 - the predecessor writes there
         return {path: _bytes(path) for path in (*named, *(p for temp in self.temps for p in temp.iterdir()))}
 
 

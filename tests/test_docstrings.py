@@ -10,7 +10,7 @@ import pytest
 ROOMS = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 MODULES = [
     ".".join(path.with_suffix("").parts)
-    for room in (*ROOMS["root_packages"], "bench")
+    for room in ROOMS["root_packages"]
     for path in sorted(Path(room).rglob("*.py"))
     if ">>> " in path.read_text(encoding="utf-8")
 ]
