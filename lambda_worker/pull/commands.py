@@ -4,26 +4,23 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import psutil
 
-from lambda_worker import handler
-from lambda_worker.batch import Worker
-from lambda_worker.pull.drain import Drain, Options
+from lambda_worker.handler import log as handler_log
+from lambda_worker.processor import make_processor
 from lambda_worker.pull.host import default_concurrency
+from lambda_worker.pull.loop import PullOptions, PullWorker
 from lambda_worker.pull.outage import FAULTS, is_away
-from lambda_worker.pull.outcome import Deliver, Ear, Outcome
 from lambda_worker.pull.screen import Screen, screen
-from lambda_worker.pull.visibility import Queue, Record
+from lambda_worker.pull.visibility import TaskQueue
 from vbvrdatafactory import aws
-from vbvrdatafactory.core.config import ENV_FILE_VARIABLE, config
+from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.humanize import format_duration
 from vbvrdatafactory.fleet.catalogue import list_generators
@@ -59,66 +56,60 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     metavar="MINUTES",
     help="What one batch may take.",
 )
-@click.option("--until-empty", is_flag=True, help="End when the queue reads empty several looks running.")
-@click.option("--lease", type=click.IntRange(1, 43200), default=120, hidden=True)
+@click.option(
+    "--until-empty", is_flag=True, help="End when several polls in succession find the queue empty."
+)
+@click.option("--visibility-timeout", type=click.IntRange(1, 43200), default=120, hidden=True)
 @click.pass_context
 def worker(
-    ctx: click.Context, concurrency: int | None, batch_timeout: float, lease: int, *, until_empty: bool
+    ctx: click.Context,
+    concurrency: int | None,
+    batch_timeout: float,
+    visibility_timeout: int,
+    *,
+    until_empty: bool,
 ) -> None:
-    """Drain the task queue on this machine, with the Lambda's own handler.
+    """Process messages of the task queue on this machine, as the Lambda does.
 
-    Runs beside the Lambda and beside other workers: nothing is shared but the queue. SIGTERM or Ctrl-C gives
-    the messages of running batches back at once; a second one does not wait for anything.
+    Runs beside the Lambda and beside other workers: nothing is shared but the queue. SIGTERM or Ctrl-C releases
+    the messages of running batches at once; a second one does not wait for anything.
     """
-    if env_file := ctx.find_root().params.get("env_file"):
-        # The handler reads its addresses by itself, as it does in the Lambda.
-        os.environ[ENV_FILE_VARIABLE] = str(Path(env_file).resolve())
-    options = Options(concurrency or default_concurrency(), 60 * batch_timeout, until_empty=until_empty)
+    config = Config(env_file=ctx.find_root().params.get("env_file"))
+    options = PullOptions(concurrency or default_concurrency(), 60 * batch_timeout, until_empty=until_empty)
     # Without an end, fewer requests; with one, sooner there.
-    queue = Queue(aws.sqs(config), config.sqs_queue_url, lease, wait_seconds=1 if until_empty else 3)
+    queue = TaskQueue(
+        aws.sqs(config), config.sqs_queue_url, visibility_timeout, wait_seconds=1 if until_empty else 3
+    )
     verbose = bool(ctx.find_root().params.get("verbose"))
-    with screen(handler.log, log, verbose=verbose) as shown:
-        _run(queue, options, shown)
+    with screen(handler_log, log, verbose=verbose) as shown:
+        _run(config, queue, options, shown)
 
 
-def _run(queue: Queue, options: Options, shown: Screen) -> None:
-    probe = _probe()
-    generators = _check(queue, probe)
+def _run(config: Config, queue: TaskQueue, options: PullOptions, shown: Screen) -> None:
+    probe = _probe(config)
+    generators = _check(config, queue, probe)
     log.info(
-        "draining %s into %s, %d at a time; %d generators in %s",
+        "receiving from %s, storing in %s, %d batches at a time; %d generators in %s",
         queue.url,
         config.output_bucket,
         options.concurrency,
         generators,
         config.generators_path,
     )
-    worker = handler.make_worker(options.concurrency)
-    drain = Drain(queue, _deliver(worker), probe, options, shown.show)
+    processor = make_processor(config, options.concurrency)
+    pulling = PullWorker(queue, processor.process, probe, options, shown.show)
     started = time.monotonic()
-    with _stopped_by_signals(drain):
-        totals = drain.run()
+    with _stopped_by_signals(pulling):
+        totals = pulling.run()
     shown.close()
     seconds = time.monotonic() - started
     click.echo(f"{totals} in {format_duration(seconds)} ({60 * totals.samples / seconds:,.0f}/min)")
-    if drain.has_leftovers:
+    if pulling.has_leftovers:
         _leave()
 
 
-def _deliver(worker: Worker) -> Deliver:
-    """The Lambda's handler, and what it says of failures."""
-    ear = Ear()
-    handler.log.addFilter(ear)
-
-    def deliver(record: Record, seconds: float, cancelled: threading.Event) -> Outcome:
-        return ear.outcome_of(
-            record, lambda: handler.deliver(record, seconds, by=worker, cancelled=cancelled)
-        )
-
-    return deliver
-
-
-def _probe() -> Callable[[], None]:
-    """Asks the bucket for a sign of life."""
+def _probe(config: Config) -> Callable[[], None]:
+    """A small request to the bucket, which fails where S3 is away."""
     s3, bucket = aws.s3(config), config.output_bucket
 
     def probe() -> None:
@@ -127,7 +118,7 @@ def _probe() -> Callable[[], None]:
     return probe
 
 
-def _check(queue: Queue, probe: Callable[[], None]) -> int:
+def _check(config: Config, queue: TaskQueue, probe: Callable[[], None]) -> int:
     """How many generators there are, once the addresses are right; a service that is away may come back.
 
     Raises:
@@ -149,9 +140,9 @@ def _check(queue: Queue, probe: Callable[[], None]) -> int:
 
 
 @contextmanager
-def _stopped_by_signals(drain: Drain) -> Iterator[None]:
+def _stopped_by_signals(pulling: PullWorker) -> Iterator[None]:
     def stop(_number: int, _frame: "FrameType | None") -> None:
-        drain.stop()
+        pulling.stop()
 
     # What is ignored stays so: nohup is to survive its terminal.
     numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

@@ -1,11 +1,10 @@
-"""A service that is away: told once when it goes, once when it is back, and asked again with patience."""
+"""Rides out an outage of an AWS service: logs when it begins and ends, and retries with exponential backoff."""
 
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from typing import TypeVar
 
 from botocore.exceptions import (
@@ -15,9 +14,11 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
+from vbvrdatafactory.control.backoff import delays
+
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 # What a call to AWS may raise. While a worker runs none of it is the end: credentials are renewed, networks return.
 FAULTS = (BotoCoreError, ClientError)
@@ -31,10 +32,10 @@ class Stopped(Exception):  # noqa: N818 - it names what happened
 
 
 class Outage:
-    """Whether a service answers. Many threads tell it; each change is one line in the log.
+    """Whether a service answers, as the threads that call it report; each change is one line in the log.
 
     Args:
-        service: its name for a person.
+        service: its name, for the log.
     """
 
     def __init__(self, service: str) -> None:
@@ -43,7 +44,7 @@ class Outage:
         self._since: float | None = None
         self._ended = float("-inf")
 
-    def missed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
         """A call failed."""
         with self._lock:
             if self._since is not None:
@@ -65,7 +66,7 @@ class Outage:
         try:
             call()
         except FAULTS as error:
-            self.missed(error)
+            self.failed(error)
             return False
         self.answered()
         return True
@@ -82,32 +83,31 @@ class Outage:
         return 0.0 if since is None else max(time.monotonic() - since, 0.001)
 
 
-def persist(outage: Outage, call: Callable[[], T], stopped: threading.Event) -> T:
-    """What `call` returns, however often it must be tried.
+def retry_until_answered(outage: Outage, call: Callable[[], Answer], stopped: threading.Event) -> Answer:
+    """Retry `call` until the service answers; returns what it returns.
 
     Raises:
         Stopped: it failed, and `stopped` was set.
     """
-    for attempt in count():
+    for longest in delays(_FIRST_PAUSE, _LONGEST_PAUSE):
         try:
             answer = call()
         except FAULTS as error:
-            outage.missed(error)
+            outage.failed(error)
         else:
             outage.answered()
             return answer
-        if stopped.wait(pause(attempt)):
+        if stopped.wait(with_jitter(longest)):
             break
     raise Stopped
 
 
-def pause(attempt: int) -> float:
-    """Seconds before the next attempt: longer each time, and never the same for two workers.
+def with_jitter(longest: float) -> float:
+    """A delay of at most `longest` seconds, at random, so that workers do not retry all at once.
 
-    >>> 0.25 <= pause(0) <= 0.5, 15 <= pause(100) <= 30
-    (True, True)
+    >>> 0.25 <= with_jitter(0.5) <= 0.5
+    True
     """
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempt, 16))
     return random.uniform(longest / 2, longest)  # noqa: S311 - no secret
 
 

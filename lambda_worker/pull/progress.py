@@ -1,46 +1,47 @@
-"""What a draining worker has to show: values only, made by `drain`, drawn by `commands`."""
+"""The progress of `datafactory worker`: values only, made by `loop`, shown by `screen`."""
 
 import time
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from lambda_worker.pull.outcome import Outcome
-from lambda_worker.pull.visibility import Lease, Record
+from lambda_worker.processor import Outcome, Record
+from lambda_worker.pull.visibility import VisibilityExtender
+from vbvrdatafactory.control.queue_forecast import QueueForecast
 from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.humanize import format_duration
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
+from vbvrdatafactory.planning.forecast import Forecast
 from vbvrdatafactory.sqs.depth import Depth
 
-# Generators differ: the first minutes say little of the last ones.
-_REMEMBERED_SECONDS = 600.0
+# A worker has no end of its own.
+_ENDLESS = 10**15
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """One message that is worked on here."""
+class RunningBatch:
+    """A message whose batch is being made here."""
 
     record: Record
-    lease: Lease
+    visibility: VisibilityExtender
     generator: str
     indices: str
     samples: int
     started: float
 
     @classmethod
-    def of(cls, record: Record, lease: Lease) -> "Batch":
-        """The batch in a message; the handler judges a message that can't be read."""
+    def of(cls, record: Record, visibility: VisibilityExtender) -> "RunningBatch":
+        """The batch in a message, as far as it can be read."""
         try:
             message = TaskMessage.model_validate_json(record["body"])
         except (ValidationError, NewerSchemaError):
-            return cls(record, lease, "(unreadable)", "", 0, time.monotonic())
+            return cls(record, visibility, "(unreadable)", "", 0, time.monotonic())
         wanted = compress(message.only_indices) if message.only_indices else [message.indices]
         samples = sum(indices.size for indices in wanted)
-        return cls(record, lease, message.type, describe(wanted, 2), samples, time.monotonic())
+        return cls(record, visibility, message.type, describe(wanted, 2), samples, time.monotonic())
 
     def __str__(self) -> str:
         return f"{self.generator} {self.indices}" if self.samples else f"message {self.record['messageId']}"
@@ -56,35 +57,35 @@ class Totals:
 
     Args:
         done: batches whose samples are all stored.
-        failed: deliveries that failed; each message comes again or is a dead letter.
-        given_back: batches that were ended because the worker was.
-        samples: asked for by the batches that are done.
+        failed: deliveries that failed; each message is received again or is a dead letter.
+        released: messages that were released because the worker was stopped.
+        samples: those of the batches that are done.
     """
 
     done: int = 0
     failed: int = 0
-    given_back: int = 0
+    released: int = 0
     samples: int = 0
 
     def __str__(self) -> str:
-        back = f", {self.given_back:,} given back" if self.given_back else ""
+        back = f", {self.released:,} released" if self.released else ""
         return f"{_plural(self.done, 'batch', 'batches')} done, {self.failed:,} failed{back}, {self.samples:,} samples"
 
 
-class View(NamedTuple):
-    """The state of a draining worker at one moment.
+class WorkerStatus(NamedTuple):
+    """The status of a worker at one moment.
 
     Args:
-        running: batches worked on, the oldest first.
+        running: batches being made, the oldest first.
         totals: what became of the others.
-        samples_per_minute: of the last ten minutes; None where nothing was done.
-        depth: the last look at the queue; None before the first.
-        seconds_left: until the queue is empty at the pace measured, whoever drains it; None if unknown.
+        samples_per_minute: of the last ten minutes; None where none was made.
+        depth: the queue's depth at the last poll; None before the first.
+        seconds_left: until the queue is empty at its recent rate, by this and all other workers; None if unknown.
         away: services that do not answer.
         stopping: whether the worker is to end.
     """
 
-    running: tuple[Batch, ...]
+    running: tuple[RunningBatch, ...]
     totals: Totals
     samples_per_minute: float | None
     depth: Depth | None
@@ -94,7 +95,7 @@ class View(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """What the numbers say: this worker, the queue, and what is wrong."""
+        """The worker itself, the queue, and services that are away, a line each."""
         pace = f" ({self.samples_per_minute:,.0f}/min)" if self.samples_per_minute else ""
         lines = [f"{len(self.running):,} running, {self.totals}{pace}"]
         if self.depth:
@@ -109,66 +110,43 @@ class View(NamedTuple):
         return "; ".join(self.lines)
 
 
-class Score:
-    """Keeps the totals and the paces of one worker."""
+class WorkerProgress:
+    """Keeps the totals and the rates of one worker."""
 
     def __init__(self) -> None:
         self.totals = Totals()
         self._depth: Depth | None = None
-        self._queue, self._samples = _Pace(), _Pace()
-        self._queue_per_second: float | None = None
+        self._queue, self._samples = QueueForecast(), Forecast(_ENDLESS)
 
-    def looked(self, depth: Depth) -> None:
-        """Remember a look at the queue."""
+    def polled(self, depth: Depth) -> None:
+        """Record the queue's depth now."""
         self._depth = depth
-        self._queue_per_second = self._queue.per_second(time.monotonic(), depth.total)
+        self._queue.saw(time.monotonic(), depth.total)
 
-    def finished(self, batch: Batch, outcome: Outcome, *, stopping: bool) -> None:
+    def finished(self, batch: RunningBatch, outcome: Outcome, *, stopping: bool) -> None:
         """Count a delivery that is over."""
         if not outcome.failure:
             self.totals.done += 1
             self.totals.samples += batch.samples
         elif stopping and not outcome.delete:
-            self.totals.given_back += 1
+            self.totals.released += 1
         else:
             self.totals.failed += 1
 
-    def view(self, running: Iterable[Batch], away: Iterable[str], *, stopping: bool) -> View:
+    def view(self, running: Iterable[RunningBatch], away: Iterable[str], *, stopping: bool) -> WorkerStatus:
         """The state now."""
-        pace = self._samples.per_second(time.monotonic(), self.totals.samples)
-        return View(
+        now = time.monotonic()
+        self._samples.saw(now, self.totals.samples)
+        rate, left = self._samples.rate(now), self._queue.remaining(now)
+        return WorkerStatus(
             tuple(running),
             replace(self.totals),
-            60 * pace if pace else None,
+            60 * rate if rate else None,
             self._depth,
-            self._seconds_left(),
+            left.likely if left and self._depth and self._depth.total else None,
             tuple(away),
             stopping,
         )
-
-    def _seconds_left(self) -> float | None:
-        pace = self._queue_per_second
-        return self._depth.total / -pace if self._depth and self._depth.total and pace and pace < 0 else None
-
-
-class _Pace:
-    """How fast a number changes, over the last ten minutes.
-
-    >>> pace = _Pace()
-    >>> [pace.per_second(at, value) for at, value in ((0.0, 50), (10.0, 30), (20.0, 10))]
-    [None, -2.0, -2.0]
-    """
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque()
-
-    def per_second(self, at: float, value: float) -> float | None:
-        """Remember `value` seen `at`, and tell the pace up to it; None before the second look."""
-        self._seen.append((at, value))
-        while len(self._seen) > 2 and self._seen[1][0] < at - _REMEMBERED_SECONDS:
-            self._seen.popleft()
-        since, first = self._seen[0]
-        return (value - first) / (at - since) if at > since else None
 
 
 def _plural(number: int, one: str, many: str) -> str:

@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from lambda_worker.pull.outcome import in_short
-from lambda_worker.pull.progress import View
+from lambda_worker.pull.errors import one_line
+from lambda_worker.pull.progress import WorkerStatus
 from vbvrdatafactory.core.escaping import TerminalFormatter, for_terminal
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _LINE_SECONDS = 60.0
 
 
 class Screen:
-    """What a person sees on stderr: a live table on a terminal, else a line a minute."""
+    """A live table on a terminal, else a line a minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -34,7 +34,7 @@ class Screen:
         if self._live:
             self._live.start()
 
-    def show(self, view: View) -> None:
+    def show(self, view: WorkerStatus) -> None:
         """Show `view` where it is time to."""
         if time.monotonic() < self._next:
             return
@@ -50,7 +50,7 @@ class Screen:
             self._live.stop()
 
 
-def _frame(view: View, height: int) -> Group:
+def _frame(view: WorkerStatus, height: int) -> Group:
     table = Table("generator", "indices", "samples", "seconds", box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = "right"
@@ -65,18 +65,18 @@ def _frame(view: View, height: int) -> Group:
 
 
 class _Lines(logging.Handler):
-    """The log above the table: what a person is to know, each on one line, and everything if asked to."""
+    """The log above the table: warnings and some loggers' lines, each on one line; everything where verbose."""
 
-    def __init__(self, console: Console, told: set[str], *, verbose: bool) -> None:
+    def __init__(self, console: Console, shown: set[str], *, verbose: bool) -> None:
         super().__init__()
         self._console = console
-        self._told = told
+        self._shown = shown
         self._verbose = verbose
         formatter = TerminalFormatter if verbose else _OneLine
         self.setFormatter(formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return self._verbose or record.levelno >= logging.WARNING or record.name in self._told
+        return self._verbose or record.levelno >= logging.WARNING or record.name in self._shown
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.print(self.format(record), soft_wrap=True)
@@ -86,14 +86,14 @@ class _OneLine(TerminalFormatter):
     def format(self, record: logging.LogRecord) -> str:
         error, told = record.exc_info and record.exc_info[1], copy(record)
         told.exc_info = told.exc_text = None
-        return super().format(told) + (f": {in_short(error)}" if error else "")
+        return super().format(told) + (f": {one_line(error)}" if error else "")
 
 
 @contextmanager
-def screen(source: logging.Logger, *told: logging.Logger, verbose: bool) -> Iterator[Screen]:
-    """Shows the warnings of `source`, and all that the loggers in `told` say."""
+def screen(source: logging.Logger, *shown_loggers: logging.Logger, verbose: bool) -> Iterator[Screen]:
+    """Show the warnings of `source`, and every line of `shown_loggers`, until the block ends."""
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    lines = _Lines(console, {log.name, *(one.name for one in told)}, verbose=verbose)
+    lines = _Lines(console, {log.name, *(logger.name for logger in shown_loggers)}, verbose=verbose)
     source.addHandler(lines)
     source.propagate = False
     shown = Screen(console)

@@ -1,18 +1,18 @@
-"""The task queue as a worker that is no Lambda uses it: short leases, renewed while a batch runs.
+"""The task queue as a worker outside Lambda uses it: short visibility timeouts, extended while a batch runs.
 
-A lease is the time a received message stays hidden from everybody else. It is short, so that what a killed
-worker held comes back soon, and renewed three times before it would end.
+The timeout is short, so that the messages of a killed worker are received again soon, and extended three times before
+it would expire.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lambda_worker.processor import Record
 from lambda_worker.pull.outage import FAULTS, Outage
 from vbvrdatafactory.sqs.depth import Depth, depth
 
@@ -22,121 +22,120 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# One entry of a Lambda event's "Records".
-Record = Mapping[str, Any]
-
 MOST_AT_ONCE = 10  # of SQS
-_LOST = ("InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
+_EXPIRED = ("InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
 
 
-class LeaseLost(Exception):  # noqa: N818 - it names what happened
-    """The receipt handle is good no more: the lease ended, or somebody deleted the message."""
+class ReceiptHandleExpired(Exception):  # noqa: N818 - it names what happened
+    """The receipt handle is not valid any more: the visibility timeout expired, or the message was deleted."""
 
 
 @dataclass(frozen=True)
-class Queue:
+class TaskQueue:
     """The task queue.
 
     Args:
         client: a boto3 SQS client.
         url: the queue's.
-        lease_seconds: how long a message is hidden by a receive, and by each renewal.
+        visibility_seconds: the visibility timeout that a receive, and each extension, sets.
         wait_seconds: how long a receive waits for a first message. It is also how long a worker with
             nothing to do takes to stop: leaving earlier could strand a message that is on its way.
     """
 
     client: "SQSClient"
     url: str
-    lease_seconds: int = 120
+    visibility_seconds: int = 120
     wait_seconds: int = 3
 
     def receive(self, at_most: int) -> list[Record]:
-        """Up to `at_most` messages, each hidden from others for the lease."""
+        """Up to `at_most` messages, each invisible to others for the visibility timeout."""
         answer = self.client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=min(at_most, MOST_AT_ONCE),
-            VisibilityTimeout=self.lease_seconds,
+            VisibilityTimeout=self.visibility_seconds,
             WaitTimeSeconds=self.wait_seconds,
             AttributeNames=["ApproximateReceiveCount"],
         )
         return [_record(message) for message in answer.get("Messages", [])]
 
-    def renew(self, record: Record) -> None:
-        """Begin the message's lease anew.
+    def extend(self, record: Record) -> None:
+        """Set the message's visibility timeout anew.
 
         Raises:
-            LeaseLost: there is none to renew.
+            ReceiptHandleExpired: it has expired already.
         """
-        self._hide(record, self.lease_seconds)
+        self._set_visibility(record, self.visibility_seconds)
 
-    def give_back(self, record: Record) -> None:
-        """Let anybody have the message at once."""
-        self._hide(record, 0)
+    def release(self, record: Record) -> None:
+        """Make the message visible to others at once."""
+        self._set_visibility(record, 0)
 
     def delete(self, record: Record) -> None:
-        """The message is done. With a lost lease SQS may refuse, and then whoever has it will."""
+        """Delete the message. With an expired receipt handle SQS may refuse; whoever received it since deletes it."""
         try:
             self.client.delete_message(QueueUrl=self.url, ReceiptHandle=record["receiptHandle"])
         except ClientError as error:
-            if not _is_lost(error):
+            if not _is_expired(error):
                 raise
 
     def depth(self) -> Depth:
-        """One look at how much is in it."""
+        """How many messages are in the queue."""
         return depth(self.client, self.url)
 
-    def _hide(self, record: Record, seconds: int) -> None:
+    def _set_visibility(self, record: Record, seconds: int) -> None:
         try:
             self.client.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds
             )
         except ClientError as error:
-            if _is_lost(error):
-                raise LeaseLost(str(error)) from error
+            if _is_expired(error):
+                raise ReceiptHandleExpired(str(error)) from error
             raise
 
 
-class Lease:
-    """Renews the lease of one message until `end`; a failure is tried again, a lost lease is let go."""
+class VisibilityExtender:
+    """Extends the visibility timeout of one message until `end`; retries failures, and stops where it has expired."""
 
-    def __init__(self, queue: Queue, record: Record, outage: Outage) -> None:
+    def __init__(self, queue: TaskQueue, record: Record, outage: Outage) -> None:
         self._queue = queue
         self._record = record
         self._outage = outage
         self._ended = threading.Event()
-        # Of its own for each: a call that hangs on a dead connection must not cost others their lease.
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        # One thread for each message: a call that hangs on a dead connection must not let others' timeouts expire.
+        self._thread = threading.Thread(target=self._keep, name="visibility", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Renew no more."""
+        """Extend no more."""
         self._ended.set()
 
     def wait_ended(self, seconds: float) -> None:
-        """Give a renewal that is on its way time to arrive, so that it undoes nothing that follows."""
+        """Wait so long for an extension under way, which would undo a release that follows."""
         self._thread.join(seconds)
 
     def _keep(self) -> None:
-        pause = self._queue.lease_seconds / 3
+        pause = self._queue.visibility_seconds / 3
         while not self._ended.wait(pause):
-            pause = self._renew()
+            pause = self._extend()
             if not pause:
                 return
 
-    def _renew(self) -> float:
-        """Seconds until the next renewal; 0 where there will be none."""
-        lease = self._queue.lease_seconds
+    def _extend(self) -> float:
+        """Seconds until the next extension; 0 where there will be none."""
+        timeout = self._queue.visibility_seconds
         try:
-            self._queue.renew(self._record)
-        except LeaseLost as lost:
+            self._queue.extend(self._record)
+        except ReceiptHandleExpired as expired:
             if not self._ended.is_set():
-                log.warning("message %s: the lease is lost, the batch goes on: %s", self._id, lost)
+                log.warning(
+                    "message %s: its visibility timeout expired, the batch goes on: %s", self._id, expired
+                )
             return 0
         except FAULTS as error:
-            self._outage.missed(error)
-            return random.uniform(lease / 24, lease / 12)  # noqa: S311 - no secret
+            self._outage.failed(error)
+            return random.uniform(timeout / 24, timeout / 12)  # noqa: S311 - no secret
         self._outage.answered()
-        return lease / 3
+        return timeout / 3
 
     @property
     def _id(self) -> str:
@@ -152,5 +151,5 @@ def _record(message: "MessageTypeDef") -> Record:
     }
 
 
-def _is_lost(error: ClientError) -> bool:
-    return error.response.get("Error", {}).get("Code", "").rpartition(".")[2] in _LOST
+def _is_expired(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code", "").rpartition(".")[2] in _EXPIRED

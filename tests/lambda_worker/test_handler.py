@@ -2,7 +2,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +12,12 @@ import pytest
 from moto import mock_aws
 from obstore.store import MemoryStore
 
-from lambda_worker import handler as door
+from lambda_worker import handler as module
+from lambda_worker import processor as processor_module
 from lambda_worker.batch import Worker
 from lambda_worker.generator.limits import Limits
+from lambda_worker.processor import MessageProcessor, Outcome
+from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.ranges import IndexRange
@@ -37,6 +40,7 @@ class Queue:
     client: Any
     url: str
     dlq: str
+    processor: MessageProcessor
 
     def receive(self, *bodies: str) -> list[dict[str, Any]]:
         """Send these bodies and receive them as a Lambda event has them."""
@@ -67,16 +71,12 @@ def queue(monkeypatch: pytest.MonkeyPatch, generators: Path, store: MemoryStore)
     """The handler, with this test's queues, generators and bucket."""
     with mock_aws():
         client = boto3.client("sqs", region_name="us-east-2")
-        queue = Queue(
-            client,
-            client.create_queue(QueueName="tasks")["QueueUrl"],
-            client.create_queue(QueueName="dead")["QueueUrl"],
-        )
-        monkeypatch.setattr(door, "config", Config(sqs_queue_url=queue.url, sqs_dlq_url=queue.dlq))
-        monkeypatch.setattr(door, "_sqs", lambda: client)
-        monkeypatch.setattr(door, "_open_bucket", lambda _: store)
-        monkeypatch.setattr(door, "worker", lambda: Worker(generators, lambda _: store))
-        yield queue
+        url, dlq = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("tasks", "dead"))
+        config = Config(sqs_queue_url=url, sqs_dlq_url=dlq)
+        processor = MessageProcessor(Worker(generators, lambda _: store), config)
+        monkeypatch.setattr(aws, "sqs", lambda _: client)
+        monkeypatch.setattr(module, "processor", lambda: processor)
+        yield Queue(client, url, dlq, processor)
 
 
 def body(generator: str, **fields: object) -> str:
@@ -87,7 +87,7 @@ def test_messages_of_one_event_are_judged_one_by_one(queue: Queue, tiny: Callabl
     """Of two messages in one event the good one is stored, the bad one given up; neither comes again."""
     good, bad = tiny("T-good"), tiny("T-bad", crash="x")
     event = {"Records": queue.receive(body(good), body(bad))}
-    assert door.handler(event, Context()) == {"batchItemFailures": []}
+    assert module.handler(event, Context()) == {"batchItemFailures": []}
     assert take_inventory(store)[good].whole(IndexRange(0, 2)) == 2
     assert [json.loads(letter["Body"])["type"] for letter in queue.dead()] == [bad]
 
@@ -95,7 +95,7 @@ def test_messages_of_one_event_are_judged_one_by_one(queue: Queue, tiny: Callabl
 def test_what_would_fail_again_is_given_up_at_once(queue: Queue, tiny: Callable[..., str]) -> None:
     """A crash is not paid for three times: the message is in the dead letter queue with its cause, and done."""
     records = queue.receive(body(tiny("T-bad", crash="no such colour")))
-    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert module.handler({"Records": records}, Context()) == {"batchItemFailures": []}
     (letter,) = queue.dead()
     assert letter["Body"] == records[0]["body"]
     assert letter["MessageAttributes"]["cause"]["StringValue"] == "crash"
@@ -106,30 +106,31 @@ def test_what_may_pass_comes_back(queue: Queue, tiny, monkeypatch: pytest.Monkey
     """A bucket that does not take the files is no reason to give up: the message is delivered again."""
     monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", away)
     records = queue.receive(body(tiny()))
-    failures = door.handler({"Records": records}, Context())["batchItemFailures"]
+    failures = module.handler({"Records": records}, Context())["batchItemFailures"]
     assert failures == [{"itemIdentifier": records[0]["messageId"]}]
     assert queue.dead() == []
 
 
 def test_a_dead_letter_queue_that_is_away_loses_nothing(queue: Queue, tiny, monkeypatch) -> None:
     """Where the message can't be moved it stays in its queue, and the log says why."""
-    monkeypatch.setattr(door, "config", Config(sqs_queue_url=queue.url, sqs_dlq_url=None))
+    elsewhere = Config(sqs_queue_url=queue.url, sqs_dlq_url=None)
+    monkeypatch.setattr(module, "processor", lambda: MessageProcessor(queue.processor.worker, elsewhere))
     monkeypatch.chdir("/")
     records = queue.receive(body(tiny("T-bad", crash="x")))
-    assert len(door.handler({"Records": records}, Context())["batchItemFailures"]) == 1
+    assert len(module.handler({"Records": records}, Context())["batchItemFailures"]) == 1
 
 
 def test_an_unreadable_message_is_recorded_with_the_reason(queue: Queue, store: MemoryStore) -> None:
     """A body that is no message leaves a record of the field that is wrong, and is given up."""
     records = queue.receive(body("T-1", num_samples=0))
-    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert module.handler({"Records": records}, Context()) == {"batchItemFailures": []}
     assert keys.unreadable(records[0]["messageId"]) in {key for key, _ in sizes(store, keys.OWN)}
     assert "num_samples" in queue.dead()[0]["MessageAttributes"]["detail"]["StringValue"]
 
 
 def test_a_bare_message_is_answered(queue: Queue, tiny: Callable[..., str]) -> None:
     """Invoked directly, the handler returns what was stored."""
-    result = door.handler({"type": tiny(), "num_samples": 2, "start_index": 5}, Context())
+    result = module.handler({"type": tiny(), "num_samples": 2, "start_index": 5}, Context())
     assert result["sample_ids"] == ["tiny_0005", "tiny_0006"]
 
 
@@ -137,28 +138,29 @@ def test_without_a_seed_every_attempt_has_the_same(queue: Queue, tiny, store: Me
     """A message that leaves the seed open gives the same samples each time it is delivered."""
     message = json.dumps({"type": tiny(), "num_samples": 1})
     (record,) = queue.receive(message)
-    door.deliver(record, 30)
+    queue.processor.process(record, 30)
     before = dict(sizes(store, "questions")), receipts(store)
-    door.deliver(record, 30)
+    queue.processor.process(record, 30)
     assert (dict(sizes(store, "questions")), receipts(store)) == before
 
 
 def test_finished_batches_are_not_made_again(queue: Queue, tiny: Callable[..., str]) -> None:
     """A message delivered again after its batch was finished costs a look: its generator, which would hang, is let go."""
     (record,) = queue.receive(body(tiny()))
-    assert door.deliver(record, 30)
+    assert queue.processor.process(record, 30).delete
     tiny(hang=30)
-    assert door.deliver({**record, "attributes": {"ApproximateReceiveCount": "2"}}, 5)
+    again = {**record, "attributes": {"ApproximateReceiveCount": "2"}}
+    assert queue.processor.process(again, 5).delete
     assert queue.dead() == []
 
 
 def test_a_finished_batch_that_lost_a_file_is_made_again(queue: Queue, tiny, store: MemoryStore) -> None:
     """A receipt alone is no proof: with one prompt gone the batch is made, and the prompt is back."""
     (record,) = queue.receive(body(tiny()))
-    door.deliver(record, 30)
+    queue.processor.process(record, 30)
     (prompt, *_) = (key for key, _ in sizes(store, "questions") if key.endswith("tiny_0001/prompt.txt"))
     obstore.delete(store, prompt)
-    door.deliver(record, 30)
+    queue.processor.process(record, 30)
     assert prompt in dict(sizes(store, "questions"))
 
 
@@ -182,8 +184,10 @@ def test_what_may_pass_is_tried_again_later_each_time(
     client = SimpleNamespace(
         change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"])
     )
-    monkeypatch.setattr(door, "_sqs", lambda: client)
-    assert door.deliver(record, 30) is False
+    monkeypatch.setattr(aws, "sqs", lambda _: client)
+    outcome = queue.processor.process(record, 30)
+    assert (outcome.delete, outcome.error) == (False, None)
+    assert outcome.failure == f"attempt {attempt}: upload: OSError: the bucket is away"
     assert hidden == [seconds]
 
 
@@ -204,7 +208,7 @@ def test_a_worker_makes_a_batch_for_each_processor_it_pays_for(
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
     else:
         monkeypatch.delenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", raising=False)
-    assert door.side_by_side() == batches
+    assert processor_module.concurrency() == batches
 
 
 def test_messages_of_one_event_are_worked_on_side_by_side(
@@ -212,10 +216,11 @@ def test_messages_of_one_event_are_worked_on_side_by_side(
 ) -> None:
     """Two batches of one event run at the same time where the worker has two processors."""
     both = Barrier(2, timeout=20)
-    monkeypatch.setattr(door, "side_by_side", lambda: 2)
-    monkeypatch.setattr(door, "deliver", lambda *_: both.wait() >= 0)
+    monkeypatch.setattr(module, "concurrency", lambda: 2)
+    processor = SimpleNamespace(process=lambda *_: Outcome(delete=both.wait() >= 0, failure="x"))
+    monkeypatch.setattr(module, "processor", lambda: processor)
     records = queue.receive("{}", "{}")
-    assert door.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert module.handler({"Records": records}, Context()) == {"batchItemFailures": []}
 
 
 @pytest.mark.parametrize(("memory", "side_by_side"), [(8 * GB, 1), (8 * GB, 4), (GB // 4, 1)])
@@ -239,14 +244,13 @@ def test_no_file_may_be_larger_than_the_disk(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_message_of_a_newer_schema_is_left_to_a_newer_worker(
     queue: Queue, tiny: Callable[..., str], store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is neither buried nor recorded as invalid: it is released for a while, and the log says it once, not each time."""
-    door._warn_of.cache_clear()
+    """It is neither buried nor recorded as invalid: it is released for a while, and the log says so."""
     newer = [body(tiny(), schema_version=2, shape="round"), body(tiny(), schema_version=2, start_index=2)]
     records = queue.receive(*newer)
-    failures = door.handler({"Records": records}, Context())["batchItemFailures"]
+    failures = module.handler({"Records": records}, Context())["batchItemFailures"]
     assert {item["itemIdentifier"] for item in failures} == {record["messageId"] for record in records}
     assert (queue.dead(), [key for key, _ in sizes(store, "")]) == ([], [])
-    assert caplog.text.count("the TaskMessage has schema_version 2, and this version") == 1
+    assert caplog.text.count("the TaskMessage has schema_version 2, and this version") == 2
     assert not queue.receive()
 
 
@@ -259,6 +263,51 @@ def test_a_receipt_of_a_newer_version_is_not_written_over(
     written = b'{"schema_version": 2, "made_how": "otherwise"}'
     obstore.put(store, key, written)
     records = queue.receive(body(name))
-    assert door.handler({"Records": records}, Context())["batchItemFailures"]
+    assert module.handler({"Records": records}, Context())["batchItemFailures"]
     assert bytes(obstore.get(store, key).bytes()) == written
     assert queue.dead() == []
+
+
+def test_an_outcome_tells_what_was_stored(queue: Queue, tiny: Callable[..., str]) -> None:
+    """The message may be deleted; the result and the message come with it."""
+    (record,) = queue.receive(body(tiny()))
+    outcome = queue.processor.process(record, 30)
+    assert (outcome.delete, outcome.failure, outcome.error) == (True, "", None)
+    assert outcome.result.samples_uploaded == outcome.message.num_samples == 2
+
+
+def test_an_outcome_tells_why_a_batch_failed_and_the_log_does_not(
+    queue: Queue, tiny: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever receives messages says it once, in its own way."""
+    (record,) = queue.receive(body(tiny("T-bad", crash="no font")))
+    outcome = queue.processor.process(record, 30)
+    assert outcome.delete
+    assert outcome.failure.startswith("attempt 1: crash: the generator ended with exit code 1")
+    assert "no font" not in caplog.text
+
+
+def test_what_nobody_foresaw_is_an_outcome_with_its_traceback(
+    queue: Queue, tiny: Callable[..., str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message is released, and the Lambda's log has the traceback."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(Worker, "process", fail)
+    (record,) = queue.receive(body(tiny()))
+    outcome = queue.processor.process(record, 30)
+    assert (outcome.delete, outcome.failure) == (False, "attempt 1: ZeroDivisionError: of ours")
+    assert isinstance(outcome.error, ZeroDivisionError)
+    module.handler({"Records": [record]}, Context())
+    assert "in fail" in caplog.text
+
+
+def test_a_cancelled_batch_is_released_at_once(queue: Queue, tiny: Callable[..., str]) -> None:
+    """Another worker receives it."""
+    (record,) = queue.receive(body(tiny(hang=30)))
+    cancelled = Event()
+    cancelled.set()
+    assert queue.processor.process(record, 30, cancelled) == Outcome(False, "it was cancelled")
+    assert len(queue.receive()) == 1

@@ -93,7 +93,7 @@ class Story:
     wrong_zeros: int = 0
     lines: list[str] = field(default_factory=list)
     killed_at: list[float] = field(default_factory=list)
-    lease_seconds: list[float] = field(default_factory=list)
+    visibility_seconds: list[float] = field(default_factory=list)
 
     def live(self, run: Run, *, kill: bool, may_wait: bool = False) -> FlowProcess | None:
         """One life; None where it was killed, at a random moment, before it ended by itself."""
@@ -111,7 +111,7 @@ class Story:
         assert not lost, f"filed before life {len(self.lines)} of a flow and gone after it: {lost}"
         assert may_wait or "is being made by" not in flow.output, "the claim of a killed flow was waited for"
         done = door.calls[calls:]
-        self.lease_seconds += lease_seconds(done)
+        self.visibility_seconds += lease_seconds(done)
         self.lines.append(
             f"{run.dataset} {'was killed' if killed else 'ended'} after {flow.age:.1f} s, {len(done)} calls, "
             f"{len(door.sent) - sent} messages; its last call: {done[-1].kind if done else 'none'}"
@@ -167,13 +167,13 @@ def test_twenty_kills_of_the_flow_change_nothing(yard, capsys) -> None:
         print(f"{planned} batches planned, {len(wanted)} messages needed with those that failed,")
         print(f"{sent.total()} sent: {twice.total()} beyond need; {len(air)} were in the air at a kill")
         print("".join(f"sent again: {one}\n" for one in twice.elements()), end="")
-        print(f"the claim was taken within {max(story.lease_seconds):.2f} s")
+        print(f"the claim was taken within {max(story.visibility_seconds):.2f} s")
         print(letters_line(yard.factory, runs))
 
     assert set(sent) == wanted
     assert set(twice) <= air
     assert after.result["messages"] == 0
-    assert max(story.lease_seconds) < LEASE_SECONDS
+    assert max(story.visibility_seconds) < LEASE_SECONDS
     check_bucket(yard.factory, runs)
 
 
@@ -212,8 +212,8 @@ def test_a_claim_from_a_machine_that_is_gone_ends_by_itself(yard, capsys) -> Non
     flow = story.live(run, kill=False, may_wait=True)
     assert flow.result["whole"] == run.plan.sample_count
     with capsys.disabled():
-        print(f"\nthe claim was taken after {story.lease_seconds[-1]:.1f} s of {TTL_SECONDS:.0f}")
-    assert TTL_SECONDS <= story.lease_seconds[-1] < TTL_SECONDS + LEASE_SECONDS
+        print(f"\nthe claim was taken after {story.visibility_seconds[-1]:.1f} s of {TTL_SECONDS:.0f}")
+    assert TTL_SECONDS <= story.visibility_seconds[-1] < TTL_SECONDS + LEASE_SECONDS
 
 
 def misbehaving(factory, number: int) -> Run:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lambda_worker.pull.outcome import Outcome
+from lambda_worker.processor import Outcome
 
 DONE = Outcome(delete=True)
 AGAIN = Outcome(delete=False, failure="crash: bad luck")
@@ -149,6 +149,6 @@ def finish(worker: SimpleNamespace, seconds: float = 10) -> Any:
 def stop(worker: SimpleNamespace) -> float:
     """Stop the worker; how many seconds that took."""
     began = time.monotonic()
-    worker.drain.stop()
+    worker.pulling.stop()
     finish(worker)
     return time.monotonic() - began

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from lambda_worker.pull import drain as drain_module
-from lambda_worker.pull import outage
-from lambda_worker.pull.drain import Drain, Options
-from lambda_worker.pull.outcome import Outcome
-from lambda_worker.pull.visibility import Queue
-from tests.lambda_worker.draining import (
+from lambda_worker.processor import Outcome
+from lambda_worker.pull import loop, outage
+from lambda_worker.pull.loop import PullOptions, PullWorker
+from lambda_worker.pull.visibility import TaskQueue
+from tests.lambda_worker.pull.queue_in_memory import (
     AGAIN,
     DEAD,
     DONE,
@@ -31,7 +30,7 @@ from tests.lambda_worker.draining import (
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain_module, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(loop, "_TICK_SECONDS", 0.01)
     monkeypatch.setattr(outage, "_FIRST_PAUSE", 0.02)
     monkeypatch.setattr(outage, "_LONGEST_PAUSE", 0.1)
 
@@ -47,15 +46,15 @@ def running(s3: MemoryS3) -> Iterator[Callable[..., SimpleNamespace]]:
     started = []
 
     def start(sqs: MemorySqs, deliver: Callable[..., Outcome], **asked: Any) -> SimpleNamespace:
-        queue = Queue(sqs, "queue", asked.pop("lease", 60), asked.pop("wait", 0.05))
+        queue = TaskQueue(sqs, "queue", asked.pop("visibility", 60), asked.pop("wait", 0.05))
         views: list[Any] = []
-        options = Options(asked.pop("concurrency", 2), **asked)
-        drain = Drain(queue, deliver, s3.probe, options, views.append)
-        result = SimpleNamespace(drain=drain, views=views, totals=None, error=None)
+        options = PullOptions(asked.pop("concurrency", 2), **asked)
+        pulling = PullWorker(queue, deliver, s3.probe, options, views.append)
+        result = SimpleNamespace(pulling=pulling, views=views, totals=None, error=None)
 
         def run() -> None:
             try:
-                result.totals = drain.run()
+                result.totals = pulling.run()
             except Exception as error:  # noqa: BLE001 - the test looks at it
                 result.error = error
 
@@ -66,8 +65,8 @@ def running(s3: MemoryS3) -> Iterator[Callable[..., SimpleNamespace]]:
 
     yield start
     for one in started:
-        one.drain.stop()
-        one.drain.stop()
+        one.pulling.stop()
+        one.pulling.stop()
         one.thread.join(10)
 
 
@@ -118,8 +117,8 @@ def test_a_handler_sees_what_lambda_would_give_it(running) -> None:
     assert seconds == 77
 
 
-def test_a_lease_is_renewed(running) -> None:
-    """A batch that takes three times its lease is never delivered to anybody else."""
+def test_a_visibility_timeout_is_extended(running) -> None:
+    """A batch that takes three times the visibility timeout is never delivered to anybody else."""
     sqs, most = MemorySqs(1), []
 
     def deliver(*_: object) -> Outcome:
@@ -128,12 +127,12 @@ def test_a_lease_is_renewed(running) -> None:
             most.append(sqs.visible())
         return DONE
 
-    totals = finish(running(sqs, deliver, lease=0.6, concurrency=4, until_empty=True))
+    totals = finish(running(sqs, deliver, visibility=0.6, concurrency=4, until_empty=True))
     assert (max(most), totals.done, sqs.calls["delete"]) == (0, 1, 1)
 
 
 def test_a_failed_renewal_is_tried_again(running) -> None:
-    """Renewals that fail are tried again before the lease ends, so it holds."""
+    """Extensions that fail are tried again before the timeout expires, so it holds."""
     sqs, most = MemorySqs(1), []
     sqs.failing["hide"] = 3
 
@@ -143,11 +142,11 @@ def test_a_failed_renewal_is_tried_again(running) -> None:
             most.append(sqs.visible())
         return DONE
 
-    finish(running(sqs, deliver, lease=0.9, concurrency=4, until_empty=True))
+    finish(running(sqs, deliver, visibility=0.9, concurrency=4, until_empty=True))
     assert (max(most), sqs.failing["hide"] <= 0) == (0, True)
 
 
-def test_a_lost_lease_stops_nothing(running, caplog) -> None:
+def test_an_expired_timeout_stops_nothing(running, caplog) -> None:
     """A message that somebody else has is said once, and the batch goes on: twice equals once."""
     sqs = MemorySqs(1)
 
@@ -156,9 +155,9 @@ def test_a_lost_lease_stops_nothing(running, caplog) -> None:
         time.sleep(0.5)
         return DONE
 
-    totals = finish(running(sqs, deliver, lease=0.15, until_empty=True))
+    totals = finish(running(sqs, deliver, visibility=0.15, until_empty=True))
     assert totals.done == 1
-    assert caplog.text.count("lease is lost") == 1
+    assert caplog.text.count("its visibility timeout expired, the batch goes on") == 1
 
 
 def test_stop_gives_messages_back(running) -> None:
@@ -168,11 +167,11 @@ def test_stop_gives_messages_back(running) -> None:
     until(lambda: sqs.visible() == 2)
     assert stop(worker) < 2
     assert sqs.visible() == 5
-    assert (worker.totals.given_back, worker.totals.failed, worker.drain.has_leftovers) == (3, 0, False)
+    assert (worker.totals.released, worker.totals.failed, worker.pulling.has_leftovers) == (3, 0, False)
 
 
-def test_no_renewal_after_the_message_is_given_back(running) -> None:
-    """A renewal under way when the worker stops does not hide again what is given back."""
+def test_no_extension_after_the_message_is_released(running) -> None:
+    """A renewal under way when the worker stops does not hide again what is released."""
     sqs = MemorySqs(1)
     change = sqs.change_message_visibility
 
@@ -187,20 +186,20 @@ def test_no_renewal_after_the_message_is_given_back(running) -> None:
         change(ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
         return AGAIN
 
-    worker = running(sqs, deliver, lease=0.3)
+    worker = running(sqs, deliver, visibility=0.3)
     time.sleep(0.2)
     stop(worker)
     time.sleep(0.4)
     assert sqs.visible() == 1
 
 
-def test_what_arrives_after_the_stop_is_given_back(running) -> None:
-    """A message that a receive brings after SIGTERM is given back unopened."""
+def test_what_arrives_after_the_stop_is_released(running) -> None:
+    """A message that a receive brings after SIGTERM is released unopened."""
     sqs, seen = MemorySqs(1), []
     sqs.held.clear()
     worker = running(sqs, lambda *args: seen.append(args) or DONE)
     until(lambda: sqs.messages["0"].receives)
-    worker.drain.stop()
+    worker.pulling.stop()
     time.sleep(0.1)
     sqs.held.set()
     finish(worker)
@@ -208,23 +207,23 @@ def test_what_arrives_after_the_stop_is_given_back(running) -> None:
 
 
 def test_a_second_signal_waits_for_nothing(running, monkeypatch) -> None:
-    """A batch that does not end is given back over its head as soon as a second signal says so."""
-    monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 60)
+    """A batch that does not end is released over its head as soon as a second signal says so."""
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 60)
     sqs, forever = MemorySqs(1), threading.Event()
     worker = running(sqs, lambda *_: forever.wait(60) and DONE)
-    until(lambda: worker.drain.has_leftovers)  # it runs
-    worker.drain.stop()
+    until(lambda: worker.pulling.has_leftovers)  # it runs
+    worker.pulling.stop()
     assert stop(worker) < 20
-    assert (sqs.visible(), worker.totals.given_back, worker.drain.has_leftovers) == (1, 1, True)
+    assert (sqs.visible(), worker.totals.released, worker.pulling.has_leftovers) == (1, 1, True)
     forever.set()
 
 
 def test_one_signal_is_enough_for_a_batch_that_hangs(running, monkeypatch) -> None:
-    """Without a second signal a batch that does not end is given back after the grace."""
-    monkeypatch.setattr(drain_module, "_GRACE_SECONDS", 0.3)
+    """Without a second signal a batch that does not end is released after the grace."""
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 0.3)
     sqs, forever = MemorySqs(1), threading.Event()
     worker = running(sqs, lambda *_: forever.wait(60) and DONE)
-    until(lambda: worker.drain.has_leftovers)  # it runs
+    until(lambda: worker.pulling.has_leftovers)  # it runs
     assert stop(worker) < 2
     assert sqs.visible() == 1
     forever.set()
@@ -311,12 +310,12 @@ def test_an_outage_that_is_over_when_the_batch_fails_counts(running, s3) -> None
         time.sleep(0.4)
         return AGAIN
 
-    totals = finish(running(sqs, deliver, lease=0.5, until_empty=True))
+    totals = finish(running(sqs, deliver, visibility=0.5, until_empty=True))
     assert (delivered, totals.done, totals.failed) == (["1", "1"], 1, 0)
 
 
 def test_what_others_took_during_an_outage_is_left_to_them(running, s3) -> None:
-    """A message whose lease was lost in an outage is not made again here: somebody else has it."""
+    """A message whose visibility timeout expired in an outage is not made again here: somebody else has it."""
     sqs, delivered = MemorySqs(1), []
 
     def deliver(record: Any, *_: object) -> Outcome:
@@ -333,7 +332,7 @@ def test_what_others_took_during_an_outage_is_left_to_them(running, s3) -> None:
 
 
 def test_a_stop_does_not_wait_for_s3(running, s3) -> None:
-    """Messages kept until S3 is back are given back when the worker is to stop."""
+    """Messages kept until S3 is back are released when the worker is to stop."""
     sqs = MemorySqs(2)
     s3.away = True
     worker = running(sqs, lambda *_: AGAIN)
@@ -359,13 +358,13 @@ def test_a_failure_is_one_line(running, caplog) -> None:
         totals = finish(running(sqs, deliver, until_empty=True))
     assert str(totals) == "2 batches done, 2 failed, 10 samples"
     assert sorted(record.getMessage() for record in caplog.records) == [
-        "T-1 0-4: crash: no font; it is a dead letter",
-        "T-2 0-4: crash: bad luck; it comes again",
+        "T-1 0-4: crash: no font; it is in the dead letter queue",
+        "T-2 0-4: crash: bad luck; it will be received again",
     ]
 
 
 def test_a_fault_of_the_handler_costs_one_delivery(running, caplog) -> None:
-    """A handler that raises frees its slot, and the message comes again when its lease ends."""
+    """A handler that raises frees its slot, and the message comes again when its visibility timeout expires."""
     sqs = MemorySqs(1)
 
     def deliver(record: Any, *_: object) -> Outcome:
@@ -373,7 +372,7 @@ def test_a_fault_of_the_handler_costs_one_delivery(running, caplog) -> None:
             raise RuntimeError("a bug")
         return DONE
 
-    totals = finish(running(sqs, deliver, lease=0.3, concurrency=1, until_empty=True))
+    totals = finish(running(sqs, deliver, visibility=0.3, concurrency=1, until_empty=True))
     assert (totals.done, totals.failed) == (1, 1)
     assert "RuntimeError: a bug" in caplog.text
 
@@ -391,13 +390,13 @@ def test_the_view_tells_what_a_person_wants_to_know(running) -> None:
     """A view holds the running batches, the totals, the pace, the queue and when it will be empty."""
     sqs = MemorySqs(12)
     sqs.messages["11"].body = "no JSON"
-    drain_look = drain_module._LOOK_SECONDS
-    drain_module._LOOK_SECONDS = 0.05
+    drain_look = loop._POLL_SECONDS
+    loop._POLL_SECONDS = 0.05
     try:
         worker = running(sqs, lambda *_: time.sleep(0.1) or DONE, until_empty=True)
         finish(worker)
     finally:
-        drain_module._LOOK_SECONDS = drain_look
+        loop._POLL_SECONDS = drain_look
     full = next(view for view in worker.views if view.seconds_left is not None and view.samples_per_minute)
     assert 1 <= len(full.running) <= 2
     assert (full.running[0].generator, full.running[0].samples) != ("", 0)

@@ -29,8 +29,8 @@ from vbvrdatafactory.s3.listing import take_inventory
 from vbvrdatafactory.sqs.depth import Depth, depth
 
 COMMAND = [str(Path(sys.executable).parent / "datafactory")]
-TINY = Path(__file__).parents[1] / "data" / "tiny_generator"
-SUMMARY = re.compile(r"(\d+) batch(?:es)? done, (\d+) failed(?:, (\d+) given back)?, (\d+) samples in ")
+TINY = Path(__file__).parents[2] / "data" / "tiny_generator"
+SUMMARY = re.compile(r"(\d+) batch(?:es)? done, (\d+) failed(?:, (\d+) released)?, (\d+) samples in ")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
 
 
 def summary(line: str) -> tuple[int, ...]:
-    """Batches done, failed and given back, and samples."""
+    """Batches done, failed and released, and samples."""
     found = SUMMARY.search(line)
     assert found, line
     return tuple(int(number or 0) for number in found.groups())
@@ -122,12 +122,12 @@ def test_what_a_killed_worker_held_is_made_by_another(factory) -> None:
     """After SIGKILL in mid-batch, another worker makes the batch when the lease ends."""
     name = factory.add_generator("T-killed", slow=1.2)
     factory.send(name, batches=1, samples=3)
-    first = factory.start("--lease", "2")
+    first = factory.start("--visibility-timeout", "2")
     until(lambda: generator_runs(name))
     first.kill()
     first.communicate()
     assert (factory.whole(name), factory.depth().in_flight) == (0, 1)
-    second = factory.start("--until-empty", "--lease", "2")
+    second = factory.start("--until-empty", "--visibility-timeout", "2")
     out, _ = second.communicate(timeout=60)
     assert (factory.whole(name), summary(out)[:2], factory.depth().total) == (3, (1, 0), 0)
 
@@ -146,7 +146,7 @@ def test_sigterm_gives_the_messages_back(factory) -> None:
     assert (worker.returncode, summary(out)) == (0, (0, 0, 2, 0))
     assert factory.depth() == Depth(2, 0, 0)
     assert not generator_runs(name)
-    assert "running batches that are ended and given back: 2" in err
+    assert "running batches that are ended and released: 2" in err
 
 
 @pytest.mark.aws

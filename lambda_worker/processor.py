@@ -1,0 +1,212 @@
+"""Processes received SQS messages: each batch is made and its message deleted, released, or moved to the dead letter
+queue. The Lambda handler and `datafactory worker` are its two callers.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from lambda_worker import records
+from lambda_worker.batch import Worker
+from lambda_worker.delivery import Delivery
+from lambda_worker.failure import BatchFailed, Cancelled
+from lambda_worker.generator import namespaces, processes
+from lambda_worker.generator.limits import Limits, lambda_memory_bytes
+from lambda_worker.generator.sandbox import sweep
+from vbvrdatafactory import aws
+from vbvrdatafactory.control.backoff import delays
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
+from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage, TaskResult
+from vbvrdatafactory.core.seeds import batch_seed
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from obstore.store import ObjectStore
+
+log = logging.getLogger(__name__)
+
+# One entry of a Lambda event's "Records".
+Record = Mapping[str, Any]
+
+# Lambda gives one processor for each 1769 MB.
+_BYTES_PER_CORE = 1769 * 1024 * 1024
+# Before a transient failure is tried again: seconds of the first and the longest delay.
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 10, 270
+# A message of a newer schema waits so long for a worker that knows it; every receive counts.
+_NEWER_SECONDS = 900
+
+
+class Outcome(NamedTuple):
+    """What became of one delivery of a message.
+
+    Args:
+        delete: whether the message may be deleted: its batch is stored, or it is in the dead letter queue with its
+            cause. If not, it was released and will be received again.
+        failure: why its batch was not stored, in one line; empty where it was.
+        result: what was stored; None where the batch failed.
+        message: the message, where it could be read.
+        error: an unexpected error, with its traceback; None for every failure that has a cause.
+    """
+
+    delete: bool
+    failure: str = ""
+    result: TaskResult | None = None
+    message: TaskMessage | None = None
+    error: BaseException | None = None
+
+
+class MessageProcessor:
+    """Processes messages with one worker.
+
+    Args:
+        worker: makes batches.
+        config: the queues.
+    """
+
+    def __init__(self, worker: Worker, config: Config) -> None:
+        self.worker = worker
+        self._config = config
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        """Made when it is first needed: a message whose batch is stored needs none."""
+        return aws.sqs(self._config)
+
+    def process(self, record: Record, seconds: float, cancelled: threading.Event | None = None) -> Outcome:
+        """Make the batch in one SQS record.
+
+        Args:
+            record: as a Lambda event has it.
+            seconds: what the batch may take.
+            cancelled: when it is set, the batch ends at once and the message is released.
+        """
+        attempt = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+        try:
+            message = self._parse(record, attempt)
+            seed = seed_of(message, record["messageId"])
+            delivery = Delivery(message, seed, attempt, seconds, cancelled or threading.Event())
+            return Outcome(delete=True, result=self.worker.process(delivery), message=message)
+        except Cancelled:
+            self._release(record, 0)
+            return Outcome(delete=False, failure="it was cancelled")
+        except NewerSchemaError as error:
+            self._release(record, _NEWER_SECONDS)
+            return Outcome(delete=False, failure=str(error))
+        except BatchFailed as failed:
+            return Outcome(self._dispose(record, failed, attempt), f"attempt {attempt}: {failed}")
+        except Exception as error:  # noqa: BLE001 - a fault of ours or of the network: the message must come back
+            self._release(record, _retry_seconds(attempt))
+            return Outcome(
+                delete=False, failure=f"attempt {attempt}: {type(error).__name__}: {error}", error=error
+            )
+
+    def _dispose(self, record: Record, failed: BatchFailed, attempt: int) -> bool:
+        """Whether the message is out of the way: a failure that would repeat is not paid for three times."""
+        if failed.cause.is_transient:
+            self._release(record, _retry_seconds(attempt))
+            return False
+        try:
+            self._sqs.send_message(
+                QueueUrl=self._config.sqs_dlq_url,
+                MessageBody=record["body"],
+                MessageAttributes={
+                    "cause": {"DataType": "String", "StringValue": str(failed.cause)},
+                    "detail": {"DataType": "String", "StringValue": failed.detail[:1000] or "-"},
+                },
+            )
+        except (ClientError, BotoCoreError, ConfigError):
+            # SQS itself moves the message after its last receive: later, but with the same record.
+            log.exception("message %s could not be moved to the dead letter queue", record["messageId"])
+            self._release(record, 1)
+            return False
+        return True
+
+    def _parse(self, record: Record, attempt: int) -> TaskMessage:
+        try:
+            return TaskMessage.model_validate_json(record["body"])
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            detail = f"{where or 'body'}: {first['msg']}"
+            failure = FailureRecord(
+                message=None,
+                body=record["body"][:10_000],
+                python_hash_seed=None,
+                cause=Cause.INVALID_MESSAGE,
+                detail=detail,
+                attempt=attempt,
+                failed_at=datetime.now(UTC),
+            )
+            records.write(self.worker.open_bucket(None), keys.unreadable(record["messageId"]), failure)
+            raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
+
+    def _release(self, record: Record, seconds: int) -> None:
+        """Let the message be received again after `seconds`, not after the whole visibility timeout."""
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._config.sqs_queue_url,
+                ReceiptHandle=record["receiptHandle"],
+                VisibilityTimeout=seconds,
+            )
+        except (ClientError, BotoCoreError):
+            # It then comes back when its visibility timeout ends: later, but it comes.
+            log.exception("the visibility timeout of message %s could not be set", record["messageId"])
+
+
+def make_processor(config: Config, concurrency: int) -> MessageProcessor:
+    """A processor whose worker's limits are a share of this host for each of `concurrency` batches at once.
+
+    What a worker that died left in the temp folder is removed first.
+    """
+    processes.prepare()
+    sweep()
+    # Before the first batch waits for them.
+    namespaces.are_allowed()
+    memory = lambda_memory_bytes() or psutil.virtual_memory().total
+    limits = Limits.of_host(memory, side_by_side=concurrency)
+    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config)
+
+
+class _Buckets:
+    """The store of each bucket, made once; None stands for the default bucket."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: dict[str | None, ObjectStore] = {}
+
+    def __call__(self, name: str | None) -> "ObjectStore":
+        if name not in self._made:
+            self._made[name] = aws.bucket(self._config, name)
+        return self._made[name]
+
+
+def concurrency() -> int:
+    """How many batches a Lambda makes at once: one for each processor that it is given."""
+    memory = lambda_memory_bytes()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, round(memory / _BYTES_PER_CORE))) if memory else cores
+
+
+def seed_of(message: TaskMessage, unique: str) -> int:
+    """A message's seed; one without a seed gets one of its own, the same at every attempt at it."""
+    return batch_seed(0, unique, message.start_index) if message.seed is None else message.seed
+
+
+def _retry_seconds(attempt: int) -> int:
+    """Seconds until a transient failure is tried again.
+
+    >>> [_retry_seconds(attempt) for attempt in (1, 2, 3, 4, 9)]
+    [10, 30, 90, 270, 270]
+    """
+    return int(next(islice(delays(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS, factor=3), attempt - 1, None)))
