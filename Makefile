@@ -70,7 +70,8 @@ soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fau
 	$(OWN) $(BIN)/python -m pytest -q -m soak tests/soak
 	$(OWN) $(BIN)/python -m pytest -q --hypothesis-profile explore tests/planning/test_invariants.py
 
-bench: $(READY)  ## how fast the worker and the control plane are, and what they cost
+bench: $(READY)  ## how fast the worker starts and works, how fast the control plane is, and what they cost
+	$(OWN) $(BIN)/python -m bench.cold
 	$(OWN) $(BIN)/python -m bench.worker
 	$(OWN) $(BIN)/python -m bench.control
 

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from lambda_worker import records
@@ -125,7 +124,7 @@ class MessageProcessor:
                     "detail": {"DataType": "String", "StringValue": failed.detail[:1000] or "-"},
                 },
             )
-        except (ClientError, BotoCoreError, ConfigError):
+        except (*_aws_errors(), ConfigError):
             # SQS itself moves the message after its last receive: later, but with the same record.
             log.exception("message %s could not be moved to the dead letter queue", record["messageId"])
             self._release(record, 1)
@@ -159,7 +158,7 @@ class MessageProcessor:
                 ReceiptHandle=record["receiptHandle"],
                 VisibilityTimeout=seconds,
             )
-        except (ClientError, BotoCoreError):
+        except _aws_errors():
             # It then comes back when its visibility timeout ends: later, but it comes.
             log.exception("the visibility timeout of message %s could not be set", record["messageId"])
 
@@ -189,6 +188,13 @@ class _Buckets:
         if name not in self._made:
             self._made[name] = aws.bucket(self._config, name)
         return self._made[name]
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    """What a call to SQS may raise; imported when one has."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    return BotoCoreError, ClientError
 
 
 def concurrency() -> int:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from botocore.configprovider import ConstantProvider
-from botocore.loaders import Loader
-from botocore.session import Session
-
 if TYPE_CHECKING:
+    from botocore.session import Session
     from obstore.store import ClientConfig, S3Config
 
 _FILES = {"config_file", "credentials_file"}
@@ -42,6 +39,10 @@ S3_AS_ANYWHERE: S3Config = {
 
 def unconfigured_session() -> Session:
     """A botocore session that reads none of the user's files, profiles and variables."""
+    from botocore.configprovider import ConstantProvider
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
     session = Session(
         session_vars={
             # Without the names of a setting and of a variable the default is all that is left.

@@ -1,5 +1,6 @@
 """Importing the library never connects, never reads an address, never fails."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,56 @@ def test_the_library_needs_no_prefect_and_no_cdk(tmp_path: Path, absent: tuple[s
 def test_the_rules_need_no_aws_client(tmp_path: Path, absent: tuple[str, ...]) -> None:
     """Everything in core is importable where no AWS client is installed."""
     run(WITHOUT.format(names=absent) + CORE_ONLY, tmp_path)
+
+
+# Refuses every module that is neither of the standard library nor among `allowed`, and whatever `refused` names.
+ALONE = """
+import sys
+class Alone:
+    def find_spec(self, name, path=None, target=None):
+        root = name.partition(".")[0]
+        known = root in sys.stdlib_module_names | {allowed!r} or root.startswith("_sysconfigdata")
+        if not known or name.startswith({refused!r}):
+            raise ImportError(f"{{name}} is not there in a Lambda")
+sys.meta_path.insert(0, Alone())
+"""
+# What of the lock the handler needs; boto3 only when a message is to be released or moved.
+IN_LAMBDA = {
+    "annotated_types", "arro3", "lambda_worker", "obstore", "psutil", "pydantic", "pydantic_core", "typing_extensions",
+    "typing_inspection", "vbvrdatafactory",
+}  # fmt: skip
+NOT_IN_LAMBDA = (
+    "lambda_worker.pull",
+    *(f"vbvrdatafactory.{room}" for room in ("cli", "driver", "fleet", "report", "sqs", "testing")),
+)
+MAKE_A_BATCH = """
+import json, os
+from vbvrdatafactory import aws
+from obstore.store import MemoryStore
+from lambda_worker.handler import handler
+class Context:
+    aws_request_id = "alone"
+    def get_remaining_time_in_millis(self): return 60_000
+store = MemoryStore()
+class Memory:
+    def bucket(self, name): return store
+with aws.replaced_by(Memory()):
+    print(handler({"type": "tiny", "num_samples": 2, "seed": 1}, Context())["samples_uploaded"])
+"""
+TINY = Path(__file__).parents[1] / "data" / "tiny_generator"
+
+
+def test_the_handler_runs_with_everything_else_absent(tmp_path: Path) -> None:
+    """It makes a whole batch without rich, click, boto3, Prefect, CDK and the rooms that never run in a Lambda."""
+    shutil.copytree(TINY, tmp_path / "generators" / "tiny")
+    alone = ALONE.format(allowed=IN_LAMBDA, refused=NOT_IN_LAMBDA)
+    there = {"GENERATORS_PATH": str(tmp_path / "generators"), "OUTPUT_BUCKET": "bucket"}
+    assert run(alone + MAKE_A_BATCH, tmp_path, **there) == "2\n"
+
+
+@pytest.mark.parametrize("needed", ["rich", "boto3", "vbvrdatafactory.driver", "lambda_worker.pull.loop"])
+def test_what_is_absent_is_refused(tmp_path: Path, needed: str) -> None:
+    """The test above would fail if the handler needed it."""
+    alone = ALONE.format(allowed=IN_LAMBDA, refused=NOT_IN_LAMBDA)
+    with pytest.raises(AssertionError, match="is not there in a Lambda"):
+        run(f"{alone}import {needed}", tmp_path)

@@ -6,15 +6,14 @@ An address that is needed and unset raises `ConfigError` with its name and where
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlparse
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vbvrdatafactory.core.errors import ConfigError
 
@@ -28,10 +27,10 @@ _SOURCES = {
 }
 
 
-class _Settings(BaseSettings):
+class _Settings(BaseModel):
     """What the environment may say. Nothing is required here: an unset address fails when it is used."""
 
-    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     sqs_queue_url: str | None = None
     sqs_dlq_url: str | None = None
@@ -97,8 +96,8 @@ class Config:
                 "for the embedded AWS, 'datafactory local up' writes it"
             )
         try:
-            # Pydantic's own keyword for the dotenv file starts with an underscore.
-            return _Settings(_env_file=named or ".env", **self._overrides)  # type: ignore[arg-type]
+            said = {**_read_file(Path(named or ".env")), **_lower(os.environ)}
+            return _Settings.model_validate({**said, **self._overrides})
         except (ValidationError, OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the environment or {named or '.env'} cannot be read: {error}") from error
 
@@ -158,6 +157,20 @@ class Config:
     def is_embedded(self) -> bool:
         """Whether the endpoint is on this machine, so that no real credential may be sent to it."""
         return _is_loopback(urlparse(self.aws_endpoint_url or "").hostname or "")
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    """What a dotenv file says; nothing where there is none."""
+    if not file.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - the Lambda has no such file
+
+    return _lower(dotenv_values(file, encoding="utf-8"))
+
+
+def _lower(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Variables by their names in lower case, as the fields are called; empty ones are not set."""
+    return {name.lower(): value for name, value in variables.items() if value}
 
 
 def _is_loopback(host: str) -> bool:
