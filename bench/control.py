@@ -44,14 +44,14 @@ _MB = 1e6
 
 @dataclass
 class Reading:
-    """What one turn cost. `foreign` is the share of the machine that others used meanwhile."""
+    """What one turn cost. `others` is the share of the machine that others used meanwhile."""
 
     count: int
     wall: float
     cpu: float
     peak: int
     fake_cpu: float = 0.0
-    foreign: float = 0.0
+    others: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -62,7 +62,7 @@ class Reading:
 Readings = dict[str, list[Reading]]
 
 
-class Fake:
+class FakeProcess:
     """A fake service in a process of its own, seen from here."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -86,24 +86,24 @@ class Fake:
         reading = turn()
         after = self.steer("state")
         reading.fake_cpu = after["cpu"] - before["cpu"]
-        reading.foreign = machine.foreign(reading.cpu + reading.fake_cpu)
+        reading.others = machine.used_by_others(reading.cpu + reading.fake_cpu)
         return reading, after["counts"]
 
 
 @contextmanager
-def fake(module: str, *arguments: object) -> Iterator[Fake]:
+def fake(module: str, *arguments: object) -> Iterator[FakeProcess]:
     """A running ``bench.{module}``."""
     command = [sys.executable, "-m", f"bench.{module}", *map(str, arguments)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        yield Fake(process)
+        yield FakeProcess(process)
         if process.stdin:
             process.stdin.close()
 
 
-class Side:
-    """`control_side.py` with the packages of one checkout."""
+class LibraryProcess:
+    """`library_process.py` with the packages of one checkout."""
 
     def __init__(self, name: str, process: "subprocess.Popen[str]") -> None:
         self.name, self.process = name, process
@@ -125,14 +125,14 @@ class Side:
 
 
 @contextmanager
-def side(name: str, checkout: Path, url: str, scratch: Path) -> Iterator[Side]:
+def library(name: str, checkout: Path, url: str, scratch: Path) -> Iterator[LibraryProcess]:
     """A process that has `checkout` first on its path and knows no AWS but the fake one."""
-    command = [sys.executable, "-P", str(_HERE / "control_side.py")]
+    command = [sys.executable, "-P", str(_HERE / "library_process.py")]
     environment = {**_environment(url, scratch), "PYTHONPATH": str(checkout)}
     with subprocess.Popen(
         command, cwd=scratch, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        yield Side(name, process)
+        yield LibraryProcess(name, process)
         if process.stdin:
             process.stdin.close()
 
@@ -161,9 +161,11 @@ def measure_submit(options: argparse.Namespace, scratch: Path) -> dict[int, Read
     found: dict[int, Readings] = {}
     with ExitStack() as stack:
         queue = stack.enter_context(fake("fake_sqs"))
-        sides = [(stack.enter_context(side("ours", ROOT, queue.url, scratch)), options.messages)]
+        sides = [(stack.enter_context(library("ours", ROOT, queue.url, scratch)), options.messages)]
         if options.predecessor:
-            old = stack.enter_context(side("predecessor", options.predecessor.resolve(), queue.url, scratch))
+            old = stack.enter_context(
+                library("predecessor", options.predecessor.resolve(), queue.url, scratch)
+            )
             # A tenth of the messages takes it about as long.
             sides.append((old, options.messages // 10))
         for delay in options.delays:
@@ -175,7 +177,7 @@ def measure_submit(options: argparse.Namespace, scratch: Path) -> dict[int, Read
     return found
 
 
-def _submit(queue: Fake, one: Side, messages: int) -> Reading:
+def _submit(queue: FakeProcess, one: LibraryProcess, messages: int) -> Reading:
     one.do(do="submit", messages=100)
     reading, counts = queue.during(lambda: _reading(one.do(do="submit", messages=messages)))
     arrived = (reading.count, counts.get("messages"), counts.get("distinct"))
@@ -224,16 +226,16 @@ def measure_verify(options: argparse.Namespace, scratch: Path) -> Readings:
 
 
 @contextmanager
-def _listing(shape: Shape, page_ms: float) -> Iterator[Fake]:
+def _listing(shape: Shape, page_ms: float) -> Iterator[FakeProcess]:
     with fake("fake_listing", len(shape.names), shape.samples, shape.fault_every) as store:
         store.steer(f"delay?ms={page_ms}")
         yield store
 
 
-def _verify(store: Fake, shape: Shape, scratch: Path) -> Reading:
+def _verify(store: FakeProcess, shape: Shape, scratch: Path) -> Reading:
     """In a new process each time: its peak memory is this turn's."""
     gaps: dict[str, list[list[int]]] = {}
-    with side("ours", ROOT, store.url, scratch) as ours:
+    with library("ours", ROOT, store.url, scratch) as ours:
 
         def turn() -> Reading:
             answer = ours.do(do="verify", generators=shape.names, samples=shape.samples)
@@ -257,7 +259,7 @@ def _orders(shape: Shape, scratch: Path) -> Path:
     return path
 
 
-def _list(store: Fake, shape: Shape, command: list[str], scratch: Path) -> Reading:
+def _list(store: FakeProcess, shape: Shape, command: list[str], scratch: Path) -> Reading:
     """Let a command write its listing into a file, and count the lines."""
     output = scratch / "listing"
 
@@ -290,11 +292,11 @@ def measure_plan(options: argparse.Namespace, scratch: Path) -> Readings:
     """Readings by what is made of the plan, each in a new process."""
     found: Readings = {}
     for way in _WAYS:
-        with side("ours", ROOT, "http://127.0.0.1:1", scratch) as ours:
+        with library("ours", ROOT, "http://127.0.0.1:1", scratch) as ours:
             ours.do(do="plan", batches=100, way=way)
             machine = Machine()
             reading = _reading(ours.do(do="plan", batches=options.batches, way=way))
-            reading.foreign = machine.foreign(reading.cpu)
+            reading.others = machine.used_by_others(reading.cpu)
             found[way] = [reading]
     return found
 
@@ -318,7 +320,7 @@ def _row(what: str, readings: list[Reading], ratio: float | None) -> list[str]:
         f"{middle.cpu * micro:.2f}",
         f"{middle.peak / _MB:.0f}",
         f"{middle.fake_cpu / middle.wall:.0%}",
-        f"{middle.foreign:.0%}",
+        f"{middle.others:.0%}",
     ]
 
 
@@ -327,7 +329,7 @@ def _head(what: str, unit: str) -> list[str]:
     return [what, unit, *columns, "fake's CPU", "others' share"]
 
 
-def _say(target: str, value: float | None, least: float) -> None:
+def _print_target(target: str, value: float | None, least: float) -> None:
     if value is not None:
         print(f"{target}: {value:.1f} ({'reached' if value >= least else 'NOT reached'})")
 
@@ -342,7 +344,9 @@ def report_submit(found: dict[int, Readings]) -> None:
     print_table(_head("submit", "messages"), rows)
     if _TARGET_DELAY in found:
         ratio = faster(found[_TARGET_DELAY], "predecessor")
-        _say(f"submission at 10 ms, target {SUBMIT_TARGET:.0f} times the predecessor's", ratio, SUBMIT_TARGET)
+        _print_target(
+            f"submission at 10 ms, target {SUBMIT_TARGET:.0f} times the predecessor's", ratio, SUBMIT_TARGET
+        )
 
 
 def report_verify(found: Readings) -> None:
@@ -352,9 +356,11 @@ def report_verify(found: Readings) -> None:
     for whole in found.get(_WHOLE, ()):
         reached = whole.wall < _WHOLE_SECONDS and whole.peak < _WHOLE_BYTES
         print(f"target 15 million keys in 60 s and 1 GB: {'reached' if reached else 'NOT reached'}")
-    _say("target 40 times aws s3 ls --recursive", faster(found, "aws s3 ls --recursive"), AWS_TARGET)
-    _say("target 4 times s5cmd", faster(found, "s5cmd"), S5CMD_TARGET)
-    _say("the same with a listing a generator", faster(found, "s5cmd, a listing a generator"), S5CMD_TARGET)
+    _print_target("target 40 times aws s3 ls --recursive", faster(found, "aws s3 ls --recursive"), AWS_TARGET)
+    _print_target("target 4 times s5cmd", faster(found, "s5cmd"), S5CMD_TARGET)
+    _print_target(
+        "the same with a listing a generator", faster(found, "s5cmd, a listing a generator"), S5CMD_TARGET
+    )
 
 
 def report_plan(found: Readings) -> None:

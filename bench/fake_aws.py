@@ -2,7 +2,7 @@
 
 Of an object only size and digest are kept; small JSON stays in memory and archives and parts go to a folder,
 so that they can be read back. Everything below ``/-bench/`` steers the server itself. It ends when its
-standard input does, and so never outlives whoever started it.
+standard input does, so it never outlives the process that started it.
 
     python -m bench.fake_aws FOLDER      prints the port it listens on
 """

@@ -11,7 +11,7 @@ number, so a page is one join. Where samples are lacking or torn a page has fewe
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
-from bench.wire import Fake, Request, command_line, response, serve
+from bench.fake_server import FakeService, Request, command_line, response, serve
 
 FILES = ("final_frame.png", "first_frame.png", "ground_truth.mp4", "metadata.json", "prompt.txt")
 BUCKET = "bench-bucket"
@@ -67,7 +67,7 @@ class Shape:
         return len(self.names) * self.samples * len(FILES) - lacking
 
 
-class Listing(Fake):
+class Listing(FakeService):
     """ListObjectsV2 of the bucket, by prefix, delimiter and continuation token."""
 
     def __init__(self, shape: Shape) -> None:

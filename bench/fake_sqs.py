@@ -6,12 +6,12 @@ python -m bench.fake_sqs      prints the port it listens on
 import json
 from hashlib import blake2b, md5
 
-from bench.wire import Fake, Request, command_line, response, serve
+from bench.fake_server import FakeService, Request, command_line, response, serve
 
 _JSON = b"application/x-amz-json-1.0"
 
 
-class Queue(Fake):
+class Queue(FakeService):
     """All queues as one: a digest is kept of every body, to tell messages from copies."""
 
     def __init__(self) -> None:

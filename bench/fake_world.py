@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from bench.fake_listing import FILES, SAMPLES_PER_PAGE, row_pieces
-from bench.wire import Fake, Request, command_line, response, serve
+from bench.fake_server import FakeService, Request, command_line, response, serve
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
@@ -53,7 +53,7 @@ class Settings:
     lost_share: float = 0.001
     lost_seconds: float = 600.0
     twice_share: float = 0.001
-    luck: int = 7
+    random_seed: int = 7
 
     @property
     def names(self) -> list[str]:
@@ -69,8 +69,8 @@ class Stored(NamedTuple):
     at: datetime
 
 
-class Letter(NamedTuple):
-    """A message that was given up."""
+class DeadLetter(NamedTuple):
+    """A message in the dead letter queue."""
 
     body: str
     sent_at: float
@@ -78,7 +78,7 @@ class Letter(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A message in a worker's hands, in the order of when it is done with it."""
+    """A message that a worker is working on; sorted by when it ends."""
 
     ends: float
     number: int
@@ -106,11 +106,11 @@ class Workers:
     settings: Settings
     waiting: deque[tuple[str, float]] = field(default_factory=deque)
     running: list[Running] = field(default_factory=list)
-    letters: dict[str, Letter] = field(default_factory=dict)
+    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        self._random = Random(self.settings.luck)  # noqa: S311 - no secret
+        self._random = Random(self.settings.random_seed)  # noqa: S311 - no secret
         self._numbers = count()
 
     def take(self, now: float) -> None:
@@ -131,7 +131,7 @@ class Workers:
         )
 
 
-class World(Fake):
+class World(FakeService):
     """All of it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -143,7 +143,7 @@ class World(Fake):
         self.failing = set(settings.names[: settings.always_failing])
         self.objects: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
         self.workers = Workers(settings)
-        self.hidden: dict[str, Letter] = {}
+        self.hidden: dict[str, DeadLetter] = {}
         self.serial = count(1)
 
     # The clock
@@ -156,7 +156,7 @@ class World(Fake):
         return self.began + timedelta(seconds=seconds)
 
     def steer(self, target: str) -> bytes:
-        """Besides what every fake knows: skip time, and tell the truth."""
+        """Besides the commands of every fake: skip time, and return the true state."""
         url = urlsplit(target)
         if url.path == "/-bench/skip":
             self.skipped += float(parse_qs(url.query)["seconds"][0])
@@ -234,7 +234,7 @@ class World(Fake):
         self._give_up(done, Cause.CRASH)
 
     def _give_up(self, done: Running, cause: str) -> None:
-        self.workers.letters[f"letter-{next(self.serial)}"] = Letter(done.body, done.sent_at, cause)
+        self.workers.dead_letters[f"letter-{next(self.serial)}"] = DeadLetter(done.body, done.sent_at, cause)
 
     def _store(self, key: str, body: bytes, at: datetime) -> Stored:
         stored = Stored(body, f'"{next(self.serial)}"', at)
@@ -270,7 +270,7 @@ class World(Fake):
 
     def _getqueueattributes(self, asked: dict[str, Any]) -> dict[str, Any]:
         dead = asked["QueueUrl"].endswith(DLQ)
-        waiting = len(self.workers.letters) if dead else len(self.workers.waiting)
+        waiting = len(self.workers.dead_letters) if dead else len(self.workers.waiting)
         flying = 0 if dead else len(self.workers.running)
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         found = {**dict(zip(names, (str(waiting), str(flying)), strict=True)), f"{names[0]}Delayed": "0"}
@@ -287,10 +287,10 @@ class World(Fake):
         return {"Successful": taken, "Failed": []}
 
     def _receivemessage(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Of dead letters only; whoever reads them is alone, so those that are hidden are just set aside."""
-        found = list(self.workers.letters.items())[: asked.get("MaxNumberOfMessages", 1)]
+        """Of dead letters only. There is one reader, so those that are hidden are just set aside."""
+        found = list(self.workers.dead_letters.items())[: asked.get("MaxNumberOfMessages", 1)]
         for number, letter in found:
-            del self.workers.letters[number]
+            del self.workers.dead_letters[number]
             self.hidden[number] = letter
         return {
             "Messages": [_as_message(number, letter, self.at(letter.sent_at)) for number, letter in found]
@@ -303,7 +303,7 @@ class World(Fake):
     def _changemessagevisibilitybatch(self, asked: dict[str, Any]) -> dict[str, Any]:
         for entry in asked["Entries"]:
             number = entry["ReceiptHandle"]
-            self.workers.letters[number] = self.hidden.pop(number)
+            self.workers.dead_letters[number] = self.hidden.pop(number)
         return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]], "Failed": []}
 
     # S3
@@ -399,7 +399,7 @@ def _with_headers(data: bytes, lines: list[str], *, body: bool) -> bytes:
     return start + data if body else start
 
 
-def _as_message(number: str, letter: Letter, at: datetime) -> dict[str, Any]:
+def _as_message(number: str, letter: DeadLetter, at: datetime) -> dict[str, Any]:
     said = {"cause": {"DataType": "String", "StringValue": letter.cause}} if letter.cause else {}
     sent = str(int(at.timestamp() * 1000))
     return {

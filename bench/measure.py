@@ -51,7 +51,7 @@ class BenchError(Exception):
 
 @dataclass
 class Reading:
-    """What one call cost. `foreign` is the share of the machine that others used meanwhile."""
+    """What one call cost. `others` is the share of the machine that others used meanwhile."""
 
     wall: float
     cpu: float
@@ -60,12 +60,12 @@ class Reading:
     puts: int = 0
     requests: int = 0
     server_cpu: float = 0.0
-    foreign: float = 0.0
+    others: float = 0.0
     tree_peak: int | None = None
     digests: Digests = field(default_factory=dict, repr=False)
 
 
-class Cloud:
+class FakeAws:
     """The fake AWS in a process of its own, seen from here."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -112,13 +112,13 @@ class Cloud:
 
 
 @contextmanager
-def cloud(folder: Path) -> Iterator[Cloud]:
+def fake_aws(folder: Path) -> Iterator[FakeAws]:
     """A fake AWS that keeps what it must in `folder`."""
     folder.mkdir()
     command = [sys.executable, str(HERE / "fake_aws.py"), str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
-        yield Cloud(process)
+        yield FakeAws(process)
         if process.stdin:
             process.stdin.close()
 
@@ -147,7 +147,7 @@ def on_disk(output: Path) -> Digests:
     return found
 
 
-class Side:
+class HandlerProcess:
     """A handler in a warm process of its own."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", line: Connection, temp: Path) -> None:
@@ -162,12 +162,12 @@ class Side:
         """What it measured.
 
         Raises:
-            BenchError: the handler failed, or did not do all it was told.
+            BenchError: the handler failed, or some of its batches failed.
         """
         answer = self._receive()
-        said = answer.get("said")
-        if "error" in answer or (isinstance(said, dict) and said.get("batchItemFailures")):
-            raise BenchError(f"{self.name} failed: {answer.get('error') or said}\n{self._log()}")
+        result = answer.get("result")
+        if "error" in answer or (isinstance(result, dict) and result.get("batchItemFailures")):
+            raise BenchError(f"{self.name} failed: {answer.get('error') or result}\n{self._log()}")
         return answer
 
     def call(self, event: object) -> dict[str, Any]:
@@ -196,7 +196,7 @@ class Handler:
     python: str = sys.executable
 
     @contextmanager
-    def start(self, scratch: Path, endpoint: str, generators: Path) -> Iterator[Side]:
+    def start(self, scratch: Path, endpoint: str, generators: Path) -> Iterator[HandlerProcess]:
         """A warm process with this handler, with a temp folder of its own below `scratch`."""
         place = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=scratch))
         temp = place / "tmp"
@@ -205,7 +205,7 @@ class Handler:
         here, there = socket.socketpair()
         with ExitStack() as stack:
             log = stack.enter_context((place / "log").open("wb"))
-            command = [self.python, "-P", str(HERE / "side.py"), str(there.fileno()), self.module]
+            command = [self.python, "-P", str(HERE / "handler_process.py"), str(there.fileno()), self.module]
             process = subprocess.Popen(
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[there.fileno()],
@@ -213,10 +213,10 @@ class Handler:
             stack.enter_context(process)
             there.close()
             line = stack.enter_context(Connection(here.detach()))
-            side = Side(self.name, process, line, temp)
-            if not Path(side.ready["file"]).is_relative_to(self.checkout):
-                raise BenchError(f"{self.name} came from {side.ready['file']}, not from {self.checkout}")
-            yield side
+            handler = HandlerProcess(self.name, process, line, temp)
+            if not Path(handler.ready["file"]).is_relative_to(self.checkout):
+                raise BenchError(f"{self.name} came from {handler.ready['file']}, not from {self.checkout}")
+            yield handler
 
     def _environment(self, endpoint: str, generators: Path, temp: Path) -> dict[str, str]:
         return {
@@ -307,12 +307,12 @@ def _bytes(path: Path) -> int:
 
 
 class Machine:
-    """Tells what share of the processors others used, from here to `foreign`."""
+    """Tells what share of the processors others used, from here to `used_by_others`."""
 
     def __init__(self) -> None:
         self.started, self.busy = time.perf_counter(), _busy()
 
-    def foreign(self, ours: float) -> float:
+    def used_by_others(self, ours: float) -> float:
         """The share of the processors' time that was used, but not by us."""
         seconds = (time.perf_counter() - self.started) * (os.cpu_count() or 1)
         return max(0.0, _busy() - self.busy - ours) / seconds
@@ -324,7 +324,7 @@ def wait_for_quiet(share: float, seconds: float) -> None:
     while time.monotonic() < end:
         machine = Machine()
         time.sleep(_QUIET_SECONDS)
-        if machine.foreign(0) < share:
+        if machine.used_by_others(0) < share:
             return
 
 
@@ -352,7 +352,7 @@ def run_alone(generator: Path, scratch: Path, count: int, seed: int, extra: dict
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise BenchError(f"{generator.name} failed by itself:\n{(place / 'log').read_text()[-4000:]}")
-    reading = Reading(wall, cpu, used.ru_maxrss * 1024, foreign=machine.foreign(cpu))
+    reading = Reading(wall, cpu, used.ru_maxrss * 1024, others=machine.used_by_others(cpu))
     reading.left, reading.digests = _bytes(temp), on_disk(output)
     shutil.rmtree(place)
     return reading

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import httpx
 import psutil
 
-from bench.control import Fake, fake
+from bench.control import FakeProcess, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from bench.measure import BenchError
 from vbvrdatafactory.core.config import config
@@ -41,7 +41,7 @@ _LAMBDA_GB_SECOND, _LAMBDA_REQUEST, _LAMBDA_GB = 0.0000166667, 0.20 / 1e6, 3.0
 class Clock:
     """The clock of the flow's services: a sleep moves the world's clock instead."""
 
-    def __init__(self, world: Fake) -> None:
+    def __init__(self, world: FakeProcess) -> None:
         self._world = world
         self._skipped = 0.0
         self._lock = threading.Lock()
@@ -181,7 +181,7 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
     return found
 
 
-def _environment(world: Fake, settings: Settings, folder: Path) -> None:
+def _environment(world: FakeProcess, settings: Settings, folder: Path) -> None:
     generators = folder / "generators"
     for name in settings.names:
         (generators / name / "examples").mkdir(parents=True)
@@ -202,7 +202,7 @@ def _environment(world: Fake, settings: Settings, folder: Path) -> None:
     }
 
 
-def _truth(world: Fake) -> dict[str, Any]:
+def _truth(world: FakeProcess) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", world.port)
     try:
         connection.request("GET", "/-bench/truth")

@@ -106,8 +106,8 @@ def _costs(found: Readings) -> list[str]:
     ]
     answered = middle(found, "ours", "requests") or 1
     server = (middle(found, "ours", "server_cpu") or 0) / answered
-    foreign = median(reading.foreign for readings in found.values() for reading in readings)
-    return [*cpu, *rest, _number(server, 2, 0.001), _number(foreign, 0, 0.01)]
+    others = median(reading.others for readings in found.values() for reading in readings)
+    return [*cpu, *rest, _number(server, 2, 0.001), _number(others, 0, 0.01)]
 
 
 def _memory(weight: str, found: dict[str, dict[int, Reading]]) -> Iterable[list[str]]:

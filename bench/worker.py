@@ -25,15 +25,15 @@ from bench.measure import (
     SEED,
     TUNING,
     BenchError,
-    Cloud,
     Digests,
     Disk,
+    FakeAws,
     Handler,
+    HandlerProcess,
     Machine,
     Memory,
     Reading,
-    Side,
-    cloud,
+    fake_aws,
     run_alone,
     wait_for_quiet,
 )
@@ -54,15 +54,15 @@ class Bench:
     options: argparse.Namespace
     scratch: Path
     generators: Path
-    cloud: Cloud
+    aws: FakeAws
     ours: Handler
     predecessor: Handler | None
     truths: dict[tuple[str, int], Digests] = field(default_factory=dict)
 
-    def start(self, stack: ExitStack, handler: Handler, generator: str) -> Side:
+    def start(self, stack: ExitStack, handler: Handler, generator: str) -> HandlerProcess:
         """A warm process with `handler`: it has made its clients and one sample."""
-        side = stack.enter_context(handler.start(self.scratch, self.cloud.url, self.generators))
-        self.cloud.reset(0)
+        side = stack.enter_context(handler.start(self.scratch, self.aws.url, self.generators))
+        self.aws.reset(0)
         side.call(_message(generator, 1, 0, "files"))
         return side
 
@@ -73,11 +73,13 @@ class Bench:
             self.truths[generator, count] = alone.digests
         return self.truths[generator, count]
 
-    def measure(self, case: Case, sides: list[Side], batches: int, *, memory: bool = False) -> Reading:
+    def measure(
+        self, case: Case, sides: list[HandlerProcess], batches: int, *, memory: bool = False
+    ) -> Reading:
         """Give `batches` batches to `sides`, as one event for each side, and read what one batch cost."""
-        self.cloud.reset(case.delay_ms)
+        self.aws.reset(case.delay_ms)
         disk = Disk([side.temp for side in sides], case.generator)
-        before = self.cloud.state()
+        before = self.aws.state()
         machine, started = Machine(), time.perf_counter()
         with ExitStack() as stack:
             watch = stack.enter_context(Memory(side.process.pid for side in sides)) if memory else None
@@ -85,16 +87,16 @@ class Bench:
                 side.send(event)
             answers = [side.receive() for side in sides]
             wall = time.perf_counter() - started
-        after, cpu = self.cloud.state(), sum(answer["cpu"] for answer in answers)
+        after, cpu = self.aws.state(), sum(answer["cpu"] for answer in answers)
         server = after["cpu"] - before["cpu"]
         reading = Reading(wall / batches, cpu / batches, max(answer["peak"] for answer in answers))
-        reading.foreign = machine.foreign(cpu + server)
+        reading.others = machine.used_by_others(cpu + server)
         reading.left = disk.left() // batches
         reading.puts = after["counts"].get("PUT", 0) // batches
         reading.requests = sum(after["counts"].values()) // batches
         reading.server_cpu = server / batches
         reading.tree_peak = watch.peak if watch else None
-        self._check(case, batches, self.cloud.digests(after["objects"], case.generator), sides[0].name)
+        self._check(case, batches, self.aws.digests(after["objects"], case.generator), sides[0].name)
         return reading
 
     def _check(self, case: Case, batches: int, found: Digests, who: str) -> None:
@@ -110,15 +112,15 @@ class Bench:
         if wrong:
             raise BenchError(f"{case}: {who} stored something else in {len(wrong)} places, first {wrong[0]}")
 
-    def quietly(self, take: Callable[[], Reading]) -> Reading:
+    def when_quiet(self, take: Callable[[], Reading]) -> Reading:
         """`take` when the machine is quiet, again if others used it meanwhile; the quietest reading."""
         readings = []
         for _ in range(self.options.tries):
             wait_for_quiet(self.options.quiet, self.options.wait)
             readings.append(take())
-            if readings[-1].foreign <= self.options.quiet:
+            if readings[-1].others <= self.options.quiet:
                 break
-        return min(readings, key=lambda reading: reading.foreign)
+        return min(readings, key=lambda reading: reading.others)
 
 
 def _message(generator: str, count: int, batch: int, output_format: str) -> dict[str, object]:
@@ -170,7 +172,7 @@ def run_case(bench: Bench, case: Case) -> dict[str, list[Reading]]:
         readings: dict[str, list[Reading]] = {name: [] for name in turns}
         for _ in range(options.repetitions):
             for name, take in turns.items():
-                readings[name].append(bench.quietly(take))
+                readings[name].append(bench.when_quiet(take))
     return readings
 
 
@@ -202,7 +204,7 @@ def prepare(options: argparse.Namespace) -> Iterator[Bench]:
         predecessor = options.predecessor and Handler(
             "predecessor", options.predecessor.resolve(), "vbvrdatafactory.lambda_handler.handler"
         )
-        server = stack.enter_context(cloud(scratch / "cloud"))
+        server = stack.enter_context(fake_aws(scratch / "cloud"))
         yield Bench(options, scratch, scratch / "generators", server, ours, predecessor or None)
 
 

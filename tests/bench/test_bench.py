@@ -9,18 +9,18 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from bench.measure import BenchError, Cloud, cloud
+from bench.measure import BenchError, FakeAws, fake_aws
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def aws(tmp_path: Path):
-    with cloud(tmp_path / "cloud") as running:
+    with fake_aws(tmp_path / "cloud") as running:
         yield running
 
 
-def _store(aws: Cloud) -> S3Store:
+def _store(aws: FakeAws) -> S3Store:
     return S3Store(
         "bench-bucket",
         endpoint=aws.url,
@@ -31,7 +31,7 @@ def _store(aws: Cloud) -> S3Store:
     )
 
 
-def test_small_objects_come_back_and_are_counted(aws: Cloud) -> None:
+def test_small_objects_come_back_and_are_counted(aws: FakeAws) -> None:
     """The fake S3 keeps small objects and counts each request by its kind."""
     store = _store(aws)
     obstore.put(store, "a/receipt.json", b"{}")
@@ -43,7 +43,7 @@ def test_small_objects_come_back_and_are_counted(aws: Cloud) -> None:
     assert aws.state()["objects"] == {}
 
 
-def test_a_frame_is_known_by_its_digest_only(aws: Cloud) -> None:
+def test_a_frame_is_known_by_its_digest_only(aws: FakeAws) -> None:
     """Of a frame the fake keeps size and digest, not bytes, and says so when asked for them."""
     store = _store(aws)
     obstore.put(store, "questions/g/t_task/t_0007/first_frame.png", b"x" * 300_000, use_multipart=False)
@@ -53,7 +53,7 @@ def test_a_frame_is_known_by_its_digest_only(aws: Cloud) -> None:
         aws.get("/bench-bucket/questions/g/t_task/t_0007/first_frame.png")
 
 
-def test_parts_of_an_archive_are_put_together(aws: Cloud) -> None:
+def test_parts_of_an_archive_are_put_together(aws: FakeAws) -> None:
     """A multipart upload becomes one object with the bytes of its parts."""
     store, content = _store(aws), bytes(range(256)) * 50_000
     with obstore.open_writer(store, "questions/g_0-1.tar.gz", buffer_size=5 * 1024 * 1024) as writer:
@@ -62,7 +62,7 @@ def test_parts_of_an_archive_are_put_together(aws: Cloud) -> None:
     assert aws.state()["counts"]["PUT"] == 3
 
 
-def test_a_delay_holds_the_answer_back_and_a_reset_forgets(aws: Cloud) -> None:
+def test_a_delay_holds_the_answer_back_and_a_reset_forgets(aws: FakeAws) -> None:
     """A reset sets the delay and forgets every object."""
     store = _store(aws)
     obstore.put(store, "a.json", b"{}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from bench.control import BenchError, Fake, Reading, _list, fake, faster
+from bench.control import BenchError, FakeProcess, Reading, _list, fake, faster
 from bench.fake_listing import BUCKET, Shape
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
@@ -23,24 +23,24 @@ SHAPE = Shape(generators=4, samples=450, fault_every=2)
 
 
 @pytest.fixture(scope="module")
-def listing() -> Iterator[Fake]:
+def listing() -> Iterator[FakeProcess]:
     """A fake bucket of four generators, two of which lack a sample and have a torn one."""
     with fake("fake_listing", len(SHAPE.names), SHAPE.samples, SHAPE.fault_every) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def queue() -> Iterator[Fake]:
+def queue() -> Iterator[FakeProcess]:
     """A fake SQS."""
     with fake("fake_sqs") as running:
         yield running
 
 
-def _settings(running: Fake) -> Config:
+def _settings(running: FakeProcess) -> Config:
     return Config(sqs_queue_url=f"{running.url}/0/tasks", output_bucket=BUCKET, aws_endpoint_url=running.url)
 
 
-def test_the_listing_shows_exactly_what_was_planted(listing: Fake) -> None:
+def test_the_listing_shows_exactly_what_was_planted(listing: FakeProcess) -> None:
     """Whole, torn and lacking samples of every generator, and every key once."""
     inventory = take_inventory(aws.bucket(_settings(listing)))
     plan = IndexRange(0, SHAPE.samples)
@@ -53,7 +53,7 @@ def test_the_listing_shows_exactly_what_was_planted(listing: Fake) -> None:
     assert list(inventory) == SHAPE.names
 
 
-def test_the_listing_is_in_order_whoever_reads_it(listing: Fake) -> None:
+def test_the_listing_is_in_order_whoever_reads_it(listing: FakeProcess) -> None:
     """boto3 reads all folders as one listing, obstore each by itself: the same keys, sorted, none twice."""
     client = boto3.client("s3", endpoint_url=listing.url, aws_access_key_id="t", aws_secret_access_key="t")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="questions/")
@@ -64,12 +64,12 @@ def test_the_listing_is_in_order_whoever_reads_it(listing: Fake) -> None:
     assert len(listed) == SHAPE.keys
 
 
-def test_a_prefix_that_is_no_generator_is_empty(listing: Fake) -> None:
+def test_a_prefix_that_is_no_generator_is_empty(listing: FakeProcess) -> None:
     """Nothing is invented."""
     assert list(sizes(aws.bucket(_settings(listing)), "questions/nobody")) == []
 
 
-def test_the_queue_counts_messages_and_copies(queue: Fake) -> None:
+def test_the_queue_counts_messages_and_copies(queue: FakeProcess) -> None:
     """Every message is taken; the same one again is counted and is no new one."""
     queue.steer("reset")
     for _ in range(2):
@@ -78,7 +78,7 @@ def test_the_queue_counts_messages_and_copies(queue: Fake) -> None:
     assert queue.steer("state")["counts"] == {"calls": 6, "messages": 44, "distinct": 22}
 
 
-def test_a_delay_is_kept(queue: Fake) -> None:
+def test_a_delay_is_kept(queue: FakeProcess) -> None:
     """A call takes at least as long as it was told to."""
     submitter = TaskSubmitter(settings=_settings(queue))
     queue.steer("delay?ms=100")
@@ -114,7 +114,7 @@ def test_it_measures_and_writes_its_readings(tmp_path: Path) -> None:
     )
 
 
-def test_a_contestant_that_sees_less_is_no_contestant(listing: Fake, tmp_path: Path) -> None:
+def test_a_contestant_that_sees_less_is_no_contestant(listing: FakeProcess, tmp_path: Path) -> None:
     """A command that lists too few keys ends the bench instead of winning it."""
     with pytest.raises(BenchError, match=r"echo listed 1 keys of"):
         _list(listing, SHAPE, ["echo", "one line"], tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from obstore.exceptions import PreconditionError
 from obstore.store import S3Store
 
-from bench.control import Fake, fake
+from bench.control import FakeProcess, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
@@ -31,7 +31,7 @@ BROKEN, *SOUND = SETTINGS.names
 class Away:
     """The world seen through the library's own clients."""
 
-    def __init__(self, world: Fake) -> None:
+    def __init__(self, world: FakeProcess) -> None:
         self.world = world
         self.config = Config(
             sqs_queue_url=f"{world.url}/0/{QUEUE}",

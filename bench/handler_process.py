@@ -1,6 +1,6 @@
-"""One side of the bench, in a process of its own: calls a Lambda handler and says what each call took.
+"""Calls a Lambda handler in a process of its own, and measures each call.
 
-    python -P side.py DESCRIPTOR MODULE
+    python -P handler_process.py DESCRIPTOR MODULE
 
 It answers on the connection that DESCRIPTOR is; whatever the handler prints goes elsewhere. Each request is an
 event for the handler, each answer a JSON object.
@@ -60,11 +60,11 @@ def call(handler: Callable[[Any, Any], Any], event: object) -> dict[str, Any]:
     """Invoke the handler once."""
     before, started = cpu_seconds(), time.perf_counter()
     try:
-        said = handler(event, Context())
+        result = handler(event, Context())
     except Exception:  # noqa: BLE001 - the handler's failure is an answer
         return {"error": traceback.format_exc()}
     wall = time.perf_counter() - started
-    return {"wall": wall, "cpu": cpu_seconds() - before, "peak": peak_bytes(), "said": said}
+    return {"wall": wall, "cpu": cpu_seconds() - before, "peak": peak_bytes(), "result": result}
 
 
 def main() -> None:

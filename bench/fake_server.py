@@ -2,7 +2,7 @@
 
 It reads the request line, `Content-Length` and the body; an answer is bytes that were rendered by then. Everything
 below ``/-bench/`` steers the server: ``/-bench/delay?ms=10`` holds back what follows, ``/-bench/state`` tells. It
-ends when its standard input does, and so never outlives whoever started it.
+ends when its standard input does, so it never outlives the process that started it.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Request(NamedTuple):
         return rest.partition(b"\r\n")[0].strip().decode() if found else ""
 
 
-class Fake(ABC):
+class FakeService(ABC):
     """What a service answers, and what it counted."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Fake(ABC):
         """The whole response, head and body."""
 
     def steer(self, target: str) -> bytes:
-        """Set the delay, or forget the counts; in every case tell counts and processor seconds."""
+        """Set the delay, or forget the counts; in every case return counts and processor seconds."""
         url = urlsplit(target)
         query = parse_qs(url.query)
         if url.path == "/-bench/delay":
@@ -73,7 +73,7 @@ def response(body: bytes, kind: bytes, status: bytes = b"200 OK") -> bytes:
 class _Connection(asyncio.Protocol):
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self, fake: Fake, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, fake: FakeService, loop: asyncio.AbstractEventLoop) -> None:
         self.fake, self.loop = fake, loop
         self.buffer = b""
         self.asked = False
@@ -126,7 +126,7 @@ def _length(head: bytes) -> int:
     return int(head[start : end if end >= 0 else None])
 
 
-async def _serve(fake: Fake) -> None:
+async def _serve(fake: FakeService) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     server = await loop.create_server(lambda: _Connection(fake, loop), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -139,13 +139,13 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None
     loop.call_soon_threadsafe(ended.set)
 
 
-def serve(fake: Fake) -> None:
+def serve(fake: FakeService) -> None:
     """Listen on a free port of loopback, print which, and stay until standard input ends."""
     asyncio.run(_serve(fake))
 
 
 def command_line(description: str | None) -> argparse.ArgumentParser:
-    """What a module of the bench is told on its command line; its docstring says what with."""
+    """A parser for a module's command line; `description` is the module's docstring."""
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
