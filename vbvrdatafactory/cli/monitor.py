@@ -33,11 +33,11 @@ def monitor(app: App, *, watch: bool, interval: float) -> None:
     """
     from vbvrdatafactory.cli.watching import Watching
 
+    watching = Watching(app, interval)
+    if not watch:
+        watching.once()
+        return
     try:
-        watching = Watching(app, interval)
-        if watch:
-            watching.run()
-        else:
-            watching.once()
+        watching.run()
     except KeyboardInterrupt:
         return
