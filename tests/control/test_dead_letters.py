@@ -67,7 +67,7 @@ def test_a_batch_that_was_made_since_is_told() -> None:
 
 def test_equal_letters_that_went_along_are_told() -> None:
     """The total is that of messages that were sent."""
-    assert "1 dead letters of 1 generators went back to the task queue, and 2 equal ones with them. " in str(
+    assert "1 dead letter of 1 generator went back to the task queue, and 2 equal ones with them. " in str(
         RedriveSummary(Counter({("G", Cause.CRASH): 1}), dry_run=False, equal=2)
     )
 

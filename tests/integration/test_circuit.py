@@ -154,11 +154,10 @@ def test_dead_letters_go_back_on_request(factory) -> None:
         )
         assert (
             dry.message
-            == "1 dead letters of 1 generators would go back to the task queue. T-back: 1 worker-lost"
+            == "1 dead letter of 1 generator would go back to the task queue. T-back: 1 worker-lost"
         )
         assert (
-            done.message
-            == "1 dead letters of 1 generators went back to the task queue. T-back: 1 worker-lost"
+            done.message == "1 dead letter of 1 generator went back to the task queue. T-back: 1 worker-lost"
         )
         until(lambda: factory.inventory()["T-back"].whole(IndexRange(0, 4)) == 4)
         assert depth(factory.sqs, factory.config.sqs_dlq_url).total == 1

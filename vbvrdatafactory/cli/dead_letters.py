@@ -4,6 +4,7 @@ from collections import Counter
 
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.driver import dead_letters
 
 _COLUMNS = ("generator", "cause", "dead letters", "made since")
@@ -25,9 +26,4 @@ def show_counts(app: App) -> None:
     ]
     output.show(output.table(_COLUMNS, rows))
     generators = len({letter.generator for letter, _ in found})
-    output.say(f"{plural(len(found))} of {output.plural(generators, 'generator')}.")
-
-
-def plural(count: int) -> str:
-    """``1 dead letter``, ``105 dead letters``."""
-    return output.plural(count, "dead letter")
+    output.say(f"{format_count(len(found), 'dead letter')} of {format_count(generators, 'generator')}.")

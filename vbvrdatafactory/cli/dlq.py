@@ -35,12 +35,13 @@ def list_(app: App) -> None:
 def save(app: App, dest: Path) -> None:
     """Write every dead letter to the folder DEST as JSON, with its cause; the queue keeps them."""
     from vbvrdatafactory.cli import output, queues
-    from vbvrdatafactory.cli.dead_letters import plural
+    from vbvrdatafactory.core.humanize import format_count
     from vbvrdatafactory.driver import dead_letters
 
     queues.dead_letter_queue(app)
     _ = app.bucket_name  # checks it
-    output.say(f"Saved {plural(dead_letters.save(app.services, dest))} to {dest}; the queue keeps them.")
+    saved = format_count(dead_letters.save(app.services, dest), "dead letter")
+    output.say(f"Saved {saved} to {dest}; the queue keeps them.")
 
 
 @dlq.command()
@@ -64,11 +65,12 @@ def redrive(app: App, patterns: tuple[str, ...]) -> None:
       datafactory dlq redrive -g 'O-*'
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli import output, queues
-    from vbvrdatafactory.cli.dead_letters import plural
+    from vbvrdatafactory.core.humanize import format_count
     from vbvrdatafactory.driver import dead_letters
 
     queues.dead_letter_queue(app)
     queues.task_queue(app)
     done = dead_letters.redrive(app.services, patterns)
     equal = f" ({done.equal:,} equal ones removed)" if done.equal else ""
-    output.say(f"Moved {plural(done.tally.total())} back to the task queue{equal}; {done.kept:,} stay.")
+    moved = format_count(done.tally.total(), "dead letter")
+    output.say(f"Moved {moved} back to the task queue{equal}; {done.kept:,} stay.")

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.planning.selection import choose_generators
 from vbvrdatafactory.s3.download import Download, generators_in, measure
 
@@ -24,9 +25,9 @@ def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> No
         lacking = measure(store, dest, chosen)
     with output.progress("downloading", lacking, in_bytes=True) as advance:
         done = Download(store, dest, extract=extract, on_bytes=advance).run(chosen)
-    unpacked = f"; {output.plural(done.unpacked, 'file')} unpacked" if extract else ""
+    unpacked = f"; {format_count(done.unpacked, 'file')} unpacked" if extract else ""
     output.say(
-        f"Downloaded {output.plural(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
+        f"Downloaded {format_count(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
         f"{done.already_there:,} were there already{unpacked}."
     )
     for key, why in done.refused[:_NAMED]:

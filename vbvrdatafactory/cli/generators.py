@@ -25,6 +25,7 @@ def list_(app: App) -> None:
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.core.contract import ENTRY_POINT
+    from vbvrdatafactory.core.humanize import format_count
     from vbvrdatafactory.fleet.catalogue import TEMPLATE, read_catalogue
 
     path = app.config.generators_path
@@ -39,4 +40,4 @@ def list_(app: App) -> None:
     for name, why in unusable.items():
         output.note(f"{name!r} is no generator: {why}")
     also = f", and {len(unusable):,} that can't be used" if unusable else ""
-    output.say(f"{output.plural(len(names), 'generator')} under {path}{also}.")
+    output.say(f"{format_count(len(names), 'generator')} under {path}{also}.")

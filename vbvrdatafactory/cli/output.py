@@ -97,8 +97,3 @@ def progress(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Advan
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 message``, ``2,000 messages``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"

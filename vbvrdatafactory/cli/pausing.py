@@ -9,6 +9,7 @@ from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.s3.pause import read_pause, write_pause
 from vbvrdatafactory.s3.specs import read_spec
 from vbvrdatafactory.sqs.consumers import set_consuming
@@ -50,7 +51,7 @@ def _tell_workers(app: App, *, enabled: bool) -> None:
             "started with 'datafactory worker' are stopped where they run"
         )
     what = "takes messages" if enabled else "takes no more messages; what it has in flight ends"
-    output.say(f"The Lambda {what} ({output.plural(count, 'event source mapping')}).")
+    output.say(f"The Lambda {what} ({format_count(count, 'event source mapping')}).")
 
 
 def _me() -> str:

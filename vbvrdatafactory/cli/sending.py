@@ -10,6 +10,7 @@ from vbvrdatafactory.cli import output
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.driver.failures import describe_broken
 from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
 from vbvrdatafactory.driver.loop import Loop
@@ -96,7 +97,7 @@ def send(  # noqa: PLR0913 - what to send, for whom, and how
             loop.breaker.proven.update(plan.generators)
         _, held_back = loop.send(list(seen.gaps), "submit")
         if held_back:
-            names = output.plural(len(held_back), "generator")
+            names = format_count(len(held_back), "generator")
             services.log.info("sent probes of %s; the rest waits for their outcome", names)
             held_back = loop.wait("submit", held_back)
     if loop.early:

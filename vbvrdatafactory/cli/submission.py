@@ -10,6 +10,7 @@ from vbvrdatafactory.cli.redefining import agree
 from vbvrdatafactory.cli.sending import locked, noting, send
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.observe import observe, with_origins
@@ -79,7 +80,7 @@ class Submission:
                 return
             if waiting:
                 output.note(
-                    f"{output.plural(waiting, 'message')} in the queue already may make some of this too"
+                    f"{format_count(waiting, 'message')} in the queue already may make some of this too"
                 )
             self._send(guard, seen, counts.total())
 
@@ -97,7 +98,7 @@ class Submission:
         obstacles = self._obstacles(seen)
         for line in (*obstacles, *problems):
             output.note(line)
-        sent, samples = output.plural(totals[-1], "message"), output.plural(totals[-2], "sample")
+        sent, samples = format_count(totals[-1], "message"), format_count(totals[-2], "sample")
         if obstacles:
             output.say(f"Dry run: this would be refused, so nothing would be sent of {sent} for {samples}.")
             return
@@ -142,7 +143,7 @@ class Submission:
             output_bucket=self._app.bucket,
             probing=self._probing,
         )
-        sent = f"Sent {output.plural(done.messages, 'message')}; {self._whole(seen)}"
+        sent = f"Sent {format_count(done.messages, 'message')}; {self._whole(seen)}"
         for problem in done.problems:
             output.note(problem)
         failed = []
@@ -152,12 +153,12 @@ class Submission:
                 "run the same again, or send everything with --no-probes"
             )
         if done.problems:
-            names = output.plural(len(done.problems), "generator")
+            names = format_count(len(done.problems), "generator")
             failed.append(f"of {names} nothing was sent, as records could not be read")
         if failed:
             raise DataFactoryError("; ".join([sent, *failed]))
-        samples = output.plural(seen.gaps.sample_count, "sample")
-        messages = output.plural(done.messages, "message")
+        samples = format_count(seen.gaps.sample_count, "sample")
+        messages = format_count(done.messages, "message")
         output.say(f"Sent {messages} for {samples}; {self._whole(seen)}. Next: datafactory monitor --watch")
 
     def _whole(self, seen: Observation) -> str:

@@ -10,7 +10,7 @@ from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.control.queue_forecast import QueueForecast
 from vbvrdatafactory.control.queue_watch import QueueStatus, QueueWatch
-from vbvrdatafactory.core.humanize import format_rate
+from vbvrdatafactory.core.humanize import format_count, format_rate
 from vbvrdatafactory.planning.forecast import describe_remaining
 from vbvrdatafactory.sqs.depth import Depth
 
@@ -92,7 +92,7 @@ class Watching:
             return f"{format_rate(rate, 'messages')}, {describe_remaining(left)}"
         if self._polls > 1:
             return "not getting fewer so far"
-        return f"{output.plural(self._tasks.total, 'message')} to go"
+        return f"{format_count(self._tasks.total, 'message')} to go"
 
     def _hints(self) -> list[str]:
         if not self._has_dead:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 
@@ -60,14 +61,14 @@ class RedriveSummary(NamedTuple):
         moved = "would go" if self.dry_run else "went"
         with_them = f", and {self.equal:,} equal ones with them" if self.equal else ""
         return (
-            f"{total:,} dead letters of {generators:,} generators {moved} back to the task queue{with_them}. "
+            f"{format_count(total, 'dead letter')} of {format_count(generators, 'generator')} {moved} back to the task queue{with_them}. "
             f"{_rows(self.tally)}"
         )
 
 
 def describe(tally: Counter[tuple[str, Cause]]) -> str:
     """Dead letters for a log: how many, and of whom and why, the most first."""
-    return f"{tally.total():,} dead letters: {_rows(tally)}"
+    return f"{format_count(tally.total(), 'dead letter')}: {_rows(tally)}"
 
 
 def _rows(tally: Counter[tuple[str, Cause]]) -> str:

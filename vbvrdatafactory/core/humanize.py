@@ -1,4 +1,4 @@
-"""Formats durations and rates for people."""
+"""Formats counts, durations and rates for people."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 # Up to so many seconds, an estimate is rounded to so many: more digits than are known would be a lie.
@@ -9,6 +9,15 @@ _ROUNDING = (
     (10 * _HOUR, 10 * _MINUTE),
     (2 * _DAY, _HOUR),
 )
+
+
+def format_count(number: int, noun: str, nouns: str = "") -> str:
+    """A number and its noun; `nouns` is the plural where it is not the noun with an "s".
+
+    >>> format_count(1, "message"), format_count(2000, "message"), format_count(2, "batch", "batches")
+    ('1 message', '2,000 messages', '2 batches')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def format_duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange, describe
 from vbvrdatafactory.core.schema import Versioned
@@ -274,8 +275,8 @@ class Report(Versioned):
             why = "Nothing was missing: no" if self.complete else "No"
             return f"{why} message was sent ({self.run.seconds:.1f} s)."
         return (
-            f"{self.run.samples:,} samples in {self.run.seconds:.1f} s ({self.run.rate:.1f} samples/s), "
-            f"{self.run.messages:,} messages in {self.run.rounds} round{'s' * (self.run.rounds != 1)}."
+            f"{format_count(self.run.samples, 'sample')} in {self.run.seconds:.1f} s ({self.run.rate:.1f} samples/s), "
+            f"{format_count(self.run.messages, 'message')} in {format_count(self.run.rounds, 'round')}."
         )
 
     @property
