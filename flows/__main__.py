@@ -30,7 +30,8 @@ from vbvrdatafactory.driver.specs import spec_changes
 from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan, make_spec
 from vbvrdatafactory.planning.selection import choose_generators
-from vbvrdatafactory.report.completeness import Report, RunFigures
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import RunFigures
 
 PIPE_WIDTH = 160
 

@@ -16,7 +16,8 @@ from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.selection import ALL, choose_generators
 from vbvrdatafactory.planning.spec_changes import describe
-from vbvrdatafactory.report.completeness import Report, RunFigures
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import RunFigures
 from vbvrdatafactory.s3 import specs
 
 

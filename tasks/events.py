@@ -10,7 +10,8 @@ from prefect.events import emit_event
 from tasks.artifacts import guarded
 from vbvrdatafactory.core.escaping import for_markdown
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.report.completeness import Broken, EndedEarly, Report
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Broken, EndedEarly
 
 
 def dataset_planned(plan: Plan) -> None:

@@ -21,7 +21,8 @@ from vbvrdatafactory.driver.submit import Submitted
 from vbvrdatafactory.driver.wait import WaitResult
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.report.completeness import Broken, Report, RunFigures
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Broken, RunFigures
 
 
 class TaskSteps(Steps):

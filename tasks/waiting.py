@@ -9,7 +9,7 @@ from tasks.services import services
 from vbvrdatafactory.driver import wait
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.wait import WaitResult
-from vbvrdatafactory.report.completeness import Reason
+from vbvrdatafactory.report.run_figures import Reason
 
 
 @task(task_run_name="{run.dataset}/{step}/wait", persist_result=False)

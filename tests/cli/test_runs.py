@@ -7,7 +7,9 @@ import pytest
 
 from vbvrdatafactory.driver.reports import write_report
 from vbvrdatafactory.planning.plan import make_spec
-from vbvrdatafactory.report.completeness import EndedEarly, Reason, Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import EndedEarly, Reason, RunFigures
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.specs import write_spec
 

@@ -23,10 +23,12 @@ from vbvrdatafactory.core.escaping import (
     for_terminal,
 )
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.report.completeness import COLUMNS, Broken, FailureTally, Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import Picture, to_html
 from vbvrdatafactory.report.live import RunProgress, RunSnapshot
 from vbvrdatafactory.report.markdown import to_summary
+from vbvrdatafactory.report.run_figures import Broken, RunFigures
+from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 from vbvrdatafactory.sqs.depth import Depth
 
 HOSTILE = [

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import MAX_BATCH, Cause, safe_name
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import Tally
 
 REAL_NAMES = [
     "O-41_nonogram_data-generator",

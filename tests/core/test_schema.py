@@ -15,7 +15,8 @@ from vbvrdatafactory.core.errors import NewerSchemaError, SpecError, UnreadableR
 from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.plan import DatasetSpec, Override, make_spec
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.dataset_lock import read_claim
 

@@ -25,7 +25,8 @@ from vbvrdatafactory.driver.submit import Submitted, submit_gap
 from vbvrdatafactory.driver.wait import WaitResult
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.report.completeness import DeadLetterTally, EndedEarly, Reason
+from vbvrdatafactory.report.run_figures import EndedEarly, Reason
+from vbvrdatafactory.report.tallies import DeadLetterTally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.testing import InMemoryAws
 

@@ -12,7 +12,9 @@ from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.driver.reports import copy_report, write_report
 from vbvrdatafactory.driver.runs import list_runs
 from vbvrdatafactory.planning.plan import make_spec
-from vbvrdatafactory.report.completeness import Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import RunFigures
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.specs import write_spec
 

@@ -12,7 +12,7 @@ from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.control.run_policy import PollPolicy, RunPolicy
 from vbvrdatafactory.driver import wait as module
 from vbvrdatafactory.driver.wait import WaitResult, wait_until_drained
-from vbvrdatafactory.report.completeness import Reason
+from vbvrdatafactory.report.run_figures import Reason
 from vbvrdatafactory.sqs.consumers import ConsumerDiagnosis
 from vbvrdatafactory.sqs.depth import Depth
 

@@ -11,7 +11,8 @@ from flows.__main__ import main
 from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.report.completeness import Report, RunFigures
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import RunFigures
 from vbvrdatafactory.s3.specs import write_spec
 from vbvrdatafactory.testing import InMemoryAws
 

@@ -24,7 +24,8 @@ from vbvrdatafactory.cli.submit import submit
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.contract import ALWAYS_REQUIRED, KNOWN_FILES
 from vbvrdatafactory.planning.plan import MAX_SEED, DatasetSpec
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import Tally
 
 FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters)
 DEPLOYMENTS = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]

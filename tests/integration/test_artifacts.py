@@ -12,8 +12,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from tasks import artifacts
 from vbvrdatafactory.control.queue_watch import QueueStatus
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.live import RunSnapshot
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.sqs.depth import Depth
 
 pytestmark = pytest.mark.prefect

@@ -17,7 +17,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed
-from vbvrdatafactory.report.completeness import Reason
+from vbvrdatafactory.report.run_figures import Reason
 from vbvrdatafactory.s3.listing import sizes, times
 from vbvrdatafactory.s3.pause import write_pause
 from vbvrdatafactory.sqs.depth import depth

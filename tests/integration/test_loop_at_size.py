@@ -18,7 +18,8 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.spec_changes import Redefined
-from vbvrdatafactory.report.completeness import Reason, Report
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Reason
 
 pytestmark = [pytest.mark.prefect]
 

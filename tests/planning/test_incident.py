@@ -15,7 +15,7 @@ from vbvrdatafactory.planning.gaps import Gaps, find_gaps
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.replan import messages
-from vbvrdatafactory.report.completeness import make_report
+from vbvrdatafactory.report.build import make_report
 
 RECORD = Path(__file__).parents[1] / "data" / "incident-2026-01-15.json"
 

@@ -17,7 +17,7 @@ from vbvrdatafactory.planning.gaps import Gap, Gaps, find_gaps
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.replan import holes, messages
-from vbvrdatafactory.report.completeness import make_report
+from vbvrdatafactory.report.build import make_report
 
 NAMES = ("maze", "maze_2", "A-2")
 FILES = ("first_frame.png", "prompt.txt", "ground_truth.mp4")

@@ -19,20 +19,12 @@ from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.report.completeness import (
-    Broken,
-    DeadLetterTally,
-    EndedEarly,
-    FailureTally,
-    Reason,
-    Report,
-    RunFigures,
-    Tally,
-    make_report,
-    tally_failures,
-)
+from vbvrdatafactory.report.build import make_report, tally_failures
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import to_html
 from vbvrdatafactory.report.markdown import completeness_rows, to_summary
+from vbvrdatafactory.report.run_figures import Broken, EndedEarly, Reason, RunFigures
+from vbvrdatafactory.report.tallies import DeadLetterTally, FailureTally, Tally
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 indices = st.sets(st.integers(0, 50))

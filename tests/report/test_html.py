@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.report.completeness import FailureTally, Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import Picture, to_html
+from vbvrdatafactory.report.run_figures import RunFigures
+from vbvrdatafactory.report.tallies import FailureTally, Tally
 
 HOSTILE = "<script>alert('$at')</script>"
 HALF = Tally(generator="A", expected=10, whole=5, torn=1, gaps=(IndexRange(5, 10),))

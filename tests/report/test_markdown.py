@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.report.completeness import FailureTally, Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.markdown import completeness_rows, to_summary
+from vbvrdatafactory.report.run_figures import RunFigures
+from vbvrdatafactory.report.tallies import FailureTally, Tally
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 MEGABYTE = 2**20

@@ -16,7 +16,8 @@ from vbvrdatafactory.driver.reports import copy_report, explain_failures, write_
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.plan import Override, Plan, make_spec
 from vbvrdatafactory.planning.spec_changes import Redefined, describe
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
 from vbvrdatafactory.s3.specs import list_datasets, read_all_specs, read_spec, write_spec

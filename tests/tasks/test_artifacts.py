@@ -12,8 +12,9 @@ import pytest
 from tasks import artifacts
 from vbvrdatafactory.control.queue_watch import QueueStatus
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.report.completeness import Report, Tally
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.live import RunSnapshot
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.sqs.depth import Depth
 
 

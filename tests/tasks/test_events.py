@@ -11,7 +11,9 @@ from markdown_it import MarkdownIt
 
 from tasks import events
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.report.completeness import Broken, EndedEarly, Reason, Report, RunFigures, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Broken, EndedEarly, Reason, RunFigures
+from vbvrdatafactory.report.tallies import Tally
 
 SAID = "![x](https://evil.example/p.png) <img src=x> <!channel> @everyone www.evil.example\n# big \x1b[31m"
 PARSER = MarkdownIt("commonmark", {"html": True})

@@ -10,7 +10,8 @@ from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
-from vbvrdatafactory.report.completeness import COLUMNS, Report
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import COLUMNS
 from vbvrdatafactory.s3.specs import list_datasets, read_spec
 
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")

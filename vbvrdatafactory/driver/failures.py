@@ -8,7 +8,7 @@ from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.reports import detail_of
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.report.completeness import Broken
+from vbvrdatafactory.report.run_figures import Broken
 from vbvrdatafactory.s3.listing import take_evidence
 
 

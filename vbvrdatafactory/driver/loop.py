@@ -18,14 +18,9 @@ from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.steps import Steps
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.report.completeness import (
-    Broken,
-    DeadLetterTally,
-    EndedEarly,
-    Reason,
-    Report,
-    RunFigures,
-)
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Broken, EndedEarly, Reason, RunFigures
+from vbvrdatafactory.report.tallies import DeadLetterTally
 from vbvrdatafactory.s3.specs import check_spec
 from vbvrdatafactory.sqs.depth import depth
 

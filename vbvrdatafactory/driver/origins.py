@@ -13,7 +13,7 @@ from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.origins import Origin, describe, next_move, origin_of
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.report.completeness import EndedEarly, Reason
+from vbvrdatafactory.report.run_figures import EndedEarly, Reason
 from vbvrdatafactory.s3.listing import take_evidence
 from vbvrdatafactory.s3.records import READ_THREADS, read_if_valid
 from vbvrdatafactory.s3.specs import read_all_specs

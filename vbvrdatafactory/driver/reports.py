@@ -14,8 +14,10 @@ from vbvrdatafactory.driver.pictures import pick
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.report.completeness import FailureTally, Report, failures_in, make_report, tally_failures
+from vbvrdatafactory.report.build import failures_in, make_report, tally_failures
+from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import to_html
+from vbvrdatafactory.report.tallies import FailureTally
 from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.listing import take_evidence
 from vbvrdatafactory.s3.records import parse, read_if_valid, write_text

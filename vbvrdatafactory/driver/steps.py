@@ -16,7 +16,8 @@ from vbvrdatafactory.driver.wait import WaitResult, wait_until_drained
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.planning.spec_changes import describe
-from vbvrdatafactory.report.completeness import Broken, Report, RunFigures
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.run_figures import Broken, RunFigures
 from vbvrdatafactory.s3.specs import write_spec
 
 

@@ -11,8 +11,8 @@ from vbvrdatafactory.control.queue_watch import QueueStatus, QueueWatch
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.report.completeness import EndedEarly, Reason
 from vbvrdatafactory.report.live import RunSnapshot
+from vbvrdatafactory.report.run_figures import EndedEarly, Reason
 from vbvrdatafactory.sqs.consumers import ConsumerDiagnosis, diagnose_consumers
 from vbvrdatafactory.sqs.depth import Depth, depth
 

@@ -3,172 +3,24 @@
 Counts, never ids: the ranges that are missing are in the JSON alone.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import reduce
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import ConfigDict, Field, computed_field
 
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.core.ranges import IndexRange, describe
+from vbvrdatafactory.core.ranges import describe
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.distinct import Distinct
-from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
-from vbvrdatafactory.planning.gaps import Gap
-from vbvrdatafactory.planning.inventory import Inventory
-from vbvrdatafactory.planning.origins import Origin
-from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
+from vbvrdatafactory.report.run_figures import RunFigures
+from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 
-# More generators that were given up are counted: the line of a run's state is for one look.
-_BROKEN_SHOWN = 10
+# Further generators are only counted.
 _REPEATING_SHOWN = 20
 _OTHERS_SHOWN = 20
-
-COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent", "distinct")
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Tally(_Frozen):
-    """Samples counted: expected = whole + torn + missing; strays are beyond the plan."""
-
-    generator: str
-    expected: int
-    whole: int
-    torn: int
-    stray: int = 0
-    other_seed: int = Field(default=0, description="Whole, but made for another seed than the dataset's")
-    without_receipt: int = Field(default=0, description="Whole, and no receipt says what made them")
-    gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
-    distinct: Distinct = Field(default=Distinct(), description="Different samples, as far as receipts tell")
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def missing(self) -> int:
-        return self.expected - self.whole - self.torn
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def percent(self) -> float:
-        """Whole of expected; 100.0 only when nothing is lacking."""
-        share = 100 * self.whole / self.expected
-        return 100.0 if self.whole == self.expected else min(round(share, 2), 99.99)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything is whole, and made for the dataset's seed as far as receipts tell."""
-        return self.whole == self.expected and not self.other_seed
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        counts = (self.expected, self.whole, self.torn, self.missing, self.stray)
-        return (
-            self.generator,
-            *(f"{count:,}" for count in counts),
-            f"{self.percent:.2f} %",
-            str(self.distinct),
-        )
-
-
-class FailureTally(_Frozen):
-    """Attempts of one generator that failed of one cause and were not made good since."""
-
-    generator: str
-    cause: Cause
-    count: int
-    detail: str = Field(default="", description="What the latest of them said")
-
-
-class Broken(_Frozen):
-    """A generator that was given up in a run: every batch that was tried failed."""
-
-    generator: str
-    cause: Cause | None = Field(default=None, description="None where there are several, or none on record")
-    detail: str = Field(default="", description="What the latest failure said")
-
-    def __str__(self) -> str:
-        why = f"{self.cause or 'no single cause'}{f'; {self.detail}' if self.detail else ''}"
-        return f"{self.generator} was given up: {why}"
-
-
-class DeadLetterTally(_Frozen):
-    """Messages of one generator that were given up of one cause in a run; they are filed in the bucket."""
-
-    generator: str
-    cause: Cause
-    count: int
-
-
-class Reason(StrEnum):
-    """Why a run ended before its work was done or its rounds were used up."""
-
-    BUDGET = "budget"
-    STALLED = "stalled"
-    OTHER_SEED = "other-seed"
-    LEASE = "lease"
-
-
-class EndedEarly(_Frozen):
-    """Why a run ended early, for a person: what happened, and the next move."""
-
-    reason: Reason
-    detail: str
-    next_move: str
-
-    def __str__(self) -> str:
-        return f"It ended early ({self.reason}): {self.detail}; {self.next_move}"
-
-
-class RunFigures(_Frozen):
-    """What one run of the loop did. Samples are those that became whole while it ran."""
-
-    messages: int = 0
-    rounds: int = 0
-    samples: int = 0
-    seconds: float = 0.0
-    queued: int = Field(default=0, description="Messages that are in the queue still, waiting or in flight")
-    broken: tuple[Broken, ...] = ()
-    problems: tuple[str, ...] = Field(default=(), description="Why nothing was sent for a generator")
-    dead_letters: tuple[DeadLetterTally, ...] = ()
-    early: EndedEarly | None = None
-
-    @property
-    def remarks(self) -> list[str]:
-        """What a person should know besides the counts, a line each."""
-        lines = [f"{self.early}."] if self.early else []
-        if self.queued:
-            lines.append(f"{self.queued:,} messages are in the queue still; the next run waits for them.")
-        if self.dead_letters:
-            lines.append(f"Messages that were given up, and are filed in the bucket: {self._given_up}.")
-        lines += [f"{str(broken).rstrip('.')}." for broken in self.broken[:_BROKEN_SHOWN]]
-        if (more := len(self.broken) - _BROKEN_SHOWN) > 0:
-            lines.append(f"{more:,} more generators were given up.")
-        lines += [f"{problem.rstrip('.')}." for problem in self.problems[:_BROKEN_SHOWN]]
-        if (more := len(self.problems) - _BROKEN_SHOWN) > 0:
-            lines.append(f"For {more:,} more generators nothing was sent, as records could not be read.")
-        return lines
-
-    @property
-    def rate(self) -> float:
-        """Samples a second."""
-        return self.samples / self.seconds if self.seconds else 0.0
-
-    @property
-    def _given_up(self) -> str:
-        """Dead letters by cause, the most frequent first."""
-        causes: Counter[Cause] = Counter()
-        for tally in self.dead_letters:
-            causes[tally.cause] += tally.count
-        return ", ".join(f"{count:,} {cause}" for cause, count in causes.most_common())
 
 
 class Report(Versioned):
@@ -322,75 +174,6 @@ class Report(Versioned):
         notes += [f"- {for_markdown(line)}" for line in (*self.origin_notes, *self.repeats)]
         notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []
-
-
-def make_report(  # noqa: PLR0913 - a report tells much
-    plan: Plan,
-    inventory: Inventory,
-    *,
-    at: datetime,
-    bucket: str = "",
-    distinct: Mapping[str, Distinct] = MappingProxyType({}),
-    origins: Mapping[str, Origin] = MappingProxyType({}),
-) -> Report:
-    """The completeness of the plan's dataset as the inventory shows it.
-
-    Args:
-        plan: the dataset's plan.
-        inventory: what the bucket holds.
-        at: when it was looked at.
-        bucket: the bucket's name.
-        distinct: different samples of each generator, as far as receipts tell.
-        origins: what made each generator's samples, as far as receipts tell.
-    """
-    return Report(
-        dataset=plan.spec.dataset,
-        at=at,
-        bucket=bucket,
-        generators=[
-            _tally(
-                inventory,
-                line,
-                distinct.get(line.generator, Distinct()),
-                origins.get(line.generator, Origin()),
-            )
-            for line in plan.generators.values()
-        ],
-        strangers=sum(name not in plan.generators for name in inventory),
-        unrecognised=inventory.unrecognised,
-        unrecognised_example=inventory.unrecognised_example,
-    )
-
-
-def failures_in(evidence: Evidence, gaps: Iterable[Gap]) -> Iterator[FailedAttempt]:
-    """Failed attempts in what is still missing; those of one generator in order of time."""
-    for gap in gaps:
-        for failed in evidence.failures(gap.generator):
-            if any(failed.key.indices.clip(r) for r in gap.ranges):
-                yield failed
-
-
-def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
-    """Failed attempts in what is still missing, by generator and cause, the most frequent first."""
-    counts = Counter((failed.key.generator, failed.key.cause) for failed in failures_in(evidence, gaps))
-    tallies = [FailureTally(generator=g, cause=c, count=n) for (g, c), n in counts.items()]
-    return sorted(tallies, key=lambda t: (-t.count, t.generator))
-
-
-def _tally(inventory: Inventory, line: GeneratorPlan, distinct: Distinct, origin: Origin) -> Tally:
-    generator, samples = line.generator, line.samples
-    found, planned = inventory[generator], IndexRange(0, samples)
-    return Tally(
-        generator=generator,
-        expected=samples,
-        whole=found.whole(planned),
-        torn=found.torn(planned),
-        stray=found.strays(samples),
-        other_seed=origin.other_seed,
-        without_receipt=origin.without_receipt,
-        gaps=tuple(found.missing(planned)),
-        distinct=distinct,
-    )
 
 
 def _row(cells: object) -> str:

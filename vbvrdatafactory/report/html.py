@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core.escaping import for_html
 from vbvrdatafactory.core.ranges import describe
-from vbvrdatafactory.report.completeness import COLUMNS, Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import COLUMNS, Tally
 
 
 class Picture(NamedTuple):

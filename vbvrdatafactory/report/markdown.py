@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.ranges import describe
-from vbvrdatafactory.report.completeness import COLUMNS, FailureTally, Report, Tally
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 
 _TABLE_ROWS, _FAILURES, _GENERATORS, _REMARKS = 2000, 60, 30, 20
 _LONGEST_DETAIL = 200
