@@ -142,7 +142,7 @@ def test_an_endpoint_that_does_not_answer_proves_nothing() -> None:
     options = {"region_name": "us-east-2", "endpoint_url": nowhere, "config": once}
     clients = [boto3.client(name, **options) for name in ("sqs", "lambda")]  # type: ignore[call-overload]
     found = diagnose_consumers(*clients, f"{nowhere}/000000000000/tasks")
-    assert (found.consuming, "does not answer" in found.reason) == (None, True)
+    assert (found.consuming, "does not respond" in found.reason) == (None, True)
 
 
 def test_consuming_is_switched_off_and_on_again(pipeline: Pipeline) -> None:

@@ -104,7 +104,7 @@ def test_nobody_takes_messages_there() -> None:
         found = diagnose_consumers(cloud.sqs, connection.functions(), cloud.queue_url)
     assert (found.consuming, found.reason) == (
         False,
-        "no event source mapping takes messages from the queue",
+        "no event source mapping receives messages from the queue",
     )
 
 

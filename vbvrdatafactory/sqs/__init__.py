@@ -1,1 +1,1 @@
-"""The one door to SQS: sending batches, looking at depth, explaining dead letters. Clients are passed in."""
+"""Sends and receives SQS messages, reads queue depth and dead letters, and finds out what consumes a queue. Clients are passed in."""

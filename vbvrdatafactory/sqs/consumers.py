@@ -1,6 +1,6 @@
-"""Who takes messages from a queue: what its event source mappings say, and why nobody does.
+"""What consumes a queue: the state of its event source mappings and their functions, and what keeps them from receiving.
 
-A `datafactory worker` that somebody runs takes messages too; no service of AWS knows of it.
+A running `datafactory worker` consumes the queue too, and is not visible to any AWS API.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _ON, _OFF = {"Creating", "Enabling", "Enabled"}, {"Disabling", "Disabled"}
 _DEPLOY = "deploy the stack ('cdk deploy', or 'datafactory local up' on the embedded AWS)"
-_OR_BY_HAND = "or take messages on any machine with 'datafactory worker'"
+_OR_BY_HAND = "or receive messages on any machine with 'datafactory worker'"
 
 
 class ConsumerDiagnosis(NamedTuple):
-    """Why messages are taken, or not.
+    """Why messages are received or not.
 
     Args:
-        reason: what was found.
+        reason: the state that was found.
         next_move: what to do about it, a command where there is one.
-        consuming: whether messages can be taken; None where that could not be seen.
+        consuming: whether messages can be received; None where that could not be determined.
     """
 
     reason: str
@@ -39,19 +39,21 @@ class ConsumerDiagnosis(NamedTuple):
 
 
 def diagnose_consumers(sqs: "SQSClient", functions: "LambdaClient", queue_url: str) -> ConsumerDiagnosis:
-    """Why messages of the queue are taken, or not. What AWS refuses to say is a finding too, never an error."""
+    """Why messages of the queue are received or not. A missing permission is a result too, never an error."""
     try:
         found = [_examine(functions, mapping) for mapping in _mappings(sqs, functions, queue_url)]
     except ClientError as error:
         return _refused(error)
     except BotoCoreError as error:
         return ConsumerDiagnosis(
-            f"AWS does not answer: {error}", "check the network and AWS_ENDPOINT_URL", None
+            f"AWS does not respond: {error}", "check the network and AWS_ENDPOINT_URL", None
         )
-    nobody = ConsumerDiagnosis(
-        "no event source mapping takes messages from the queue", f"{_DEPLOY}, {_OR_BY_HAND}", consuming=False
+    none = ConsumerDiagnosis(
+        "no event source mapping receives messages from the queue",
+        f"{_DEPLOY}, {_OR_BY_HAND}",
+        consuming=False,
     )
-    return max(found, key=lambda one: bool(one.consuming), default=nobody)
+    return max(found, key=lambda one: bool(one.consuming), default=none)
 
 
 def set_consuming(
@@ -60,7 +62,7 @@ def set_consuming(
     queue_url: str,
     enabled: bool,  # noqa: FBT001 - the one thing it sets
 ) -> int:
-    """Let the queue's mappings take messages, or stop them; what is in flight goes on. Returns how many there are.
+    """Enable or disable the queue's event source mappings; messages in flight go on. Returns how many mappings exist.
 
     Raises:
         DataFactoryError: a mapping can't be changed, with the reason and the next move.
@@ -95,7 +97,7 @@ def _examine(functions: "LambdaClient", mapping: "Mapping") -> ConsumerDiagnosis
 
 
 def _examine_function(functions: "LambdaClient", name: str, last_result: str) -> ConsumerDiagnosis:
-    """What hinders the function of an enabled mapping."""
+    """What keeps the function of an enabled mapping from running."""
     try:
         function = functions.get_function_configuration(FunctionName=name)
     except functions.exceptions.ResourceNotFoundException:
@@ -105,7 +107,7 @@ def _examine_function(functions: "LambdaClient", name: str, last_result: str) ->
     if function.get("State") == "Failed":
         why = function.get("StateReason", "no reason given")
         return ConsumerDiagnosis(f"the function {name} is failed: {why}", f"{_DEPLOY} again", consuming=False)
-    # Its concurrency and its log are not those of one version or alias.
+    # Concurrency and log group belong to the function, not to a version or alias.
     plain = name.split(":", maxsplit=1)[0]
     if functions.get_function_concurrency(FunctionName=plain).get("ReservedConcurrentExecutions") == 0:
         return ConsumerDiagnosis(
@@ -116,9 +118,9 @@ def _examine_function(functions: "LambdaClient", name: str, last_result: str) ->
     log_group = function.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{plain}")
     update = " and its last update failed" if function.get("LastUpdateStatus") == "Failed" else ""
     return ConsumerDiagnosis(
-        f"the function {name} is there, its event source mapping is enabled{update}, "
+        f"the function {name} exists, its event source mapping is enabled{update}, "
         f"the last result was: {last_result}",
-        f"look at its log: {_aws(functions, f'logs tail {log_group} --since 15m')}",
+        f"read its log: {_aws(functions, f'logs tail {log_group} --since 15m')}",
         consuming=True,
     )
 
@@ -133,7 +135,9 @@ def _refused(error: ClientError) -> ConsumerDiagnosis:
         service = "sqs" if "Queue" in operation else "lambda"
         permission = f"{service}:{operation}"
         return ConsumerDiagnosis(
-            f"not allowed to look: {permission} is missing", f"grant {permission} to whoever runs this", None
+            f"access denied: {permission} is missing",
+            f"grant {permission} to the identity that runs this",
+            None,
         )
     return ConsumerDiagnosis(f"AWS refused {operation}: {error}", "try again in a minute", None)
 

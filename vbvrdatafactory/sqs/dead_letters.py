@@ -1,7 +1,7 @@
-"""The dead letter queue: which batches were given up, moved back or filed.
+"""Reads, saves and redrives the messages of a dead letter queue.
 
-Reading hides letters from other readers for a while and makes them visible again afterwards. A letter is
-removed only after it has been sent back or written down, so it may exist twice for a moment, never not at all.
+Reading hides messages from other readers by their visibility timeout, and releases them afterwards. A message is
+deleted only after it was sent to the task queue or filed, so it may exist twice for a moment, and is never lost.
 """
 
 import json
@@ -24,15 +24,25 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _RECEIVE_AT_ONCE = 10
-# Long enough to read the whole queue before the first letter shows up again.
+# The visibility timeout: long enough to read the whole queue before the first message is visible again.
 _HIDDEN_SECONDS = 600
-# An empty answer may be a shard that had nothing: several running are believed.
-_EMPTY_ANSWERS = 3
+# A receive asks a sample of the queue's servers, so one that returns nothing proves nothing; several in succession do.
+_EMPTY_RECEIVES = 3
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message that was given up: by the worker, which said why, or by SQS, which does not."""
+    """One message of a dead letter queue.
+
+    Args:
+        message_id: the id that SQS gave it.
+        body: the JSON of a `TaskMessage`, or anything else that was sent to the task queue.
+        receive_count: how often it was received (``ApproximateReceiveCount``), reads here included.
+        sent_at_ms: when it was sent (``SentTimestamp``), in milliseconds since 1970.
+        receipt_handle: deletes or releases it.
+        cause: from the message attribute that the worker sets; empty where SQS moved the message, after its last receive.
+        detail: likewise.
+    """
 
     message_id: str
     body: str
@@ -62,7 +72,7 @@ class DeadLetter:
 
     @property
     def generator(self) -> str:
-        """The generator's name as far as the body tells."""
+        """The generator's name; ``(unreadable)`` where the body has none."""
         if self.message:
             return self.message.type
         with suppress(ValueError, TypeError, KeyError):
@@ -71,28 +81,34 @@ class DeadLetter:
 
 
 class RedriveResult(NamedTuple):
-    """What a redrive did: letters that were sent, how many of equal body went with them, how many stay."""
+    """The result of a redrive.
+
+    Args:
+        sent: dead letters that were sent to the task queue.
+        equal: how many more with an equal body were deleted, and not sent.
+        kept: how many stay in the dead letter queue.
+    """
 
     sent: list[DeadLetter]
     equal: int
     kept: int
 
 
-def group_by_body(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
-    """Letters with one body together, in the order of the first of each."""
+def group_by_body(dead_letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
+    """Dead letters grouped by equal bodies, in the order in which each body comes first."""
     found: dict[str, list[DeadLetter]] = {}
-    for letter in letters:
-        found.setdefault(letter.body, []).append(letter)
+    for dead_letter in dead_letters:
+        found.setdefault(dead_letter.body, []).append(dead_letter)
     return [*found.values()]
 
 
 class DeadLetters:
-    """The letters of one dead letter queue.
+    """Reads one dead letter queue.
 
     Args:
         client: a boto3 SQS client.
-        dlq_url: the dead letter queue.
-        wait_seconds: long poll of each receive.
+        dlq_url: its URL.
+        wait_seconds: ``WaitTimeSeconds`` of each receive.
     """
 
     def __init__(self, client: "SQSClient", dlq_url: str, *, wait_seconds: int = 1) -> None:
@@ -101,41 +117,40 @@ class DeadLetters:
         self._wait = wait_seconds
 
     def read(self, *, at_most: int | None = None) -> list[DeadLetter]:
-        """Every letter (or `at_most`), visible again to all when this returns."""
-        letters: list[DeadLetter] = []
+        """Every dead letter, or at most `at_most`; all are released when this returns."""
+        dead_letters: list[DeadLetter] = []
         try:
             for received in self._receive(at_most):
-                letters += received
+                dead_letters += received
         finally:
-            self._release(letters)
-        return letters
+            self._release(dead_letters)
+        return dead_letters
 
     def tally(self, cause_of: Callable[[DeadLetter], str]) -> Counter[tuple[str, str]]:
-        """Letters counted by (generator, cause); `cause_of` names a letter's cause."""
-        return Counter((letter.generator, cause_of(letter)) for letter in self.read())
+        """How many dead letters there are by (generator, cause), the cause as `cause_of` returns it."""
+        return Counter((dead_letter.generator, cause_of(dead_letter)) for dead_letter in self.read())
 
     def take(self, wanted: Callable[[DeadLetter], bool], file: Callable[[DeadLetter], None]) -> int:
-        """File every wanted letter, then remove it from the queue; others stay. Returns how many were taken."""
+        """Call `file` with every wanted dead letter, then delete it; others stay. Returns how many were filed."""
         taken = 0
         held: dict[str, DeadLetter] = {}
         try:
             for received in self._receive(None):
-                held |= {letter.message_id: letter for letter in received}
-                for letter in filter(wanted, received):
-                    file(letter)
-                    self._delete(letter)
-                    del held[letter.message_id]
+                held |= {dead_letter.message_id: dead_letter for dead_letter in received}
+                for dead_letter in filter(wanted, received):
+                    file(dead_letter)
+                    self._delete(dead_letter)
+                    del held[dead_letter.message_id]
                     taken += 1
         finally:
             self._release([*held.values()])
         return taken
 
     def redrive(self, queue_url: str, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> RedriveResult:
-        """Send every wanted letter to `queue_url`, then remove it here.
+        """Send every wanted dead letter to `queue_url`, then delete it here.
 
-        Receive, send, delete: StartMessageMoveTask is not on every endpoint and can't choose. Of letters with
-        one body one is sent, and all are removed that were there at the start. One that is given up again
-        meanwhile stays: it is moved once.
+        StartMessageMoveTask would move all or none, and not every endpoint has it. Of several with an equal body one is
+        sent and all are deleted. One that arrives while this runs stays: no message is moved twice.
 
         Raises:
             DataFactoryError: `queue_url` is the dead letter queue itself.
@@ -146,14 +161,14 @@ class DeadLetters:
         sent: list[DeadLetter] = []
         try:
             for received in self._receive(None):
-                held |= {letter.message_id: letter for letter in received}
+                held |= {dead_letter.message_id: dead_letter for dead_letter in received}
             found = len(held)
             for equal in group_by_body(filter(wanted, [*held.values()])):
                 self._client.send_message(QueueUrl=queue_url, MessageBody=equal[0].body)
                 sent.append(equal[0])
-                for letter in equal:
-                    self._delete(letter)
-                    del held[letter.message_id]
+                for dead_letter in equal:
+                    self._delete(dead_letter)
+                    del held[dead_letter.message_id]
         finally:
             self._release([*held.values()])
         return RedriveResult(sent, found - len(held) - len(sent), len(held))
@@ -161,23 +176,26 @@ class DeadLetters:
     def save(
         self,
         folder: Path,
-        explained: Callable[[list[DeadLetter]], list[DeadLetter]] = lambda letters: letters,
+        explained: Callable[[list[DeadLetter]], list[DeadLetter]] = lambda dead_letters: dead_letters,
     ) -> list[Path]:
-        """Write every letter to `folder` as ``{message id}.json``; the queue keeps them.
+        """Write every dead letter to `folder` as ``{message id}.json``; the queue keeps them.
 
         Args:
-            folder: made where it is not there.
-            explained: gives the same letters with what is known of their causes.
+            folder: created where it does not exist.
+            explained: returns the same dead letters with cause and detail filled in.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(folder / f"{letter.message_id}.json", letter) for letter in explained(self.read())]
+        return [
+            _write(folder / f"{dead_letter.message_id}.json", dead_letter)
+            for dead_letter in explained(self.read())
+        ]
 
     def _receive(self, at_most: int | None) -> Iterator[list[DeadLetter]]:
         limit = sys.maxsize if at_most is None else at_most
         seen: set[str] = set()
         empty = 0
         deadline = time.monotonic() + _HIDDEN_SECONDS
-        while empty < _EMPTY_ANSWERS and len(seen) < limit:
+        while empty < _EMPTY_RECEIVES and len(seen) < limit:
             if time.monotonic() > deadline:
                 return
             answer = self._client.receive_message(
@@ -188,41 +206,41 @@ class DeadLetters:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["cause", "detail"],
             )
-            letters = [_letter(raw) for raw in answer.get("Messages", [])]
-            new = [letter for letter in letters if letter.message_id not in seen]
-            seen.update(letter.message_id for letter in new)
+            dead_letters = [_parse(raw) for raw in answer.get("Messages", [])]
+            new = [dead_letter for dead_letter in dead_letters if dead_letter.message_id not in seen]
+            seen.update(dead_letter.message_id for dead_letter in new)
             empty = 0 if new else empty + 1
             yield new
 
-    def _release(self, letters: list[DeadLetter]) -> None:
-        for start in range(0, len(letters), _RECEIVE_AT_ONCE):
+    def _release(self, dead_letters: list[DeadLetter]) -> None:
+        for start in range(0, len(dead_letters), _RECEIVE_AT_ONCE):
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(i), "ReceiptHandle": letter.receipt_handle, "VisibilityTimeout": 0}
-                    for i, letter in enumerate(letters[start : start + _RECEIVE_AT_ONCE])
+                    {"Id": str(i), "ReceiptHandle": dead_letter.receipt_handle, "VisibilityTimeout": 0}
+                    for i, dead_letter in enumerate(dead_letters[start : start + _RECEIVE_AT_ONCE])
                 ],
             )
 
-    def _delete(self, letter: DeadLetter) -> None:
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt_handle)
+    def _delete(self, dead_letter: DeadLetter) -> None:
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=dead_letter.receipt_handle)
 
 
-def to_json(letter: DeadLetter) -> str:
-    """The letter as it is filed."""
+def to_json(dead_letter: DeadLetter) -> str:
+    """The JSON that is filed."""
     fields = {
         "schema_version": 1,
-        "message_id": letter.message_id,
-        "receive_count": letter.receive_count,
-        "sent_at_ms": letter.sent_at_ms,
-        "cause": letter.cause,
-        "detail": letter.detail,
-        "body": letter.body,
+        "message_id": dead_letter.message_id,
+        "receive_count": dead_letter.receive_count,
+        "sent_at_ms": dead_letter.sent_at_ms,
+        "cause": dead_letter.cause,
+        "detail": dead_letter.detail,
+        "body": dead_letter.body,
     }
     return json.dumps(fields, indent=2)
 
 
-def _letter(raw: "MessageTypeDef") -> DeadLetter:
+def _parse(raw: "MessageTypeDef") -> DeadLetter:
     attributes = raw.get("Attributes", {})
     return DeadLetter(
         message_id=raw["MessageId"],
@@ -230,17 +248,17 @@ def _letter(raw: "MessageTypeDef") -> DeadLetter:
         receive_count=int(attributes.get("ApproximateReceiveCount", 0)),
         sent_at_ms=int(attributes.get("SentTimestamp", 0)),
         receipt_handle=raw["ReceiptHandle"],
-        cause=_said(raw, "cause"),
-        detail=_said(raw, "detail"),
+        cause=_string_attribute(raw, "cause"),
+        detail=_string_attribute(raw, "detail"),
     )
 
 
-def _said(raw: "MessageTypeDef", name: str) -> str:
-    """What the worker said as it gave the message up; empty where SQS did."""
+def _string_attribute(raw: "MessageTypeDef", name: str) -> str:
+    """A string attribute, which the worker sets; empty where there is none."""
     attribute = raw.get("MessageAttributes", {}).get(name)
     return attribute.get("StringValue", "") if attribute else ""
 
 
-def _write(path: Path, letter: DeadLetter) -> Path:
-    path.write_text(to_json(letter), encoding="utf-8")
+def _write(path: Path, dead_letter: DeadLetter) -> Path:
+    path.write_text(to_json(dead_letter), encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""How many messages are in a queue, as SQS counts them: approximately."""
+"""Queue depth: the approximate numbers of messages that SQS reports."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,13 @@ _COUNTS: "tuple[QueueAttributeNameType, ...]" = (
 
 
 class Depth(NamedTuple):
-    """Messages in a queue, each count approximate."""
+    """Messages in a queue, each count approximate.
+
+    Args:
+        waiting: visible, ready to be received.
+        in_flight: received, and not deleted or visible again yet.
+        delayed: not visible yet.
+    """
 
     waiting: int
     in_flight: int
@@ -29,6 +35,6 @@ class Depth(NamedTuple):
 
 
 def depth(client: "SQSClient", queue_url: str) -> Depth:
-    """One look at the queue."""
+    """The queue's depth now, of one GetQueueAttributes call."""
     answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_COUNTS))
     return Depth(*(int(answer["Attributes"][name]) for name in _COUNTS))

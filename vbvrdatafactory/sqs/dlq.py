@@ -1,6 +1,6 @@
-"""Dead letters as files in a folder, and back to a queue from there; for scripts that keep them so.
+"""Downloads dead letters to a folder and sends them to a queue from there, with the predecessor's names.
 
-``datafactory dlq`` tells why batches were given up, and sends them back without files.
+``datafactory dlq`` shows why batches failed, and redrives without files.
 """
 
 import json
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Resubmitted(TypedDict):
-    """Messages that were sent, that SQS did not take, and that were found; files that hold no message of ours."""
+    """How many messages were sent, were not accepted by SQS, and were found; and how many files hold no valid message."""
 
     total_successful: int
     total_failed: int
@@ -37,7 +37,7 @@ class DLQManager:
         dlq_url: the dead letter queue; default ``SQS_DLQ_URL``.
         client: a boto3 SQS client; default one from `settings`.
         settings: where region and endpoint come from; default the environment.
-        wait_seconds: long poll of each receive; three that bring nothing are the end of the queue.
+        wait_seconds: ``WaitTimeSeconds`` of each receive; three in succession without a message end the reading.
     """
 
     def __init__(
@@ -50,17 +50,19 @@ class DLQManager:
     ) -> None:
         settings = settings or config
         self._client = client or aws.sqs(settings)
-        self._letters = DeadLetters(self._client, dlq_url or settings.sqs_dlq_url, wait_seconds=wait_seconds)
+        self._dead_letters = DeadLetters(
+            self._client, dlq_url or settings.sqs_dlq_url, wait_seconds=wait_seconds
+        )
 
     def download_messages(
         self, output_dir: Path, *, delete_after: bool = False, max_messages: int | None = None
     ) -> int:
-        """Write dead letters to `output_dir`, which is made, as ``{message id}.json``; returns how many.
+        """Write dead letters to `output_dir` as ``{message id}.json``; returns how many.
 
         Args:
-            output_dir: where to; a letter written before is written again under the same name.
-            delete_after: remove each from the queue once it is written.
-            max_messages: no more than so many; None for all.
+            output_dir: created where it does not exist; files of the same name are overwritten.
+            delete_after: delete each message once it is written.
+            max_messages: at most so many; None for all.
         """
         output_dir.mkdir(parents=True, exist_ok=True)
         written = 0
@@ -68,22 +70,22 @@ class DLQManager:
         def is_wanted(_: DeadLetter) -> bool:
             return max_messages is None or written < max_messages
 
-        def write(letter: DeadLetter) -> None:
+        def write(dead_letter: DeadLetter) -> None:
             nonlocal written
-            (output_dir / f"{letter.message_id}.json").write_text(to_json(letter))
+            (output_dir / f"{dead_letter.message_id}.json").write_text(to_json(dead_letter))
             written += 1
 
         if delete_after:
-            return self._letters.take(is_wanted, write)
-        for letter in self._letters.read(at_most=max_messages):
-            write(letter)
+            return self._dead_letters.take(is_wanted, write)
+        for dead_letter in self._dead_letters.read(at_most=max_messages):
+            write(dead_letter)
         return written
 
     def resubmit_messages(self, dlq_dir: Path, target_queue_url: str) -> Resubmitted:
         """Send the messages of the files in `dlq_dir` to `target_queue_url`.
 
-        The files may be those of `download_messages` or of the predecessor's class of this name. They stay: sent
-        twice, a message is made twice, to the same result.
+        The files may be those of `download_messages` or of the predecessor's class of this name. The files stay: a
+        message that is sent twice is processed twice, with the same result.
         """
         found = [*_messages_in(dlq_dir)]
         messages = [message for message in found if message]
@@ -97,7 +99,7 @@ class DLQManager:
 
 
 def _messages_in(folder: Path) -> Iterator[TaskMessage | None]:
-    """The message of each JSON file; None where it holds none that a worker would take."""
+    """The message of each JSON file; None where a worker would refuse it."""
     for file in sorted(folder.glob("*.json")):
         try:
             body = json.loads(file.read_text())["body"]

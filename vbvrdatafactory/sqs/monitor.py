@@ -1,4 +1,4 @@
-"""How much is in the task queue and in its dead letter queue, as a dict for scripts."""
+"""The depth of the task queue and of its dead letter queue as a dict, with the predecessor's names."""
 
 from typing import TYPE_CHECKING, TypedDict
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Counts(TypedDict):
-    """Messages of one queue; SQS says itself that each count is approximate."""
+    """Messages of one queue, each count approximate."""
 
     available: int
     in_flight: int
@@ -19,14 +19,14 @@ class Counts(TypedDict):
 
 
 class Status(TypedDict):
-    """Both queues; ``dlq`` is None where no dead letter queue is named."""
+    """Both queues; ``dlq`` is None where no dead letter queue is configured."""
 
     main_queue: Counts
     dlq: Counts | None
 
 
 class QueueMonitor:
-    """Looks at the task queue and its dead letter queue.
+    """Polls the task queue and its dead letter queue.
 
     Args:
         queue_url: the task queue; default ``SQS_QUEUE_URL``.
@@ -49,12 +49,12 @@ class QueueMonitor:
         self._client = client or aws.sqs(settings)
 
     def get_status(self) -> Status:
-        """One look at both queues."""
+        """The depth of both queues now."""
         return {
             "main_queue": self._count(self.queue_url),
             "dlq": self._count(self.dlq_url) if self.dlq_url else None,
         }
 
     def _count(self, url: str) -> Counts:
-        seen = depth(self._client, url)
-        return {"available": seen.waiting, "in_flight": seen.in_flight, "delayed": seen.delayed}
+        now = depth(self._client, url)
+        return {"available": now.waiting, "in_flight": now.in_flight, "delayed": now.delayed}

@@ -1,8 +1,8 @@
-"""Sends batches to the task queue: many calls at once, entry by entry accounted for.
+"""Sends messages to the task queue: SendMessageBatch calls in parallel, with the result of every entry.
 
-SendMessageBatch takes ten messages and 1 MiB, and may accept some entries and refuse others. Refused
-entries are sent again with growing pauses; an entry that SQS blames on its sender is not. What could not be
-sent in the end is named in the outcome: nothing is lost or dropped in silence.
+SendMessageBatch accepts up to ten messages and 1 MiB, and may fail for single entries. Failed entries are sent
+again with exponential backoff, unless SQS reports a sender fault. Messages that could not be sent are in the
+result.
 """
 
 import logging
@@ -42,7 +42,7 @@ OnBatchSent = Callable[[int, int], None]
 
 
 class _Entry(NamedTuple):
-    """A message and its body, which is written once."""
+    """A message and its JSON body, serialized once."""
 
     message: TaskMessage
     body: str
@@ -50,7 +50,7 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Unsent:
-    """A message that SQS did not take, and what it said last."""
+    """A message that SQS did not accept, and the last error."""
 
     message: TaskMessage
     reason: str
@@ -58,9 +58,12 @@ class Unsent:
 
 @dataclass
 class SubmitResult:
-    """What became of the messages of one `submit`.
+    """The result of one `submit`.
 
-    `stopped` is the error that every further call would have met; messages behind it were not read.
+    Args:
+        sent: how many messages SQS accepted.
+        unsent: those that it did not accept.
+        stopped: the error that every further call would have had; the messages after it were not read.
     """
 
     sent: int = 0
@@ -68,13 +71,17 @@ class SubmitResult:
     stopped: str = ""
 
     def add(self, part: "SubmitResult") -> None:
-        """Take in what became of some more messages."""
+        """Add the result of further messages."""
         self.sent += part.sent
         self.unsent += part.unsent
         self.stopped = self.stopped or part.stopped
 
     def raise_if_unsent(self) -> None:
-        """Raise with the count, the first message and the reason, where any message was not taken."""
+        """Raise where any message was not accepted.
+
+        Raises:
+            DataFactoryError: with the count, the first message and its error.
+        """
         if self.unsent:
             first = self.unsent[0]
             rest = ", the rest was not tried" if self.stopped else ""
@@ -90,9 +97,9 @@ class TaskSubmitter:
     Args:
         queue_url: the task queue; default ``SQS_QUEUE_URL``.
         client: a boto3 SQS client; default one from `settings`.
-        settings: where region and endpoint come from; default the environment.
-        threads: SendMessageBatch calls under way at once.
-        pause: seconds before a refused entry is tried again; doubles with each try.
+        settings: region and endpoint; default the environment.
+        threads: SendMessageBatch calls in parallel.
+        pause: seconds before the first retry of a failed entry; doubles with each retry.
     """
 
     def __init__(
@@ -128,8 +135,8 @@ class TaskSubmitter:
             SpecError: as `submit_tasks`.
         """
         _refuse_dedup(dedup=dedup)
-        asked = ([generator], total_samples, batch_size, seed, output_format, output_bucket, seeds)
-        return [*_planned(*asked)[1]]
+        arguments = ([generator], total_samples, batch_size, seed, output_format, output_bucket, seeds)
+        return [*_planned(*arguments)[1]]
 
     def submit_tasks(  # noqa: PLR0913 - the signature users call already
         self,
@@ -148,15 +155,15 @@ class TaskSubmitter:
 
         Returns:
             ``total_successful``, ``total_failed``, ``total_generators``, ``failed_generators`` (names) and
-            ``unsent`` (an `Unsent` for each message that was tried and not taken; after an error that would
-            meet every call, the rest is not tried).
+            ``unsent`` (an `Unsent` for each message that was tried and not accepted; after an error that
+            every call would have, the rest is not tried).
 
         Raises:
             SpecError: the samples, batch size, names or bucket cannot be planned, or `dedup` is asked for.
         """
         _refuse_dedup(dedup=dedup)
-        asked = (generators, total_samples, batch_size, seed, output_format, output_bucket, seeds)
-        plan, messages = _planned(*asked)
+        arguments = (generators, total_samples, batch_size, seed, output_format, output_bucket, seeds)
+        plan, messages = _planned(*arguments)
         done = self.submit(messages, on_batch_sent)
         return {
             "total_successful": done.sent,
@@ -172,7 +179,7 @@ class TaskSubmitter:
         """Send every message; `messages` may be a generator of any length.
 
         Args:
-            messages: read as there is room: at most two calls' worth for each thread is held.
+            messages: read lazily: at most two calls' worth of messages for each thread is held.
             on_batch_sent: called in this thread with (sent, not sent) after each SendMessageBatch.
         """
         done, under_way = SubmitResult(), 0
@@ -201,7 +208,7 @@ class TaskSubmitter:
                 time.sleep(next(pauses))
             try:
                 refused = self._send_once(left)
-            except _Hopeless as error:
+            except _EveryCallFails as error:
                 done.unsent += [Unsent(entry.message, str(error)) for entry in left.values()]
                 done.stopped = str(error)
                 return done
@@ -211,27 +218,27 @@ class TaskSubmitter:
             if not left:
                 return done
         done.unsent += [Unsent(entry.message, refused[i][0]) for i, entry in left.items()]
-        log.warning("%d messages were not taken after %d tries", len(done.unsent), TRIES)
+        log.warning("%d messages were not accepted after %d tries", len(done.unsent), TRIES)
         return done
 
     def _send_once(self, left: dict[int, _Entry]) -> dict[int, tuple[str, bool]]:
-        """Refused entries: number -> (reason, whether trying again is useless)."""
+        """Failed entries: number -> (error, whether a retry would fail too)."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {"Id": str(number), "MessageBody": entry.body} for number, entry in left.items()
         ]
         try:
             answer = self._sender.send_message_batch(self.queue_url, entries)
         except (ClientError, BotoCoreError) as error:
-            if _meets_every_call(error):
-                raise _Hopeless(str(error)) from error
-            # The call may have been carried out: a batch sent twice costs money, never correctness.
+            if _fails_every_call(error):
+                raise _EveryCallFails(str(error)) from error
+            # The call may have succeeded: a batch that is sent twice costs money, never correctness.
             return dict.fromkeys(left, (str(error), _is_final(error)))
         refused = {
             int(failed["Id"]): (f"{failed['Code']}: {failed.get('Message', '')}", failed["SenderFault"])
             for failed in answer.get("Failed", [])
         }
         taken = {int(entry["Id"]) for entry in answer.get("Successful", [])}
-        return dict.fromkeys(left.keys() - taken, ("SQS did not answer for it", False)) | refused
+        return dict.fromkeys(left.keys() - taken, ("SQS returned no result for it", False)) | refused
 
 
 def _planned(  # noqa: PLR0913 - what users say, in the order they say it
@@ -264,24 +271,24 @@ def _refuse_dedup(*, dedup: bool) -> None:
 
 
 def _check_bucket(name: str | None) -> None:
-    """Refuse here what the worker would refuse of every message."""
+    """Raise here for a bucket that the worker would refuse in every message."""
     try:
         TaskMessage(type="any", num_samples=1, output_bucket=name)
     except ValidationError as error:
         raise SpecError(f"output_bucket={name!r}: {error.errors()[0]['msg']}") from error
 
 
-class _Hopeless(Exception):  # noqa: N818
-    """Every further call would be refused for the same reason."""
+class _EveryCallFails(Exception):  # noqa: N818 - it names what happened
+    """Every further call would fail with the same error."""
 
 
-def _meets_every_call(error: Exception) -> bool:
+def _fails_every_call(error: Exception) -> bool:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        # SQS throttles with a 403 as well.
-        refused = status in {401, 403} and "Throttl" not in code
-        return refused or "NonExistentQueue" in code or "QueueDoesNotExist" in code
+        # SQS responds with a 403 to throttled calls as well.
+        denied = status in {401, 403} and "Throttl" not in code
+        return denied or "NonExistentQueue" in code or "QueueDoesNotExist" in code
     return isinstance(error, NoCredentialsError | PartialCredentialsError)
 
 
