@@ -11,7 +11,7 @@ import obstore
 import pytest
 from click.testing import CliRunner
 
-from tasks import connection
+from tasks.account import connect
 from vbvrdatafactory import aws
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core.config import Config, config
@@ -44,8 +44,8 @@ def test_every_client_is_its_own() -> None:
         thread = threading.Thread(target=lambda: found.append(aws.sqs(config)))
         thread.start()
         thread.join()
-        assert [*found, aws.sqs(config), connection.sqs()] == [cloud.sqs] * 3
-        assert [aws.bucket(config), connection.bucket()] == [cloud.store] * 2
+        assert [*found, aws.sqs(config), connect().sqs] == [cloud.sqs] * 3
+        assert [aws.bucket(config), connect().bucket] == [cloud.store] * 2
         assert aws.bucket(config, "another") is cloud.bucket("another") is not cloud.store
 
 
@@ -54,8 +54,8 @@ def test_it_ends_with_the_block() -> None:
     before = Config(output_bucket="mine")
     with in_memory_aws() as outer:
         with in_memory_aws() as inner:
-            assert connection.sqs() is inner.sqs
-        assert connection.sqs() is outer.sqs
+            assert connect().sqs is inner.sqs
+        assert connect().sqs is outer.sqs
         assert config.output_bucket == outer.config.output_bucket
     assert aws.replacement() is None
     with config.replaced_by(before):
@@ -77,7 +77,7 @@ def test_what_the_shell_says_does_not_count(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, "http://127.0.0.1:9/x")
     with in_memory_aws() as cloud:
         assert (config.sqs_queue_url, config.is_embedded) == (cloud.queue_url, False)
-        assert connection.bucket() is cloud.store
+        assert connect().bucket is cloud.store
 
 
 def test_letters_come_after_so_many_receives() -> None:
@@ -101,7 +101,7 @@ def test_letters_come_after_so_many_receives() -> None:
 def test_nobody_takes_messages_there() -> None:
     """Why a queue is not worked on is said as it would be of an account without the stack."""
     with in_memory_aws() as cloud:
-        found = diagnose_consumers(cloud.sqs, connection.functions(), cloud.queue_url)
+        found = diagnose_consumers(cloud.sqs, connect().functions, cloud.queue_url)
     assert (found.consuming, found.reason) == (
         False,
         "no event source mapping receives messages from the queue",
