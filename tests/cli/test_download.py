@@ -266,7 +266,7 @@ def test_a_cut_download_is_no_file(run, filled, tmp_path, monkeypatch, key, body
     Cut(monkeypatch, key, 2, body)
     out = tmp_path / "out"
     result = run("download", out, "--extract")
-    assert f"left out {key!r}: {key!r} did not come whole: " in result.stderr
+    assert f"left out {key!r}: {key!r} was not received whole: " in result.stderr
     assert result.exit_code == 1
     assert not (out / key.removeprefix("questions/")).exists()
     assert len(files(out)) == (10 if key == ARCHIVE else 12)

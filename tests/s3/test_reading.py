@@ -88,8 +88,8 @@ def test_a_whole_object_is_read_once() -> None:
 @pytest.mark.parametrize(
     ("came", "said"),
     [
-        (Answer(BODY[:100], MD5), "the MD5 of what came is"),
-        (Answer(b"", MD5), "the MD5 of what came is"),
+        (Answer(BODY[:100], MD5), "the MD5 of what was received is"),
+        (Answer(b"", MD5), "the MD5 of what was received is"),
         (Answer(b"y" * len(BODY), MD5), f'ETag "{MD5}" was expected'),
         (Answer(BODY[:100], MD5, len(BODY)), "34,747 bytes were expected, the connection broke after"),
     ],

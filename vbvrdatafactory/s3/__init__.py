@@ -1,1 +1,1 @@
-"""The one door to S3: listing, our own records, downloading. Stores are passed in."""
+"""Lists, reads, writes and downloads S3 objects, and keeps the records under ``_datafactory/``. Stores are passed in."""

@@ -1,7 +1,7 @@
-"""The door to a dataset's lease: conditional puts, so that of two who want it one gets it.
+"""The dataset lock in S3: conditional puts (``If-None-Match``, ``If-Match``), so that of two runs one gets it.
 
-A holder renews it from a thread of its own. While the bucket is away it can't, and nobody else can take it;
-when it comes back, the content says whose it is.
+Its holder renews it from a thread. While S3 is not reachable it can't, and no other run can take the lock either;
+afterwards the lock file's token says who holds it.
 """
 
 import logging
@@ -21,16 +21,16 @@ from vbvrdatafactory.s3 import reading, records
 
 log = logging.getLogger(__name__)
 
-# Within its time to live a lease is renewed so often: two renewals may fail.
+# Renewals within a time to live, so that two may fail.
 _RENEWALS = 3
 
 Clock = Callable[[], float]
 
 
 class _Found(NamedTuple):
-    """A lease as it lies in the bucket."""
+    """The lock file: the claim in it, and its ETag."""
 
-    lease: LockClaim
+    claim: LockClaim
     version: str
 
 
@@ -39,126 +39,126 @@ class DatasetLock:
 
     Args:
         store: the bucket.
-        key: where the lease lies.
-        mine: the claim.
-        is_gone: whether the process that holds a lease is known to have ended.
-        clock: seconds that only go forward.
+        key: the lock file.
+        claim: what is written to it.
+        is_gone: whether the process that holds a claim is known to have ended.
+        clock: a monotonic clock in seconds.
 
-    `left_by` is the claim of the run that it was taken from, where that died without ending it.
+    `left_by` is the claim of the run that it was taken from, where that ended without releasing the lock.
     """
 
     def __init__(
         self,
         store: ObjectStore,
         key: str,
-        mine: LockClaim,
+        claim: LockClaim,
         *,
         is_gone: Callable[[LockClaim], bool] = lambda _: False,
         clock: Clock = time.monotonic,
     ) -> None:
         self._store = store
         self._key = key
-        self._mine = mine
+        self._claim = claim
         self._is_gone = is_gone
         self._clock = clock
-        self._sighting = UnchangedTimer()
+        self._unchanged = UnchangedTimer()
         self._version = ""
         self._renewed = 0.0
         self._lost: LockClaim | None = None
         self.left_by: LockClaim | None = None
-        self._one_at_a_time = threading.Lock()
+        self._write_lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    # Taking
+    # Acquiring
 
     def take(self) -> LockClaim | None:
-        """Try to take the lease; returns the one that is in the way, or None when it is taken."""
+        """Try to take the lock; returns the claim that holds it, None where it is taken now."""
         found = self._read()
         if found is None:
-            return self._put(self._mine, None)
-        if found.lease.token == self._mine.token:
+            return self._put(self._claim, None)
+        if found.claim.token == self._claim.token:
             self._adopt(found)
             return None
-        unchanged = self._sighting.unchanged(found.version, self._clock())
-        if is_free(found.lease, self._mine.run, unchanged, is_holder_gone=self._is_gone(found.lease)):
-            self.left_by = None if found.lease.released else found.lease
-            return self._put(self._mine, found.version)
-        return found.lease
+        unchanged = self._unchanged.unchanged(found.version, self._clock())
+        if is_free(found.claim, self._claim.run, unchanged, is_holder_gone=self._is_gone(found.claim)):
+            self.left_by = None if found.claim.released else found.claim
+            return self._put(self._claim, found.version)
+        return found.claim
 
     def taken_at(self) -> datetime:
-        """The moment of the last put of the lease, by the bucket's clock, in whole seconds."""
+        """When the lock file was last written, by S3's clock, in whole seconds."""
         at: datetime = obstore.head(self._store, self._key)["last_modified"]
         return at
 
     # Holding
 
     def keep(self) -> None:
-        """Renew the lease from now on, until `release`."""
-        self._thread = threading.Thread(target=self._renew_until_ended, name="lease", daemon=True)
+        """Renew the lock in a thread, until `release`."""
+        self._thread = threading.Thread(target=self._renew_until_ended, name="dataset-lock", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Make sure the lease is held: renew it where that is overdue.
+        """Make sure that the lock is held; renew it where that is overdue.
 
         Raises:
-            LeaseLost: another run has it.
-            BaseError: it is overdue and the bucket is away.
+            DatasetLockLost: another run has it.
+            BaseError: it is overdue and S3 is not reachable.
         """
-        if self._lost is None and self._clock() - self._renewed >= self._mine.ttl_seconds:
+        if self._lost is None and self._clock() - self._renewed >= self._claim.ttl_seconds:
             self.renew()
         if self._lost is not None:
             raise DatasetLockLost(
-                f"the lease {self._key} was taken over by {self._lost}; nothing more is sent"
+                f"the lock {self._key} was taken over by {self._lost}; nothing more is sent"
             )
 
     def renew(self) -> None:
-        """Put the lease anew, and find out whether it is still ours."""
-        with self._one_at_a_time:
+        """Write the lock file again; where that fails, another run holds the lock."""
+        with self._write_lock:
             if self._lost is None and not self._ended.is_set():
-                self._lost = self._put(self._mine.renewed(), self._version)
+                self._lost = self._put(self._claim.renewed(), self._version)
 
     def release(self) -> None:
-        """End the claim; the next run need not wait."""
-        with self._one_at_a_time:
+        """Release the lock, so that the next run need not wait."""
+        with self._write_lock:
             self._ended.set()
             if self._lost is None:
-                self._put(self._mine.ended(), self._version)
+                self._put(self._claim.ended(), self._version)
 
     def _renew_until_ended(self) -> None:
-        while not self._ended.wait(self._mine.ttl_seconds / _RENEWALS) and self._lost is None:
+        while not self._ended.wait(self._claim.ttl_seconds / _RENEWALS) and self._lost is None:
             try:
                 self.renew()
-            except Exception as error:  # noqa: BLE001 - the bucket is away: that loses no lease
-                log.warning("the lease %s could not be renewed: %s", self._key, _first_line(error))
+            except Exception as error:  # noqa: BLE001 - S3 is not reachable: that loses no lock
+                log.warning("the lock %s could not be renewed: %s", self._key, _first_line(error))
 
     # Bucket
 
-    def _put(self, lease: LockClaim, version: str | None) -> LockClaim | None:
-        """Put `lease` where `version` still lies (None: where nothing does); what is in the way otherwise."""
+    def _put(self, claim: LockClaim, version: str | None) -> LockClaim | None:
+        """Write `claim` if the lock file has the ETag `version` (None: if it does not exist); else the claim that holds it."""
         began = self._clock()
-        data = lease.model_dump_json(indent=1).encode()
+        data = claim.model_dump_json(indent=1).encode()
         try:
             done = obstore.put(
                 self._store, self._key, data, mode="create" if version is None else {"e_tag": version}
             )
         except (AlreadyExistsError, PreconditionError):
-            return self._whose_is_it(lease)
-        self._mine, self._version, self._renewed = lease, done["e_tag"] or "", began
+            return self._holder_instead_of(claim)
+        self._claim, self._version, self._renewed = claim, done["e_tag"] or "", began
         return None
 
-    def _whose_is_it(self, wanted: LockClaim) -> LockClaim | None:
-        """Who was faster: perhaps we were, and just did not hear of it."""
+    def _holder_instead_of(self, wanted: LockClaim) -> LockClaim | None:
+        """The claim that holds the lock: None where it is ours, as after a put whose response was lost."""
         found = self._read()
         if found is None:
             return self._put(wanted, None)
-        if found.lease.token != wanted.token:
-            return found.lease
+        if found.claim.token != wanted.token:
+            return found.claim
         self._adopt(found)
         return None
 
     def _adopt(self, found: _Found) -> None:
-        self._mine, self._version, self._renewed = found.lease, found.version, self._clock()
+        self._claim, self._version, self._renewed = found.claim, found.version, self._clock()
 
     def _read(self) -> _Found | None:
         return _read(self._store, self._key)
@@ -171,7 +171,7 @@ def read_claim(store: ObjectStore, key: str) -> LockClaim | None:
         DataFactoryError: the file can't be read as a claim.
     """
     found = _read(store, key)
-    return found and found.lease
+    return found and found.claim
 
 
 def _read(store: ObjectStore, key: str) -> _Found | None:
@@ -184,7 +184,7 @@ def _read(store: ObjectStore, key: str) -> _Found | None:
     except NewerSchemaError:
         raise
     except UnreadableRecordError as error:
-        raise DataFactoryError(f"{error}; delete it if no run makes the dataset") from error
+        raise DataFactoryError(f"{error}; delete it if no run of the dataset is active") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""Brings ``questions/`` to a folder: many gets at once, each file whole or not there.
+"""Downloads ``questions/`` to a folder with parallel gets; a file is there completely or not at all.
 
-A file is written elsewhere, compared with what S3 says of it, and renamed into its place with the object's time:
-what is there is whole, and a later run skips it unless the bucket holds something else by then.
+A file is written to a staging folder, compared with the size and digest that S3 reports, and renamed into place with
+the object's time. A later download skips it unless the object has changed.
 """
 
 import errno
@@ -21,13 +21,13 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.s3.checksums import ExpectedContent
 from vbvrdatafactory.s3.folder import Folder, put, time_of
-from vbvrdatafactory.s3.listing import LISTING_THREADS, nobody, objects, top
-from vbvrdatafactory.s3.odd_keys import LeftOut, Stored
+from vbvrdatafactory.s3.listing import LISTING_THREADS, ignore_key, objects, top
+from vbvrdatafactory.s3.odd_keys import OnOddKey, Stored
 from vbvrdatafactory.s3.reading import DamagedObjectError, stream
 from vbvrdatafactory.s3.unpacking import unpack
 
 DOWNLOAD_THREADS = 32
-# What is the matter with one file alone: its name, what lies in its place, whose its folder is.
+# Errors of one file alone: its name, what exists at its path, the permissions of its folder.
 _OF_ONE_FILE = {
     errno.EACCES,
     errno.EEXIST,
@@ -41,7 +41,7 @@ _OF_ONE_FILE = {
     errno.EPERM,
 }
 
-Brought = Callable[[int], None]
+OnBytes = Callable[[int], None]
 
 
 class Refused(NamedTuple):
@@ -53,7 +53,15 @@ class Refused(NamedTuple):
 
 @dataclass
 class Downloaded:
-    """What became of a download: files, and the bytes of those that were fetched."""
+    """The result of a download.
+
+    Args:
+        fetched: files that were downloaded.
+        fetched_bytes: their bytes.
+        already_there: files that existed with the object's bytes.
+        unpacked: files that were unpacked from archives.
+        refused: objects that were not written or not unpacked.
+    """
 
     fetched: int = 0
     fetched_bytes: int = 0
@@ -78,7 +86,7 @@ class Downloaded:
 
 
 def generators_in(store: ObjectStore) -> list[str]:
-    """Names of the generators that the bucket holds samples or archives of."""
+    """Names of the generators that have samples or archives in the bucket."""
     found = top(store, keys.QUESTIONS)
     names = {folder.removeprefix(keys.QUESTIONS) for folder in found.folders}
     archives = (keys.parse_archive(one.path) for one in found.objects)
@@ -86,21 +94,21 @@ def generators_in(store: ObjectStore) -> list[str]:
 
 
 def listings(
-    store: ObjectStore, generators: Collection[str] | None = None, left_out: LeftOut = nobody
+    store: ObjectStore, generators: Collection[str] | None = None, on_odd_key: OnOddKey = ignore_key
 ) -> Iterator[Iterable[Stored]]:
-    """The dataset's objects: first what lies at its top, then one listing for each generator.
+    """The dataset's objects: first those at the top level, then one listing for each generator.
 
-    `left_out` is called with each key that can't be a path, of `generators` where they are given.
+    `on_odd_key` is called with each key that is no path, only of `generators` where they are given.
     """
-    found = top(store, keys.QUESTIONS, left_out if generators is None else nobody)
+    found = top(store, keys.QUESTIONS, on_odd_key if generators is None else ignore_key)
     yield [one for one in found.objects if _is_of(one.path, generators)]
     for folder in found.folders:
         if generators is None or folder.removeprefix(keys.QUESTIONS) in generators:
-            yield filter(_is_file, objects(store, folder, left_out))
+            yield filter(_is_file, objects(store, folder, on_odd_key))
 
 
 def measure(store: ObjectStore, dest: Path, generators: Collection[str] | None = None) -> int:
-    """Bytes that are not in `dest` yet."""
+    """How many bytes are not in `dest` yet."""
     folder = Folder(dest)
 
     def lacking(listing: Iterable[Stored]) -> int:
@@ -111,17 +119,18 @@ def measure(store: ObjectStore, dest: Path, generators: Collection[str] | None =
 
 
 class Download:
-    """Brings the dataset, or some generators of it, to a folder.
+    """Downloads the dataset, or some of its generators, to a folder.
 
     Args:
         store: the dataset's bucket.
-        dest: the folder; made where it is not there.
-        extract: unpack archives too, to where their samples would lie as files.
-        on_bytes: called, from many threads, with the bytes brought since it was called last.
+        dest: the folder; created where it does not exist.
+        extract: unpack archives too, to the paths that their samples have as files.
+        on_bytes: called from many threads with the number of bytes received since its last call; negative where a
+            file begins anew.
     """
 
     def __init__(
-        self, store: ObjectStore, dest: Path, *, extract: bool = False, on_bytes: Brought = lambda _: None
+        self, store: ObjectStore, dest: Path, *, extract: bool = False, on_bytes: OnBytes = lambda _: None
     ) -> None:
         if extract and not hasattr(tarfile, "data_filter"):
             raise DataFactoryError("archives are unpacked safely from Python 3.11.4 on; this one is older")
@@ -133,47 +142,47 @@ class Download:
         self._numbers = count()
 
     def run(self, generators: Collection[str] | None = None) -> Downloaded:
-        """Bring what is not there yet of `generators` (default: of all)."""
-        dest, odd = self._folder.root, list[Refused]()
+        """Download what is not in the folder yet, of `generators` (default: of all)."""
+        dest, refused = self._folder.root, list[Refused]()
         dest.mkdir(parents=True, exist_ok=True)
 
-        def left_out(key: str) -> None:
-            odd.append(Refused(key, "no file can have that name"))
+        def on_odd_key(key: str) -> None:
+            refused.append(Refused(key, "no file can have that name"))
 
         with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dest) as incoming:
-            items = (item for listing in listings(self._store, generators, left_out) for item in listing)
-            done = self._bring_all(items, Path(incoming))
-        done.refused += odd
+            items = (item for listing in listings(self._store, generators, on_odd_key) for item in listing)
+            done = self._download_all(items, Path(incoming))
+        done.refused += refused
         return done
 
-    def _bring_all(self, items: Iterator[Stored], incoming: Path) -> Downloaded:
+    def _download_all(self, items: Iterator[Stored], incoming: Path) -> Downloaded:
         done = Downloaded()
         under_way: set[Future[Downloaded]] = set()
         with ThreadPoolExecutor(DOWNLOAD_THREADS, thread_name_prefix="download") as pool:
             try:
                 while True:
                     room = 4 * DOWNLOAD_THREADS - len(under_way)
-                    under_way |= {pool.submit(self._bring, item, incoming) for item in islice(items, room)}
+                    under_way |= {pool.submit(self._download, item, incoming) for item in islice(items, room)}
                     if not under_way:
                         return done
                     finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for future in finished:
                         done.add(future.result())
             except BaseException:
-                # Ctrl-C too: the pool waits for its threads, so they must not start or finish anything long.
+                # Ctrl-C too: the pool waits for its threads, so they must end soon.
                 self._stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _bring(self, item: Stored, incoming: Path) -> Downloaded:
+    def _download(self, item: Stored, incoming: Path) -> Downloaded:
         staging = incoming / str(next(self._numbers))
         done = Downloaded()
         try:
-            self._bring_one(item, staging, done)
+            self._download_one(item, staging, done)
         except (ValueError, DamagedObjectError) as error:
             done.refused = [Refused(item.path, str(error))]
         except FileNotFoundError:
-            done.refused = [Refused(item.path, "the listing has it, but it is not there")]
+            done.refused = [Refused(item.path, "it was listed, but does not exist")]
         except OSError as error:
             if error.errno not in _OF_ONE_FILE:
                 raise
@@ -182,7 +191,7 @@ class Download:
             ]
         return done
 
-    def _bring_one(self, item: Stored, staging: Path, done: Downloaded) -> None:
+    def _download_one(self, item: Stored, staging: Path, done: Downloaded) -> None:
         path = self._folder.place(item.path)
         if self._folder.has(item):
             done.already_there = 1
@@ -195,28 +204,28 @@ class Download:
     def _fetch(self, item: Stored, path: Path, staging: Path) -> int:
         listed = ExpectedContent(item.size, item.e_tag)
         try:
-            came = self._stream(item, listed, staging)
-            # One that was overwritten since it was listed gets its time at the next look.
-            put(staging, path, time_of(item) if came == listed else None)
+            received = self._stream(item, listed, staging)
+            # An object that was overwritten since it was listed gets its time at the next download.
+            put(staging, path, time_of(item) if received == listed else None)
         finally:
             staging.unlink(missing_ok=True)
-        return came.size
+        return received.size
 
     def _stream(self, item: Stored, listed: ExpectedContent, staging: Path) -> ExpectedContent:
         with staging.open("wb") as file:
 
-            def take(piece: bytes) -> None:
+            def write(piece: bytes) -> None:
                 if self._stop.is_set():
                     raise InterruptedError(f"{item.path} was not finished")
                 file.write(piece)
                 self._on_bytes(len(piece))
 
-            def forget() -> None:
+            def restart() -> None:
                 self._on_bytes(-file.tell())
                 file.seek(0)
                 file.truncate()
 
-            return stream(self._store, item.path, take, forget, listed)
+            return stream(self._store, item.path, write, restart, listed)
 
 
 def _is_of(key: str, generators: Collection[str] | None) -> bool:
@@ -225,5 +234,5 @@ def _is_of(key: str, generators: Collection[str] | None) -> bool:
 
 
 def _is_file(stored: Stored) -> bool:
-    """Not the empty object that consoles make for a folder; obstore takes the slash off its name."""
+    """False for the empty object that consoles create for a folder; obstore removes the slash from its name."""
     return stored.size > 0 or "." in stored.path.rpartition("/")[2]

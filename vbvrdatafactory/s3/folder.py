@@ -1,7 +1,7 @@
-"""The folder that a download fills: where a key goes, whether its file is there, and how it gets there.
+"""The destination folder of a download: the path of a key, whether its file exists, and how it is put in place.
 
-Keys and archives come from a bucket that others may write to: nothing they name leaves the folder, by its
-spelling or through a link.
+Others may write to the bucket: no path outside the folder results from a key or an archive, by its name or
+through a link.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ from vbvrdatafactory.s3.checksums import ContentSum, md5_of
 from vbvrdatafactory.s3.odd_keys import Stored
 
 _CHUNK = 4 * 1024 * 1024
-# They part folders, drives or strings on one system or another.
+# Separators of folders, drives or strings on one system or another.
 _UNSAFE_CHARACTERS = frozenset("\\:\0")
 _MICROSECONDS, _NANOSECONDS = 10**6, 10**9
 
 
 def target(dest: Path, key: str) -> Path:
-    """Where `key` goes: the path below `dest` that it has below ``questions/``.
+    """The path below `dest` that `key` has below ``questions/``.
 
     Raises:
-        ValueError: it would leave `dest`, or could not be a file everywhere.
+        ValueError: it would be outside of `dest`, or is no valid path on every system.
     """
     parts = key.removeprefix(keys.QUESTIONS).split("/")
     unsafe = any(part in ("", ".", "..") or _UNSAFE_CHARACTERS & set(part) for part in parts)
@@ -34,10 +34,10 @@ def target(dest: Path, key: str) -> Path:
 
 
 def time_of(stored: Stored) -> int:
-    """The modification time, in nanoseconds, of a file that holds just this version of an object.
+    """The modification time, in nanoseconds, of the file with this version of an object.
 
-    To the second it is the object's. S3 knows no finer one, and two versions of one size may be of one
-    second: the microseconds stand for the ETag.
+    Its seconds are the object's. S3 has no finer time, and two versions of one size may be of the same second, so the
+    microseconds are a hash of the ETag.
     """
     mark = int.from_bytes(hashlib.sha256((stored.e_tag or "").encode()).digest()[:8]) % _MICROSECONDS
     return int(stored.last_modified.timestamp()) * _NANOSECONDS + mark * (_NANOSECONDS // _MICROSECONDS)
@@ -52,10 +52,10 @@ class Folder:
         self._inside: set[Path] = set()
 
     def place(self, key: str) -> Path:
-        """Where `key` goes.
+        """The path of `key`.
 
         Raises:
-            ValueError: it would leave the folder, by its name or through a link.
+            ValueError: it would be outside of the folder, by its name or through a link.
         """
         path = target(self.root, key)
         if path.parent not in self._inside:
@@ -66,9 +66,9 @@ class Folder:
         return path
 
     def has(self, stored: Stored) -> bool:
-        """Whether the object's file is there: of its size and time, or of its size and digest.
+        """Whether the object's file exists with its size and time, or with its size and digest.
 
-        A key that has no place counts as not there.
+        False for a key that has no valid path.
         """
         try:
             path = self.place(stored.path)
@@ -81,7 +81,7 @@ class Folder:
 
 
 def put(staged: Path, path: Path, time_ns: int | None = None) -> None:
-    """Move a whole file into its place in one step, with this modification time."""
+    """Move a complete file into place by a rename, with this modification time."""
     if time_ns is not None:
         os.utime(staged, ns=(time_ns, time_ns))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,11 +89,11 @@ def put(staged: Path, path: Path, time_ns: int | None = None) -> None:
 
 
 def _holds(path: Path, stored: Stored) -> bool:
-    """Whether the file has the object's bytes, as far as its ETag tells; then it gets the object's time."""
+    """Whether the file's MD5 is the object's ETag; then it gets the object's time."""
     md5 = md5_of(stored.e_tag)
     if md5 is None or _md5_of_file(path) != md5:
         return False
-    # Without the time, which another's file does not take, it is read again at the next download.
+    # The time of another user's file can't be set; then the file is read again at the next download.
     with suppress(OSError):
         os.utime(path, ns=(time_of(stored), time_of(stored)))
     return True
@@ -101,11 +101,11 @@ def _holds(path: Path, stored: Stored) -> bool:
 
 def _md5_of_file(path: Path) -> str | None:
     """None where it can't be read."""
-    came = ContentSum()
+    content = ContentSum()
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                came.add(chunk)
+                content.add(chunk)
     except OSError:
         return None
-    return came.md5
+    return content.md5

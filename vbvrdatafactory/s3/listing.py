@@ -1,4 +1,4 @@
-"""Lists the bucket: every generator's prefix at once, page by page, nothing kept.
+"""Lists the bucket: the prefixes of all generators in parallel, page by page.
 
 obstore reads a page in about a microsecond a key where boto3 spends a hundred on XML. Its synchronous calls
 run in threads, because its asynchronous ones aborted at interpreter exit in 6 of 60 runs.
@@ -18,7 +18,7 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.inventory import Inventory
-from vbvrdatafactory.s3.odd_keys import LeftOut, OddListing, Stored
+from vbvrdatafactory.s3.odd_keys import OddListing, OnOddKey, Stored
 
 LISTING_THREADS = 32
 _PAGE = 1000
@@ -27,58 +27,58 @@ Listed = Callable[[int], None]
 
 
 class Top(NamedTuple):
-    """What lies at the top of a folder: objects, and folders without a closing slash."""
+    """The objects directly in a folder, and its subfolders, without trailing slashes."""
 
     objects: list[Stored]
     folders: list[str]
 
 
-def nobody(key: str) -> None:
-    """Who need not know of a key that can't be a path."""
+def ignore_key(key: str) -> None:
+    """Ignore a key that is no path."""
 
 
-def sizes(store: ObjectStore, folder: str, left_out: LeftOut = nobody) -> Iterator[tuple[str, int]]:
+def sizes(store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key) -> Iterator[tuple[str, int]]:
     """(key, size in bytes) of every object below `folder`, in the order of their keys.
 
-    `left_out` is called with each key that can't be a path, which does not come.
+    `on_odd_key` is called with each key that is no path; those are left out.
     """
-    return _listed(store, folder, ("path", "size"), left_out)
+    return _listed(store, folder, ("path", "size"), on_odd_key)
 
 
 def times(store: ObjectStore, folder: str) -> Iterator[tuple[str, datetime]]:
     """(key, last modified) of every object below `folder`."""
-    return _listed(store, folder, ("path", "last_modified"), nobody)
+    return _listed(store, folder, ("path", "last_modified"), ignore_key)
 
 
-def objects(store: ObjectStore, folder: str, left_out: LeftOut = nobody) -> Iterator[Stored]:
-    """Every object below `folder`, as `sizes` has them."""
-    return starmap(Stored, _listed(store, folder, Stored._fields, left_out))
+def objects(store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key) -> Iterator[Stored]:
+    """Every object below `folder`, in the order of their keys."""
+    return starmap(Stored, _listed(store, folder, Stored._fields, on_odd_key))
 
 
-def top(store: ObjectStore, folder: str, left_out: LeftOut = nobody) -> Top:
-    """What lies at the top of `folder`; `left_out` hears of keys below folders that can't be a path too."""
+def top(store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key) -> Top:
+    """The top level of `folder`; `on_odd_key` is called with the keys in subfolders that are no paths too."""
     prefix = folder.rstrip("/")
     try:
         found = obstore.list_with_delimiter(store, prefix)
-    except BaseError as refusal:
-        return _odd_top(store, refusal, f"{prefix}/", left_out)
+    except BaseError as failure:
+        return _odd_top(store, failure, f"{prefix}/", on_odd_key)
     stored = [Stored(o["path"], o["size"], o["e_tag"], o["last_modified"]) for o in found["objects"]]
     return Top(stored, [*found["common_prefixes"]])
 
 
-def _odd_top(store: ObjectStore, refusal: BaseError, prefix: str, left_out: LeftOut) -> Top:
-    odd = OddListing(store, refusal, left_out)
-    listed = list(odd.pages(prefix, delimiter="/"))
+def _odd_top(store: ObjectStore, failure: BaseError, prefix: str, on_odd_key: OnOddKey) -> Top:
+    odd_listing = OddListing(store, failure, on_odd_key)
+    listed = list(odd_listing.pages(prefix, delimiter="/"))
     folders = [folder.removesuffix("/") for page in listed for folder in page.folders]
     for folder in folders:
         if not keys.is_path(folder):
-            # Every key below it is odd as well, and is told while the page is made.
-            deque(odd.pages(f"{folder}/"), maxlen=0)
+            # No key below it is a path either; listing them calls `on_odd_key`.
+            deque(odd_listing.pages(f"{folder}/"), maxlen=0)
     return Top([one for page in listed for one in page.objects], [f for f in folders if keys.is_path(f)])
 
 
-def _listed(store: ObjectStore, folder: str, columns: Sequence[str], left_out: LeftOut) -> Iterator[Any]:
-    """The columns, the path first, of every object below `folder`; a page that obstore refuses comes another way."""
+def _listed(store: ObjectStore, folder: str, columns: Sequence[str], on_odd_key: OnOddKey) -> Iterator[Any]:
+    """The columns, the path first, of every object below `folder`; `OddListing` lists a page that obstore fails."""
     prefix, after = folder.rstrip("/"), ""
     while True:
         try:
@@ -89,16 +89,16 @@ def _listed(store: ObjectStore, folder: str, columns: Sequence[str], left_out: L
                 yield from zip(*found, strict=True)
                 after = found[0][-1]
         except BaseError as error:
-            refusal = error
+            failure = error
         else:
             return
-        odd = OddListing(store, refusal, left_out)
-        for seen in odd.pages(f"{prefix}/", after=after):
-            yield from (tuple(getattr(one, column) for column in columns) for one in seen.objects)
-            if seen.is_last:
+        odd_listing = OddListing(store, failure, on_odd_key)
+        for listed in odd_listing.pages(f"{prefix}/", after=after):
+            yield from (tuple(getattr(one, column) for column in columns) for one in listed.objects)
+            if listed.is_last:
                 return
-            if keys.is_path(seen.last):
-                after = seen.last
+            if keys.is_path(listed.last):
+                after = listed.last
                 break
 
 
@@ -109,7 +109,7 @@ def take_inventory(
     generators: Iterable[str] | None = None,
     on_listed: Listed | None = None,
 ) -> Inventory:
-    """List ``questions/`` and say what is whole, torn or archived.
+    """List ``questions/`` and count what is whole, torn or archived.
 
     Args:
         store: the dataset's bucket.
@@ -130,7 +130,7 @@ def take_inventory(
 
 
 def take_evidence(store: ObjectStore, generators: Iterable[str]) -> Evidence:
-    """What receipts and failure records say about these generators."""
+    """The receipts and failure records of these generators."""
     folders = [f"{root}{name}" for name in generators for root in (keys.RECEIPTS, keys.FAILURES)]
     with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="list") as pool:
         return Evidence(chain.from_iterable(pool.map(lambda folder: list(times(store, folder)), folders)))

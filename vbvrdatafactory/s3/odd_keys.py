@@ -1,6 +1,6 @@
-"""Lists what obstore refuses: keys that can't be a path, such as ``questions/a//b``, which S3 takes all the same.
+"""Lists pages with keys that are no paths, such as ``questions/a//b``: S3 has them, and obstore fails the whole page.
 
-obstore fails the whole page that holds one. boto3 lists that page: a hundred times slower, whatever is in it.
+boto3 lists such a page instead, a hundred times slower.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ from vbvrdatafactory.core import keys
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-# Called with each key that can't be a path.
-LeftOut = Callable[[str], None]
+# Called with each key that is no path.
+OnOddKey = Callable[[str], None]
 
 
 class Stored(NamedTuple):
-    """An object as a listing shows it; the fields are called as obstore's columns are."""
+    """An object in a listing; the fields are named as obstore's columns are."""
 
     path: str
     size: int
@@ -30,9 +30,13 @@ class Stored(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Up to a thousand entries of a listing, without the keys that can't be a path.
+    """Up to 1,000 entries of a listing, without the keys that are no paths.
 
-    `last` is the page's last key, odd or not; `is_last` whether the listing ends with it.
+    Args:
+        objects: the objects.
+        folders: common prefixes, where a delimiter was given.
+        last: the page's last key, a path or not.
+        is_last: whether the listing ends with this page.
     """
 
     objects: list[Stored]
@@ -42,38 +46,38 @@ class Page(NamedTuple):
 
 
 class OddListing:
-    """Lists what obstore refused to list.
+    """Lists with boto3 where obstore failed because of a key.
 
     Args:
         store: the bucket.
-        refusal: what obstore said.
-        left_out: hears of every key that can't be a path.
+        failure: obstore's error.
+        on_odd_key: called with every key that is no path.
 
     Raises:
-        BaseError: `refusal` itself, where it is about something else or the store is not S3.
+        BaseError: `failure` itself, where it is about something else or the store is not S3.
     """
 
-    def __init__(self, store: ObjectStore, refusal: BaseError, left_out: LeftOut) -> None:
-        is_about_a_key = isinstance(refusal, InvalidPathError) or "invalid list response" in str(refusal)
+    def __init__(self, store: ObjectStore, failure: BaseError, on_odd_key: OnOddKey) -> None:
+        is_about_a_key = isinstance(failure, InvalidPathError) or "invalid list response" in str(failure)
         if not (is_about_a_key and isinstance(store, S3Store)):
-            raise refusal
+            raise failure
         self._bucket = str(store.config["bucket"])
         self._client = aws.s3_of(store)
-        self._left_out = left_out
+        self._on_odd_key = on_odd_key
 
     def pages(self, prefix: str, *, after: str = "", delimiter: str = "") -> Iterator[Page]:
-        """The keys that begin with `prefix`, from the one behind `after` on."""
+        """The keys that begin with `prefix`, in order, after the key `after`."""
         found = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=prefix, StartAfter=after, Delimiter=delimiter
         )
-        return (_page(answer, self._left_out) for answer in found)
+        return (_page(answer, self._on_odd_key) for answer in found)
 
 
-def _page(answer: "ListObjectsV2OutputTypeDef", left_out: LeftOut) -> Page:
+def _page(answer: "ListObjectsV2OutputTypeDef", on_odd_key: OnOddKey) -> Page:
     contents = answer.get("Contents", [])
     for entry in contents:
         if not keys.is_path(_name(entry["Key"])):
-            left_out(entry["Key"])
+            on_odd_key(entry["Key"])
     return Page(
         [
             Stored(_name(entry["Key"]), entry["Size"], entry.get("ETag"), entry["LastModified"])
@@ -87,5 +91,5 @@ def _page(answer: "ListObjectsV2OutputTypeDef", left_out: LeftOut) -> Page:
 
 
 def _name(key: str) -> str:
-    """The key as obstore has it, which takes the slash off the empty object that consoles make for a folder."""
+    """The key as obstore returns it: without the trailing slash of the empty object that consoles create for a folder."""
     return key.removesuffix("/")

@@ -1,4 +1,4 @@
-"""The door to a dataset's control file."""
+"""Reads and writes whether a dataset is paused (``control.json``)."""
 
 from obstore.store import ObjectStore
 
@@ -8,14 +8,14 @@ from vbvrdatafactory.s3 import records
 
 
 def read_pause(store: ObjectStore, dataset: str) -> PauseState | None:
-    """What was last wanted; None where nobody ever wanted anything.
+    """The state as it was last written; None where the dataset was never paused.
 
     Raises:
-        DataFactoryError: what lies there can't be read.
+        DataFactoryError: the object can't be read as one.
     """
     return records.read(store, keys.pause_state(dataset), PauseState)
 
 
-def write_pause(store: ObjectStore, dataset: str, control: PauseState) -> None:
-    """Say what is wanted from now on."""
-    records.write(store, keys.pause_state(dataset), control)
+def write_pause(store: ObjectStore, dataset: str, state: PauseState) -> None:
+    """Write the state that runs read from now on."""
+    records.write(store, keys.pause_state(dataset), state)

@@ -1,4 +1,4 @@
-"""Our own records in the bucket, read and written as models: how any of them is, and receipts."""
+"""Reads and writes the records under ``_datafactory/`` as models."""
 
 import logging
 from typing import TypeVar
@@ -38,14 +38,14 @@ def write(store: ObjectStore, key: str, model: BaseModel) -> None:
 
 
 def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
-    """The model at `key`; None where there is none.
+    """The model stored under `key`; None where there is none.
 
     Fields that are not known here are ignored: a later version may have added them.
 
     Raises:
         NewerSchemaError: it is written by a schema that is not known here.
-        UnreadableRecordError: what lies there is no `kind`.
-        DataFactoryError: it does not come whole.
+        UnreadableRecordError: the object is no `kind`.
+        DataFactoryError: it is not received whole.
     """
     try:
         data = reading.read(store, key).data
@@ -55,7 +55,7 @@ def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
 
 
 def parse(data: bytes, key: str, kind: type[Model]) -> Model:
-    """The model in `data`, which lies at `key`; raises as `read` does."""
+    """The model in `data`, the object `key`; raises as `read` does."""
     try:
         return kind.model_validate_json(data, extra="ignore")
     except NewerSchemaError as error:

@@ -1,4 +1,4 @@
-"""The specs of datasets, filed in the bucket so that gaps can be filled later without asking again."""
+"""Reads and writes the specs of datasets in the bucket, so that later runs need only a dataset's name."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -20,21 +20,19 @@ SPEC = "spec.json"
 def write_spec(
     store: ObjectStore, spec: DatasetSpec, *, replace: bool = False, at: datetime | None = None
 ) -> list[SpecChange]:
-    """File what was asked for, so that gaps can be filled later without asking again.
-
-    A spec that it takes the place of is kept.
+    """Write the spec, so that later runs need only the dataset's name. The spec that it replaces is kept as a copy.
 
     Args:
         store: the dataset's bucket.
-        spec: what was asked for.
-        replace: file it even where it makes another dataset of the one described under its name.
-        at: now; default the clock's.
+        spec: the requested dataset.
+        replace: write it even where it redefines the dataset.
+        at: the time now; default the clock's.
 
     Returns:
-        How it differs from what was described before.
+        How it differs from the spec before.
 
     Raises:
-        Redefined: it would make another dataset of the one described, and `replace` is not set.
+        Redefined: it redefines the dataset, and `replace` is not set.
     """
     changes = check_spec(store, spec, replace=replace)
     key = keys.dataset_file(spec.dataset, SPEC)
@@ -45,7 +43,7 @@ def write_spec(
 
 
 def check_spec(store: ObjectStore, spec: DatasetSpec, *, replace: bool) -> list[SpecChange]:
-    """How `spec` differs from the one that the bucket describes under its name; raises as `write_spec` does."""
+    """How `spec` differs from the one in the bucket; raises as `write_spec` does."""
     changes = compare_spec(store, spec)
     if not replace and any(change.redefines for change in changes):
         raise refusal(spec.dataset, changes)
@@ -53,7 +51,7 @@ def check_spec(store: ObjectStore, spec: DatasetSpec, *, replace: bool) -> list[
 
 
 def compare_spec(store: ObjectStore, spec: DatasetSpec) -> list[SpecChange]:
-    """How `spec` differs from the one that the bucket describes under its name; a damaged one differs.
+    """How `spec` differs from the one in the bucket; a damaged one differs.
 
     Raises:
         NewerSchemaError: a newer version wrote it. It must not be replaced by what this version knows.
@@ -68,10 +66,10 @@ def compare_spec(store: ObjectStore, spec: DatasetSpec) -> list[SpecChange]:
 
 
 def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
-    """The spec of a dataset that was asked for before.
+    """The spec of a dataset.
 
     Raises:
-        DataFactoryError: there is none; the known datasets are named.
+        DataFactoryError: the bucket has none; the message names those it has.
     """
     try:
         safe_name(dataset)
@@ -85,7 +83,7 @@ def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
 
 
 def read_all_specs(store: ObjectStore) -> list[DatasetSpec]:
-    """Every spec that the bucket holds, those of now before those of earlier; what can't be read is left out."""
+    """Every spec in the bucket, current ones before replaced ones; those that can't be read are left out."""
     datasets = list_datasets(store)
     now = [keys.dataset_file(dataset, SPEC) for dataset in datasets]
     former = [key for dataset in datasets for key, _ in sizes(store, keys.former_specs(dataset))]
@@ -95,6 +93,6 @@ def read_all_specs(store: ObjectStore) -> list[DatasetSpec]:
 
 
 def list_datasets(store: ObjectStore) -> list[str]:
-    """Names of the datasets that the bucket describes; what can't be asked for by its name is none."""
+    """Names of the datasets that have a spec in the bucket; folders whose names are not valid dataset names are left out."""
     names = (folder.removeprefix(keys.DATASETS) for folder in top(store, keys.DATASETS).folders)
     return sorted(filter(is_safe_name, names))

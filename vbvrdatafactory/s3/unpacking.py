@@ -1,4 +1,4 @@
-"""Unpacks a downloaded archive to where its samples would lie as files: all of them, or none."""
+"""Unpacks a downloaded archive to the paths that its samples have as files: all of them, or none."""
 
 import filecmp
 import os
@@ -15,15 +15,15 @@ _DAMAGED = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
 def unpack(archive: Path, generator: str, folder: Folder, staging: Path) -> int:
-    """Put the archive's files in their places, all or none; returns how many were not there.
+    """Unpack the archive, all files or none; returns how many did not exist.
 
-    An unpacked file has the time of its archive: one that has another, or another size, is compared.
+    An unpacked file has the modification time of its archive. An existing file of another time or size is compared.
 
     Args:
         archive: the tar.gz.
-        generator: whose samples it may hold.
-        folder: where they go.
-        staging: a folder of its own for what is not in its place yet.
+        generator: the only generator whose samples it may hold.
+        folder: the destination.
+        staging: an empty folder for files that are not in place yet.
 
     Raises:
         ValueError: it is damaged, or holds something that is no file of `generator`.
@@ -44,7 +44,7 @@ def unpack(archive: Path, generator: str, folder: Folder, staging: Path) -> int:
 
 
 def _place(member: tarfile.TarInfo, generator: str, folder: Folder) -> Path | None:
-    """Where a member goes; None for a folder."""
+    """The path of a member; None for a folder."""
     if member.isdir():
         return None
     if not member.isfile():
@@ -64,13 +64,13 @@ def _is_there(path: Path, size: int, time_ns: int) -> bool:
 
 
 def _read_to_end(tar: tarfile.TarFile) -> None:
-    """The checksum of the whole comes last, behind what tarfile reads; gzip compares it at the end."""
+    """Gzip verifies its checksum at the end of the file, beyond what tarfile reads."""
     while tar.fileobj and tar.fileobj.read(_CHUNK):
         pass
 
 
 def _put(staged: Path, path: Path, time_ns: int) -> bool:
-    """Whether it was not there with these bytes."""
+    """Move a file into place; False where it exists with the same bytes."""
     if path.is_file() and not path.is_symlink() and filecmp.cmp(staged, path, shallow=False):
         os.utime(path, ns=(time_ns, time_ns))
         return False
