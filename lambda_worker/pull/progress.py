@@ -11,7 +11,7 @@ from lambda_worker.processor import Outcome, Record
 from lambda_worker.pull.visibility import VisibilityExtender
 from vbvrdatafactory.control.queue_forecast import QueueForecast
 from vbvrdatafactory.core.errors import NewerSchemaError
-from vbvrdatafactory.core.humanize import format_duration
+from vbvrdatafactory.core.humanize import format_count, format_duration
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
 from vbvrdatafactory.planning.forecast import Forecast
@@ -69,7 +69,7 @@ class Totals:
 
     def __str__(self) -> str:
         back = f", {self.released:,} released" if self.released else ""
-        return f"{_plural(self.done, 'batch', 'batches')} done, {self.failed:,} failed{back}, {self.samples:,} samples"
+        return f"{format_count(self.done, 'batch', 'batches')} done, {self.failed:,} failed{back}, {self.samples:,} samples"
 
 
 class WorkerStatus(NamedTuple):
@@ -147,7 +147,3 @@ class WorkerProgress:
             tuple(away),
             stopping,
         )
-
-
-def _plural(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
