@@ -31,5 +31,8 @@ def test_all_may_fail_where_all_are_allowed() -> None:
 
 def test_a_person_is_told_the_counts_and_the_limit() -> None:
     """The line has both."""
-    assert Budget(10).overspent(Outcomes(5, 1100)) == "1,100 batches failed, 10 may"
-    assert Budget(None, 25).overspent(Outcomes(60, 40)) == "40 of 100 finished batches failed, 25 % may"
+    assert Budget(10).overspent(Outcomes(5, 1100)) == "1,100 batches failed, at most 10 may fail"
+    assert (
+        Budget(None, 25).overspent(Outcomes(60, 40))
+        == "40 of 100 finished batches failed, at most 25 % may fail"
+    )

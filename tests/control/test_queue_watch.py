@@ -26,7 +26,7 @@ counts = st.builds(Counts, st.integers(0, 2), st.integers(0, 2), st.integers(0, 
 
 
 def watch() -> QueueWatch:
-    return QueueWatch(looks=LOOKS, stall_seconds=STALL, started=0.0)
+    return QueueWatch(empty_polls=LOOKS, stall_seconds=STALL, started=0.0)
 
 
 def statuses(seen: list[tuple[Counts, int]], every: float = 10.0) -> list[QueueStatus]:

@@ -119,10 +119,10 @@ def test_empty_looks_before_a_pause_are_not_believed_after_it(wait) -> None:
 def test_a_spent_budget_ends_the_wait_at_once(wait) -> None:
     """Nobody waits for messages of a hopeless run."""
     world = World(WAITING)
-    world.overspent = "4 batches failed, 3 may"
+    world.overspent = "4 batches failed, at most 3 may fail"
     early = wait(world).early
     assert (early.reason, world.now) == (Reason.BUDGET, 0)
-    assert "4 batches failed, 3 may" in early.detail
+    assert "4 batches failed, at most 3 may fail" in early.detail
 
 
 def test_a_lost_lock_ends_the_wait(wait) -> None:

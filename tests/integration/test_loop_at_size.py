@@ -125,7 +125,7 @@ def test_a_run_of_which_most_fails_ends_before_it_costs_anything(make_world) -> 
     report = world.generate()
     assert sum(world.sent.values()) == 80
     assert report.run.early.reason is Reason.BUDGET
-    assert "60 of 80 finished batches failed, 50 % may" in report.verdict
+    assert "60 of 80 finished batches failed, at most 50 % may fail" in report.verdict
     assert len(report.run.broken) == 30
     assert len(report.verdict) < 3000
 

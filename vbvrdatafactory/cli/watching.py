@@ -33,7 +33,7 @@ class Watching:
         self._interval = interval
         self._has_dead = queues.has_dead_letter_queue(app)
         self._watch = QueueWatch(
-            looks=_EMPTY_POLLS,
+            empty_polls=_EMPTY_POLLS,
             stall_seconds=max(_STALLED_SECONDS, _STALLED_POLLS * interval),
             started=time.monotonic(),
         )

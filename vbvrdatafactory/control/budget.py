@@ -1,10 +1,11 @@
-"""The budget of failures: when a run is hopeless, and what is then said."""
+"""The failure budget: how many failed batches end a run early."""
 
 from typing import NamedTuple
 
+from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.planning.evidence import Outcomes
 
-# A share of fewer says nothing.
+# A percentage of fewer finished batches is not judged.
 JUDGED_FROM = 20
 
 
@@ -20,10 +21,10 @@ class Budget(NamedTuple):
     max_failure_percent: int = 50
 
     def overspent(self, run: Outcomes) -> str | None:
-        """How the run has spent more than its budget; None while it has not."""
+        """How the run exceeds its budget, as a phrase; None where it does not."""
         if self.max_failures is not None and run.failed > self.max_failures:
-            return f"{run.failed:,} batches failed, {self.max_failures:,} may"
+            return f"{format_count(run.failed, 'batch', 'batches')} failed, at most {self.max_failures:,} may fail"
         percent = 100 * run.failed / run.finished if run.finished else 0.0
         if run.finished >= JUDGED_FROM and percent > self.max_failure_percent:
-            return f"{run.failed:,} of {run.finished:,} finished batches failed, {self.max_failure_percent} % may"
+            return f"{run.failed:,} of {run.finished:,} finished batches failed, at most {self.max_failure_percent} % may fail"
         return None

@@ -1,8 +1,8 @@
-"""The circuit breaker: a generator that always fails is found out by a few messages, and so is one that was mended.
+"""The circuit breaker: a generator that always fails costs a few probe messages, and so does one that was fixed.
 
-No state is kept for it: the records in the bucket say whether a generator is proven, and one receipt reopens
-one that was broken. A generator that is not proven gets a few probes first; what became of them decides
-whether it gets the rest.
+Its state is derived from the records in the bucket: a generator is proven if its latest record is a receipt. For one
+that is not proven, a few probes are sent first, and the rest only after one of them has succeeded. A generator whose
+probes fail is skipped for the rest of the run.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,10 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, SuccessRecord
 from vbvrdatafactory.planning.gaps import Gap, Gaps
 
-# So few messages are not worth waiting for the outcome of one.
+# At most this many messages are sent without probes.
 HANDFUL = 4
 PROBES = 2
-# A generator that stays where it was for this many rounds is not asked again in this run.
+# After this many rounds without a new sample a generator is skipped for the rest of the run.
 FRUITLESS_ROUNDS = 2
 
 _INFRASTRUCTURE = {Cause.UPLOAD, Cause.WORKER_LOST}
@@ -27,11 +27,11 @@ Item = TypeVar("Item")
 
 
 class FailureSummary(NamedTuple):
-    """Why a generator made nothing.
+    """Why a generator produced nothing.
 
     Args:
-        cause: the one of all its failures; None where there are several, or none on record.
-        failed: the latest of them.
+        cause: the cause of all its failures; None where there are several causes, or no failure record.
+        failed: the latest failed attempt.
     """
 
     cause: Cause | None
@@ -39,25 +39,25 @@ class FailureSummary(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Whether neither another seed nor a better hour would help."""
+        """Whether neither another seed nor a retry would help."""
         cause = self.cause
         return cause is not None and not cause.is_seeds_fault and cause not in _INFRASTRUCTURE
 
 
 def is_proven(evidence: Evidence, generator: str) -> bool:
-    """Whether the latest that is on record of a generator is a batch that ended well."""
+    """Whether the latest record of a generator is a receipt."""
     return isinstance(evidence.newest(generator), SuccessRecord)
 
 
 def probes(evidence: Evidence, generator: str) -> int | None:
-    """How many messages to try a generator with first; None where its latest record is a receipt."""
+    """How many probes to send first; None where the generator is proven."""
     if is_proven(evidence, generator):
         return None
     return 1 if was_broken(evidence, generator) else PROBES
 
 
 def was_broken(evidence: Evidence, generator: str) -> bool:
-    """Whether what failed since its last receipt would have broken it: one cause, and no seed to blame."""
+    """Whether the failures since its last receipt would make a run skip it: one cause, which no other seed avoids."""
     failed = evidence.since_last_made(generator)
     salts = {f.key.salt for f in failed}
     summary = _summarize(failed)
@@ -65,7 +65,7 @@ def was_broken(evidence: Evidence, generator: str) -> bool:
 
 
 def summarize_failures(evidence: Evidence, generator: str, since: datetime) -> FailureSummary:
-    """What a generator's failures since its last receipt, and since then (the bucket's clock), have in common."""
+    """The failures of a generator after its last receipt, and not before `since` (S3's clock)."""
     return _summarize([f for f in evidence.since_last_made(generator) if f.at >= since])
 
 
@@ -75,7 +75,7 @@ def _summarize(failed: list[FailedAttempt]) -> FailureSummary:
 
 
 def first_portion(items: Iterable[Item], probes: int | None) -> tuple[Iterator[Item], bool]:
-    """What to send at once, and whether anything is held back: more than a handful, where probes come first.
+    """What to send now, and whether the rest is held back: it is where probes come first and there are more than `HANDFUL`.
 
     >>> [(list(portion), held) for portion, held in (first_portion("abc", 2), first_portion("abcde", 2))]
     [(['a', 'b', 'c'], False), (['a', 'b'], True)]
@@ -91,18 +91,23 @@ def first_portion(items: Iterable[Item], probes: int | None) -> tuple[Iterator[I
 
 @dataclass
 class CircuitBreaker:
-    """What this run has learnt of each generator: which are proven, which are given up and why."""
+    """The state of each generator in this run.
+
+    Args:
+        proven: generators that have succeeded.
+        broken: generators that are skipped for the rest of the run, and why.
+    """
 
     proven: set[str] = field(default_factory=set)
     broken: dict[str, FailureSummary] = field(default_factory=dict)
     _fruitless: dict[str, int] = field(default_factory=dict)
 
     def worth_trying(self, gaps: Gaps) -> list[Gap]:
-        """The gaps of generators that are not given up."""
+        """The gaps of generators that are not skipped."""
         return [gap for gap in gaps if gap.generator not in self.broken]
 
     def progressed(self, tried: Iterable[Gap], after: Gaps) -> list[Gap]:
-        """What is lacking still of those that lack less than when they were tried; they are proven."""
+        """Mark generators that lack fewer samples than when they were tried as proven; returns their remaining gaps."""
         moved = [gap.generator for gap in tried if after.of(gap.generator).samples < gap.samples]
         self.proven.update(moved)
         for generator in moved:
@@ -110,15 +115,15 @@ class CircuitBreaker:
         return [after.of(generator) for generator in moved if after.of(generator).samples]
 
     def stood_still(self, tried: Iterable[Gap], after: Gaps) -> list[Gap]:
-        """Those of `tried` that lack as much as before."""
+        """The gaps of `tried` that are as large as before."""
         return [gap for gap in tried if after.of(gap.generator).samples >= gap.samples]
 
     def learn(self, summaries: dict[str, FailureSummary]) -> dict[str, FailureSummary]:
-        """Take in why generators made nothing in a round; returns those that are given up from now on."""
-        given_up = {}
+        """Record why generators produced nothing in a round; returns those that are skipped from now on."""
+        skipped = {}
         for generator, why in summaries.items():
             self._fruitless[generator] = self._fruitless.get(generator, 0) + 1
             if why.is_final or self._fruitless[generator] >= FRUITLESS_ROUNDS:
-                given_up[generator] = why
-        self.broken |= given_up
-        return given_up
+                skipped[generator] = why
+        self.broken |= skipped
+        return skipped

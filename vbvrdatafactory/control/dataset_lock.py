@@ -1,7 +1,7 @@
-"""Who is making a dataset: one run at a time, for as long as it says so again and again.
+"""The rules of the dataset lock: one run at a time sends messages of a dataset, and renews its claim meanwhile.
 
-Two machines' clocks are never compared. Whoever waits watches the lease by its own clock: one that stayed
-the same for its whole time to live has nobody any more who renews it.
+The clocks of two machines are never compared. A run that waits observes the claim by its own clock: one that stays
+unchanged for its whole time to live is not renewed any more, and has expired.
 """
 
 from datetime import datetime
@@ -16,13 +16,16 @@ TTL_SECONDS = 120.0
 
 
 class DatasetLockLost(DataFactoryError):  # noqa: N818 - it names what happened
-    """Another run makes the dataset now; this one must not send any more."""
+    """Another run has taken the lock over; this run must not send anything more."""
 
 
 class LockHolder(NamedTuple):
-    """One process of one machine. `started` (its epoch seconds) tells it from a later one of the same number.
+    """The process that holds the lock.
 
-    `machine` is a host name with what tells one container on it from another.
+    Args:
+        machine: host name, and what distinguishes one container on it from another.
+        pid: its process id.
+        started: when it started, in seconds since 1970; distinguishes it from a later process with the same id.
     """
 
     machine: str
@@ -34,13 +37,13 @@ class LockClaim(Versioned):
     """A run's claim on a dataset.
 
     Args:
-        token: of this claim alone.
-        run: the flow run; a retry of it goes on under the same.
+        token: unique to this claim.
+        run: the flow run; a retry of it keeps its claim.
         holder: the process that renews the claim.
-        ttl_seconds: how long it holds without being renewed.
-        taken_at: for people; no rule compares it.
-        renewals: how often it was renewed: every renewal is another content.
-        released: whether its holder has ended it.
+        ttl_seconds: how long the claim is valid without a renewal.
+        taken_at: shown to people; no rule compares it.
+        renewals: how often it was renewed, so that each renewal changes the lock file.
+        released: whether its holder has released it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,28 +67,28 @@ class LockClaim(Versioned):
         return f"run {self.run} (process {self.holder.pid} on {self.holder.machine}, since {since})"
 
 
-def is_free(lease: LockClaim, run: str, unchanged_seconds: float, *, is_holder_gone: bool) -> bool:
-    """Whether flow run `run` may take the lease over.
+def is_free(claim: LockClaim, run: str, unchanged_seconds: float, *, is_holder_gone: bool) -> bool:
+    """Whether flow run `run` may take the lock over.
 
     Args:
-        lease: the lease as it is now.
-        run: who wants it.
-        unchanged_seconds: how long the one who wants it has seen it unchanged.
-        is_holder_gone: whether its process is known to have ended.
+        claim: the claim as it is now.
+        run: the flow run that wants the lock.
+        unchanged_seconds: for how long that run has observed the claim unchanged.
+        is_holder_gone: whether the holder's process is known to have ended.
     """
-    expired = unchanged_seconds >= lease.ttl_seconds
-    return lease.released or is_holder_gone or lease.run == run or expired
+    expired = unchanged_seconds >= claim.ttl_seconds
+    return claim.released or is_holder_gone or claim.run == run or expired
 
 
 class UnchangedTimer:
-    """For how long a lease was seen unchanged, by one observer's clock."""
+    """For how long a claim was observed unchanged, by the observer's own clock."""
 
     def __init__(self) -> None:
         self._version: str | None = None
         self._since = 0.0
 
     def unchanged(self, version: str, now: float) -> float:
-        """Seconds since this version was first seen."""
+        """Seconds since this version (an ETag) was first observed."""
         if version != self._version:
             self._version, self._since = version, now
         return now - self._since

@@ -1,4 +1,4 @@
-"""Why a message was given up, as far as anybody wrote it down."""
+"""Why a message became a dead letter, from its attributes and the failure records."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -7,35 +7,43 @@ from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 
-# More than so many generators and causes are only counted.
+# Further generators and causes are only counted.
 _ROWS = 20
 
 
 class DeadLetterDiagnosis(NamedTuple):
-    """Why a message was given up, its batch's last failure on record, and whether the batch was made since."""
+    """Why a message became a dead letter.
+
+    Args:
+        cause: why.
+        failed: the last failure record of its batch.
+        made_since: whether the batch has succeeded since.
+    """
 
     cause: Cause
     failed: FailedAttempt | None = None
     made_since: bool = False
 
 
-def diagnose_dead_letter(message: TaskMessage | None, said: str, evidence: Evidence) -> DeadLetterDiagnosis:
-    """What the worker `said` when it gave the message up, else the last failure record of its batch.
+def diagnose_dead_letter(
+    message: TaskMessage | None, attribute: str, evidence: Evidence
+) -> DeadLetterDiagnosis:
+    """The cause that the worker attached to the message, else that of the last failure record of its batch.
 
-    A message that SQS gave up and nobody recorded was lost with its worker, three times over.
+    A message without either was moved by SQS after its last receive: its worker was lost each time.
 
     Args:
         message: the batch; None where the body is no valid message.
-        said: the cause that came with the letter; empty if none.
-        evidence: what is on record of the generator.
+        attribute: the message attribute ``cause``; empty where there is none.
+        evidence: the records of the generator.
     """
-    told = Cause(said) if said in set(Cause) else None
+    attached = Cause(attribute) if attribute in set(Cause) else None
     if message is None:
-        return DeadLetterDiagnosis(told or Cause.INVALID_MESSAGE)
+        return DeadLetterDiagnosis(attached or Cause.INVALID_MESSAGE)
     failed = evidence.last_failure(message.type, message.indices, message.salt)
     on_record = failed.key.cause if failed else Cause.WORKER_LOST
     return DeadLetterDiagnosis(
-        told or on_record, failed, evidence.is_made(message.type, message.indices, message.salt)
+        attached or on_record, failed, evidence.is_made(message.type, message.indices, message.salt)
     )
 
 
@@ -67,7 +75,7 @@ class RedriveSummary(NamedTuple):
 
 
 def describe(tally: Counter[tuple[str, Cause]]) -> str:
-    """Dead letters for a log: how many, and of whom and why, the most first."""
+    """Dead letters for a log: how many, then by generator and cause, the most frequent first."""
     return f"{format_count(tally.total(), 'dead letter')}: {_rows(tally)}"
 
 

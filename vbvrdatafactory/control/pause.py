@@ -1,4 +1,4 @@
-"""What people want of a run while it is under way: data in the bucket, which it reads again and again."""
+"""Whether a dataset is paused: a record in the bucket that its runs read at every poll."""
 
 from datetime import datetime
 
@@ -8,10 +8,14 @@ from vbvrdatafactory.core.schema import Versioned
 
 
 class PauseState(Versioned):
-    """Whether a dataset's run is to pause, since when, and who wants it so.
+    """Whether the runs of a dataset are paused. A paused run sends nothing; messages in flight go on.
 
-    A paused run sends nothing new; what is in flight goes on. `workers` says that the queue's Lambda was told to take no
-    messages, and nobody told it otherwise since.
+    Args:
+        paused: whether runs are paused.
+        workers: whether the queue's event source mappings were disabled too, and not enabled since.
+        reason: given by the person who paused.
+        by: that person and machine.
+        at: when this was written.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run is allowed: how it polls the queue, how many batches may fail, how many rounds it has."""
+"""The policy of a run: how it polls the queue, how many batches may fail, how many rounds it has."""
 
 from typing import Literal, NamedTuple, Self
 
@@ -50,7 +50,7 @@ class RunPolicy(NamedTuple):
         max_rounds: int,
         if_busy: IfBusy,
     ) -> Self:
-        """The policy that a flow's parameters ask for."""
+        """The policy of a flow's parameters."""
         poll = PollPolicy(
             poll_seconds=max(_SHORTEST_POLL_SECONDS, poll_seconds), stall_seconds=60 * stall_minutes
         )

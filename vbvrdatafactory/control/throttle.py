@@ -1,13 +1,13 @@
-"""How often something is done that costs: never for more than a twentieth of the time."""
+"""Limits how often something expensive is done: to at most a twentieth of the time."""
 
 _SHARE = 20
 
 
 class Throttle:
-    """When to do it again.
+    """When the next time is due.
 
     Args:
-        at_least: seconds between two times, however little it costs.
+        at_least: shortest interval, in seconds.
     """
 
     def __init__(self, at_least: float) -> None:
@@ -18,5 +18,5 @@ class Throttle:
         return self._next is None or now >= self._next
 
     def took(self, began: float, ended: float) -> None:
-        """It was done from `began` to `ended`."""
+        """Record that it was done from `began` to `ended`."""
         self._next = ended + max(self._at_least, _SHARE * (ended - began))

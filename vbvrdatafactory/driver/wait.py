@@ -70,7 +70,7 @@ class _Wait:
         self._policy = run.policy.poll
         self._started = self._answered = services.clock.monotonic()
         self._watch = QueueWatch(
-            looks=self._policy.empty_polls,
+            empty_polls=self._policy.empty_polls,
             stall_seconds=self._policy.stall_seconds,
             started=self._started,
         )
