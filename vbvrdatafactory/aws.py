@@ -120,7 +120,10 @@ def _with_keys(config: Config, identity: Identity) -> boto3.Session:
         )
     if config.is_embedded:
         return boto3.Session(
-            _EMBEDDED_KEY, _EMBEDDED_KEY, region_name=config.aws_region, botocore_session=botocore_session(config)
+            _EMBEDDED_KEY,
+            _EMBEDDED_KEY,
+            region_name=config.aws_region,
+            botocore_session=botocore_session(config),
         )
     return boto3.Session(region_name=config.aws_region, profile_name=config.aws_profile)
 
