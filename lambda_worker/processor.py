@@ -124,7 +124,7 @@ class MessageProcessor:
                     "detail": {"DataType": "String", "StringValue": failed.detail[:1000] or "-"},
                 },
             )
-        except (*_aws_errors(), ConfigError):
+        except _errors_of_sqs():
             # SQS itself moves the message after its last receive: later, but with the same record.
             log.exception("message %s could not be moved to the dead letter queue", record["messageId"])
             self._release(record, 1)
@@ -158,7 +158,7 @@ class MessageProcessor:
                 ReceiptHandle=record["receiptHandle"],
                 VisibilityTimeout=seconds,
             )
-        except _aws_errors():
+        except _errors_of_sqs():
             # It then comes back when its visibility timeout ends: later, but it comes.
             log.exception("the visibility timeout of message %s could not be set", record["messageId"])
 
@@ -190,11 +190,11 @@ class _Buckets:
         return self._made[name]
 
 
-def _aws_errors() -> tuple[type[Exception], ...]:
-    """What a call to SQS may raise; imported when one has."""
+def _errors_of_sqs() -> tuple[type[Exception], ...]:
+    """What a call to SQS may raise, an address that is not set included; imported when it has."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    return BotoCoreError, ClientError
+    return BotoCoreError, ClientError, ConfigError
 
 
 def concurrency() -> int:
