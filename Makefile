@@ -37,7 +37,7 @@ ifneq ($(STALE),)
 $(READY): FORCE
 endif
 
-.PHONY: run up down test check format soak bench lock clean help FORCE
+.PHONY: run up down test docs check format soak bench lock clean help FORCE
 .DEFAULT_GOAL := help
 help:  ## what can be made
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' Makefile
@@ -75,7 +75,10 @@ bench: $(READY)  ## how fast the worker starts and works, how fast the control p
 	$(OWN) $(BIN)/python -m bench.worker
 	$(OWN) $(BIN)/python -m bench.control
 
-check: $(READY)  ## ruff, strict types, import contracts
+docs: $(READY)  ## the documentation site, in build/site; fails on a broken link
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+check: docs  ## ruff, strict types, import contracts, the documentation's links
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
