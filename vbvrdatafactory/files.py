@@ -1,7 +1,7 @@
-"""Reads regular files in folders that others write to: an editor, a checkout, a generator.
+"""Reads regular files in folders that other programs write to: an editor, a checkout, a generator.
 
-Whatever else may lie there is passed over: links to nowhere, folders called ``x.py``, FIFOs, sockets, files that
-may not be read, and files that are gone by the time they are looked at.
+Everything else is skipped: broken links, folders named ``x.py``, FIFOs, sockets, files without read permission, and
+files that were removed since they were listed.
 """
 
 import errno
@@ -13,18 +13,18 @@ from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, open to be read; never follows a link, never waits for a FIFO that took its place.
+    """Open a regular file for reading, without following a link or waiting for the writer of a FIFO.
 
     Raises:
-        OSError: it is something else by now, or gone.
+        OSError: it does not exist, or is no regular file.
     """
     return open(path, "rb", opener=_open_unlinked)
 
 
 def readable_files(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, bytes]]:
-    """Paths below `folder`, in order, and bytes of the regular files that are `wanted` and can be read.
+    """(path relative to `folder`, content) of the regular files that are `wanted` and can be read, sorted by path.
 
-    A link counts as the file it leads to; links to folders are not followed.
+    A link to a file counts as that file; links to folders are not followed.
     """
     found = [Path(root, name).relative_to(folder) for root, _, names in os.walk(folder) for name in names]
     for path in sorted(filter(wanted, found)):

@@ -1,1 +1,1 @@
-"""The generators on this machine: which folders hold one."""
+"""Finds the generators on this machine."""

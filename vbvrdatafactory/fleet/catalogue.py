@@ -1,4 +1,4 @@
-"""Which generators there are: the folders under the generators path that hold ``examples/generate.py``."""
+"""Lists generators: the folders under the generators path that contain ``examples/generate.py``."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,19 +17,24 @@ _BAD_NAME = (
 
 
 class Catalogue(NamedTuple):
-    """Generators by name, sorted, and folders that would be some, with the reason why they are none."""
+    """The generators under a path.
+
+    Args:
+        usable: names of generators, sorted.
+        unusable: folders that look like generators and can't be used, with the reason.
+    """
 
     usable: list[str]
     unusable: dict[str, str]
 
     def left_out(self, patterns: Iterable[str]) -> dict[str, str]:
-        """The unusable ones that names, globs or ``all`` would have stood for."""
+        """The unusable folders that match names, globs or ``all``."""
         wanted = tuple(patterns)
         return {name: why for name, why in self.unusable.items() if any(matches(p, name) for p in wanted)}
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """What is under `path`. Hidden folders, and the template for authors, are no generators.
+    """The generators under `path`, without hidden folders and the template for authors.
 
     Raises:
         ConfigError: `path` is not a folder, or can't be read.
@@ -49,7 +54,7 @@ def read_catalogue(path: Path) -> Catalogue:
 
 
 def _obstacle(folder: Path) -> str | None:
-    """Why this is no generator though it looks like one; empty where it is one, None for anything else."""
+    """Why a folder with an entry point can't be used; empty where it can, None for any other folder."""
     try:
         if not (folder / ENTRY_POINT).is_file():
             return None

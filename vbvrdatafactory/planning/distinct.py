@@ -1,7 +1,7 @@
-"""How many different samples a generator made, as far as receipts tell: a dataset of repeats shows.
+"""How many distinct samples a generator made, by the content digests in its receipts.
 
-Some generators can make few different samples, or none that another batch has not. Each is whole, so no listing
-shows it; receipts hold a digest of every sample's content.
+Some generators can make only few distinct samples. Each sample is whole, so a listing does not show repeats; receipts
+have a digest of every sample's content.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from vbvrdatafactory.core.models import Receipt
 from vbvrdatafactory.planning.evidence import SuccessRecord
 
-# Three million samples have 120,000 receipts: that many are never read for one report.
+# Three million samples have 120,000 receipts, too many to read for one report.
 _RECEIPTS_EACH, _RECEIPTS_IN_ALL = 200, 6000
 
 Item = TypeVar("Item")
 
 
 class Distinct(BaseModel):
-    """Samples that receipts know the content of, and how many of them differ."""
+    """How many samples have a known content digest, and how many of those digests differ."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,11 +33,11 @@ class Distinct(BaseModel):
 
     @property
     def repeats(self) -> bool:
-        """Whether a sample came more than once."""
+        """Whether any content occurs more than once."""
         return self.distinct < self.known
 
     def and_of(self, other: "Distinct") -> Self:
-        """The two generators' figures together; no sample of one counts as one of the other's."""
+        """The sum of two generators' figures; samples of two generators always count as distinct."""
         return type(self)(
             distinct=self.distinct + other.distinct,
             known=self.known + other.known,
@@ -47,12 +47,12 @@ class Distinct(BaseModel):
 
 
 def to_look_at(runs: Sequence[SuccessRecord], samples: int, generators: int) -> list[SuccessRecord]:
-    """Of one generator's runs those whose receipts to read, the latest first: all, or some evenly spread.
+    """The runs of one generator whose receipts to read, the latest first: all, or an even sample.
 
     Args:
         runs: its runs, the latest first.
         samples: how many samples of it are planned.
-        generators: how many generators share the work.
+        generators: how many generators the report covers.
     """
     planned = [run for run in runs if run.key.indices.start < samples]
     at_most = max(1, min(_RECEIPTS_EACH, _RECEIPTS_IN_ALL // generators))
@@ -61,7 +61,7 @@ def to_look_at(runs: Sequence[SuccessRecord], samples: int, generators: int) -> 
 
 
 def count_distinct(latest_first: Iterable[Receipt], samples: int, receipts: int) -> Distinct:
-    """What these receipts of one generator tell of its first `samples`; of an index the latest counts."""
+    """The distinct samples among one generator's first `samples`; of an index the latest receipt counts."""
     contents: dict[int, str] = {}
     looked_at = 0
     for receipt in latest_first:
@@ -74,7 +74,7 @@ def count_distinct(latest_first: Iterable[Receipt], samples: int, receipts: int)
 
 
 def _spread(items: Sequence[Item], at_most: int) -> list[Item]:
-    """All of `items`, or `at_most` of them at equal distances.
+    """All of `items`, or `at_most` of them, evenly spaced.
 
     >>> _spread(range(10), 4)
     [0, 2, 5, 7]

@@ -1,6 +1,6 @@
-"""What receipts and failure records tell, read from their names alone: how samples were made, why some were not.
+"""Receipts and failure records, read from their names alone: how samples were made, and why attempts failed.
 
-Evidence chooses the seed and size of the next try. It never says what is there: only a listing does.
+Evidence decides the seed and size of the next attempt. Which samples exist is decided by a listing alone.
 """
 
 from collections import defaultdict
@@ -13,7 +13,12 @@ from vbvrdatafactory.core.ranges import IndexRange
 
 
 class SuccessRecord(NamedTuple):
-    """A run of a generator that ended well, by its receipt."""
+    """A successful run of a generator, by its receipt.
+
+    Args:
+        key: what the receipt's name says.
+        at: when it was last modified, by S3's clock, to the second.
+    """
 
     key: keys.ReceiptKey
     at: datetime
@@ -30,7 +35,7 @@ Record = TypeVar("Record", SuccessRecord, FailedAttempt)
 
 
 class Outcomes(NamedTuple):
-    """How many runs ended well and how many did not, each run of a generator counted once."""
+    """How many runs succeeded and how many failed, each run of a generator counted once."""
 
     made: int
     failed: int
@@ -44,7 +49,7 @@ class Evidence:
     """Receipts and failures of some generators."""
 
     def __init__(self, listing: Iterable[tuple[str, datetime]] = ()) -> None:
-        """Take in (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
+        """Parse (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
         self._made: dict[str, list[SuccessRecord]] = defaultdict(list)
         self._failed: dict[str, list[FailedAttempt]] = defaultdict(list)
         for key, at in listing:
@@ -54,14 +59,14 @@ class Evidence:
                 self._failed[failure.generator].append(FailedAttempt(failure, at))
 
     def runs(self, generator: str) -> list[SuccessRecord]:
-        """Runs that ended well, the latest first: it is the one whose samples are there now.
+        """Successful runs, the latest first: of two with the same indices, its samples are the ones in the bucket.
 
-        A batch that was made under two seeds is there twice.
+        A batch that succeeded under two seeds is in the list twice.
         """
         return sorted(self._made.get(generator, ()), key=lambda made: made.at, reverse=True)
 
     def failures(self, generator: str) -> list[FailedAttempt]:
-        """Failed attempts that no later receipt of the same run made good, in order of time."""
+        """Failed attempts whose run has not succeeded since, in order of time."""
         made = _last_of_each(self.runs(generator)[::-1])
         return sorted(
             (
@@ -73,7 +78,7 @@ class Evidence:
         )
 
     def newest(self, generator: str) -> SuccessRecord | FailedAttempt | None:
-        """The latest record; of a receipt and a failure of one moment, the receipt."""
+        """The latest record; of a receipt and a failure of the same second, the receipt."""
         records = (*self._made.get(generator, ()), *self._failed.get(generator, ()))
         return max(records, key=lambda record: (record.at, isinstance(record, SuccessRecord)), default=None)
 
@@ -84,7 +89,7 @@ class Evidence:
         return _in_order(_last_of_each(failed))
 
     def last_failure(self, generator: str, indices: IndexRange, salt: int) -> FailedAttempt | None:
-        """The latest failed attempt at one run, made good since or not."""
+        """The latest failed attempt of one run, whether it succeeded since or not."""
         attempts = (
             failed
             for failed in self._failed.get(generator, ())
@@ -93,14 +98,14 @@ class Evidence:
         return max(attempts, key=_when, default=None)
 
     def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
-        """Whether one run ended well, and did not fail again since."""
+        """Whether one run succeeded, and has not failed since."""
         receipts = [made for made in self._made.get(generator, ()) if _run(made) == (indices, salt)]
         made = max(receipts, key=lambda made: made.at, default=None)
         failed = self.last_failure(generator, indices, salt)
         return made is not None and (failed is None or made.at >= failed.at)
 
     def failed_since(self, since: datetime) -> list[FailedAttempt]:
-        """The last failure of each run that failed at `since` (the bucket's clock) or later."""
+        """The last failure of each run that failed at `since` (S3's clock) or later."""
         return [
             failed
             for generator in self._failed
@@ -108,13 +113,13 @@ class Evidence:
         ]
 
     def outcomes(self, since: datetime) -> Outcomes:
-        """How many runs of all these generators ended at `since` (the bucket's clock) or later."""
+        """How many runs of all these generators ended at `since` (S3's clock) or later."""
         made = sum(len({_run(m) for m in runs if m.at >= since}) for runs in self._made.values())
         return Outcomes(made, len(self.failed_since(since)))
 
 
 def _when(failed: FailedAttempt) -> tuple[datetime, int]:
-    """Attempts in order: S3 tells seconds, and two attempts may end in one."""
+    """Sorts attempts: S3's times are whole seconds, and two attempts may end in the same one."""
     return failed.at, failed.key.attempt
 
 

@@ -1,8 +1,8 @@
 """When a run will be done, as a range, from the rates measured so far. Values only; the clock is the caller's.
 
-The likely end follows the recent rate: the last ten minutes, or a quarter of the run where that is longer, so
-that a slow start (Lambda adds concurrency little by little) is forgotten. The range spans the recent rates of
-shorter times, the rate of the whole run, and what a few looks can't know.
+The likely end follows the recent rate: that of the last ten minutes, or of a quarter of the run where that is longer,
+so that a slow start (Lambda scales up gradually) stops to count. The range spans the recent rates of shorter
+intervals, the rate of the whole run, and the uncertainty of few polls.
 """
 
 import math
@@ -14,11 +14,11 @@ from vbvrdatafactory.core.humanize import format_estimate, format_rate
 
 _RECENT_SECONDS = 600.0
 _RECENT_SHARE = 0.25
-# The recent time is cut into so many pieces; the slowest and the fastest of them are left out.
+# The recent interval is divided into so many pieces; the slowest and the fastest of them are ignored.
 _PIECES = 8
-# A piece without progress says little about the whole: the latest end is at most so many times the likely one.
+# A piece without progress says little about the run: the latest end is at most so many times the likely one.
 _AT_MOST = 4.0
-# With so many steps seen, the first one is left out: it holds the time until the worker had begun.
+# From so many steps on, the first is ignored: it includes the time until the worker had started.
 _ENOUGH_STEPS = 4
 
 
@@ -49,11 +49,11 @@ class Forecast:
 
     @property
     def done(self) -> int:
-        """What was done at the last look."""
+        """How much was done at the last poll."""
         return self._steps[-1].done if self._steps else 0
 
     def saw(self, at: float, done: int, *, paused: bool = False) -> None:
-        """Remember that `done` was done at `at`. Time that passes in a pause does not count."""
+        """Record that `done` was done at `at`. Time in a pause does not count."""
         grew = bool(self._steps) and done > self.done
         if paused and self._steps and not grew:
             self._stood += at - self._looked
@@ -64,12 +64,12 @@ class Forecast:
             self._step(_Point(at - self._stood, done))
 
     def rate(self, now: float) -> float | None:
-        """Units a second of late; None before anything was done."""
+        """The recent rate, in units a second; None before anything was done."""
         rates = self._recent_rates(now)
         return sum(rates) / len(rates) if rates and sum(rates) else None
 
     def remaining(self, now: float) -> Remaining | None:
-        """When the rest will be done; None while nothing is known."""
+        """When the rest will be done; None while there is no rate."""
         if self._steps and self.done >= self.total:
             return Remaining(0.0, 0.0, 0.0)
         rates = sorted(self._recent_rates(now))
@@ -81,7 +81,7 @@ class Forecast:
         return Remaining(*(self._left(rate, now) for rate in (max(likely, *bounds), likely, slowest)))
 
     def describe(self, now: float, noun: str = "samples") -> str:
-        """How it stands in one line, such as ``1,200 of 9,000 samples, 2.3/s, about 55 min left (50 min to 2 h)``."""
+        """Progress, rate and end in one line, such as ``1,200 of 9,000 samples, 2.3/s, about 55 min left (50 min to 2 h)``."""
         line, left, rate = self.counts(noun), self.remaining(now), self.rate(now)
         if left is None or rate is None or not left.latest:
             return line
@@ -102,12 +102,12 @@ class Forecast:
             self._steps.popleft()
 
     def _since(self, end: float) -> float:
-        """When the recent time begins."""
+        """When the recent interval begins."""
         first = self._first.at if self._first else end
         return max(first, end - max(_RECENT_SECONDS, _RECENT_SHARE * (end - first)))
 
     def _end(self, now: float) -> float:
-        """Up to when the curve is known: work comes in steps, and a wait as long as any before says nothing."""
+        """Up to when the curve is known: work completes in steps, and a wait as long as any before is no slowdown."""
         last = self._steps[-1].at
         return last + max(0.0, self._clock(now) - last - self._longest_wait)
 
@@ -115,7 +115,7 @@ class Forecast:
         return now - self._stood
 
     def _recent_rates(self, now: float) -> list[float]:
-        """The rates of equal pieces of the recent time."""
+        """The rates of equal pieces of the recent interval."""
         if not self._count:
             return []
         end = self._end(now)
@@ -149,6 +149,6 @@ def describe_remaining(left: Remaining) -> str:
 
 
 def _unsure(rate: float, steps: int) -> tuple[float, float]:
-    """The rates that as many steps can't tell from `rate`: a few steps know little."""
+    """The rates that can't be distinguished from `rate` after so many steps."""
     factor = 1 + 1 / math.sqrt(steps)
     return rate / factor, rate * factor

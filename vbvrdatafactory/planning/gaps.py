@@ -10,7 +10,12 @@ from vbvrdatafactory.planning.plan import Plan
 
 
 class Gap(NamedTuple):
-    """What one generator lacks: ranges of indices, ascending and apart."""
+    """The missing samples of one generator.
+
+    Args:
+        generator: its name.
+        ranges: index ranges, ascending and disjoint.
+    """
 
     generator: str
     ranges: tuple[IndexRange, ...]
@@ -20,7 +25,7 @@ class Gap(NamedTuple):
         return sum(r.size for r in self.ranges)
 
     def without(self, others: Iterable[IndexRange]) -> "Gap":
-        """What is lacking outside of `others`.
+        """The gap outside of `others`.
 
         >>> Gap("g", (IndexRange(0, 9),)).without([IndexRange(2, 4)]).ranges
         (IndexRange(start=0, stop=2), IndexRange(start=4, stop=9))
@@ -32,7 +37,7 @@ class Gap(NamedTuple):
 
 
 def _around(mine: IndexRange, other: IndexRange) -> Iterator[IndexRange]:
-    """`mine` without `other`: what is left before it and behind it."""
+    """`mine` without `other`: the parts before and after it."""
     for part in (
         IndexRange(mine.start, min(mine.stop, other.start)),
         IndexRange(max(mine.start, other.stop), mine.stop),
@@ -42,7 +47,7 @@ def _around(mine: IndexRange, other: IndexRange) -> Iterator[IndexRange]:
 
 
 class Gaps:
-    """What every generator of a plan lacks; generators that lack nothing are not in it."""
+    """The gaps of a plan's generators; complete generators are not in it."""
 
     def __init__(self, gaps: Iterator[Gap]) -> None:
         self._gaps = {gap.generator: gap for gap in gaps if gap.ranges}
@@ -54,7 +59,7 @@ class Gaps:
         return len(self._gaps)
 
     def of(self, generator: str) -> Gap:
-        """The generator's gap; one without ranges where it lacks nothing."""
+        """The generator's gap; one without ranges where it is complete."""
         return self._gaps.get(generator, Gap(generator, ()))
 
     @property
@@ -63,12 +68,12 @@ class Gaps:
 
 
 class Observation(NamedTuple):
-    """One look at the bucket: what is there, and what of the plan is not.
+    """What one listing of the bucket shows of a plan.
 
     Args:
-        inventory: what is there.
-        gaps: what of the plan is not.
-        origins: what made the samples that are there, by generator; None where receipts were not looked at.
+        inventory: the samples that exist.
+        gaps: the planned samples that are missing or torn.
+        origins: the seeds of the existing samples, by generator; None where receipts were not listed.
     """
 
     inventory: Inventory
@@ -77,12 +82,12 @@ class Observation(NamedTuple):
 
     @property
     def other_seed(self) -> int:
-        """Samples that are there and were made for another seed, as far as was looked at."""
+        """How many existing samples were made for another seed; 0 where receipts were not listed."""
         return sum(origin.other_seed for origin in (self.origins or {}).values())
 
 
 def find_gaps(plan: Plan, inventory: Inventory, among: Collection[str] | None = None) -> Gaps:
-    """What the plan asks for and the inventory does not show whole, of all generators or `among` some."""
+    """The planned samples that are not whole in the inventory, of all generators or of those in `among`."""
     return Gaps(
         Gap(line.generator, tuple(inventory[line.generator].missing(IndexRange(0, line.samples))))
         for line in plan.generators.values()

@@ -1,10 +1,9 @@
-"""What a listing of the bucket shows now: which indices of which generators are whole, torn or archived.
+"""The inventory of a bucket: which indices of which generators are whole, torn or archived.
 
-Fed with (key, size) pairs as they are listed; nothing is kept of a key but one byte for each index. The
-files of a sample are judged when the listing leaves its folder; a folder met again later (a listing out
-of order) is merged with what was torn of it before. A sample counts once, however often it is there: as
-files, in an archive, or under two widths of its number. An empty object is as good as none: a console's mark of
-a folder, a ``.gitkeep``.
+It is built from (key, size) pairs as they are listed, and keeps one byte for each index. The files of a sample are
+evaluated when the listing leaves its folder; a folder that appears again later (a listing out of order) is merged with
+its torn sample. A sample counts once, even where it exists as files, in an archive, or under two widths of its
+index. An empty object counts as none: a console's folder marker, a ``.gitkeep``.
 """
 
 import re
@@ -20,7 +19,7 @@ _PRESENT = bytes(1 if flag & (_FILES | _ARCHIVED) else 0 for flag in range(256))
 _ONLY_TORN = bytes(1 if flag == _TORN else 0 for flag in range(256))
 _ABSENT_RUN = re.compile(rb"\x00+")
 
-# An index beyond this is nobody's plan; it must not make a byte array of its size.
+# No plan has an index beyond this; one in a key must not allocate a byte array of its size.
 _DENSE = 1 << 24
 
 _BITS = {name: 1 << bit for bit, name in enumerate(KNOWN_FILES)}
@@ -28,7 +27,7 @@ _OTHER, _EMPTY = 1 << 30, 1 << 31
 
 
 class GeneratorInventory:
-    """The indices of one generator that the bucket shows."""
+    """The existing samples of one generator, by index."""
 
     def __init__(self) -> None:
         self._flags = bytearray()
@@ -52,7 +51,7 @@ class GeneratorInventory:
         return self._flags[within.start : within.stop].translate(_ONLY_TORN).count(1)
 
     def strays(self, planned: int) -> int:
-        """How many samples are there, whole or torn, at indices from `planned` on."""
+        """How many samples exist, whole or torn, at indices from `planned` on."""
         tail = self._flags[planned:]
         return len(tail) - tail.count(0) + len(self._beyond)
 
@@ -68,10 +67,10 @@ class GeneratorInventory:
 
 
 class Inventory:
-    """What the bucket holds under ``questions/``, for every generator met.
+    """The samples under ``questions/``, of every generator that was listed.
 
     Args:
-        require: files a sample needs besides the contract's two.
+        require: files that a sample needs besides ``first_frame.png`` and ``prompt.txt``.
     """
 
     def __init__(self, require: Iterable[str] = ()) -> None:
@@ -91,7 +90,7 @@ class Inventory:
 
     @property
     def key_count(self) -> int:
-        """Keys seen so far."""
+        """How many keys were added so far."""
         return sum(self._key_counts)
 
     @property
@@ -105,10 +104,10 @@ class Inventory:
         return self._example
 
     def superseded(self, generators: Iterable[str]) -> list[str]:
-        """Folders (without closing slash) of torn samples of these generators that are whole elsewhere by now.
+        """Folders (without trailing slash) of torn samples of these generators that are whole elsewhere.
 
-        That is in an archive, or under another width of the index or another task's name: what is in the folder
-        is of no use to anybody, and comes along with whatever copies ``questions/``.
+        That is in an archive, or under another width of the index or another task's name. The files in such a folder
+        are useless, and are copied by whatever copies ``questions/``.
         """
         wanted = set(generators)
         torn = ((folder, sample) for folder in self._torn if (sample := keys.parse_sample_folder(folder)))
@@ -124,10 +123,10 @@ class Inventory:
         self._example = self._example or name
 
     def add(self, listing: Iterable[tuple[str, int]]) -> None:
-        """Take in (key, size in bytes) pairs; best in the order of their keys, as S3 lists them.
+        """Add (key, size in bytes) pairs, preferably in the order of their keys, as S3 lists them.
 
-        Several threads may add at once, each its own folders: what they share changes in single operations
-        of a dict or a list.
+        Several threads may add different folders at once: shared state changes in single operations of a dict or a
+        list.
         """
         folder, mask, bit_of = "", 0, _BITS.get
         count = 0
@@ -161,7 +160,7 @@ class Inventory:
     def _add_archive(self, key: str, size: int) -> None:
         found = keys.parse_archive(key)
         if found is None or not size:
-            # Consoles mark a folder by an empty object of its name.
+            # Consoles create an empty object as a folder marker.
             if size or found:
                 self.leave_out(key)
             return
@@ -172,5 +171,5 @@ class Inventory:
 
 
 def _nothing(name: str) -> int:
-    """What an empty object shows: that a sample's file was to be there; of another name, nothing."""
+    """The mark of an empty object: a known file that is empty; nothing for any other name."""
     return _EMPTY if name in _BITS else 0

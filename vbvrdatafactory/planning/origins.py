@@ -1,8 +1,7 @@
-"""Which seed made the samples that are there, as far as receipts tell: the dataset's own, or another.
+"""Whether existing samples were made for the dataset's seed or for another, by their receipts.
 
-A bucket's samples are shared by all its datasets, so what is there and whole may be of another seed than the one
-that is asked for. A receipt's name says which batch was made, under which salt and seed; of two that made one index
-the later one did.
+All datasets of a bucket share its samples, so a whole sample may be of another seed than the requested one. A
+receipt's name has the batch, salt and seed; where two receipts cover an index, the later one made it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,17 +16,17 @@ _OWN, _OTHER = 1, 2
 _IS_OTHER = bytes(1 if mark == _OTHER else 0 for mark in range(256))
 _IS_UNKNOWN = bytes(0 if mark else 1 for mark in range(256))
 
-# More generators than so many are only counted.
+# Further generators are only counted.
 _SHOWN = 5
 
 
 class Origin(NamedTuple):
-    """What made one generator's planned samples that are there.
+    """The origin of one generator's existing samples within the plan.
 
     Args:
-        other_seed: samples made for another seed than the dataset's.
-        without_receipt: samples that no receipt tells of.
-        example: a run that made some of the former, with its seed; None where there is none.
+        other_seed: how many were made for another seed than the dataset's.
+        without_receipt: how many have no receipt.
+        example: a run of another seed; None where there is none.
     """
 
     other_seed: int = 0
@@ -36,23 +35,23 @@ class Origin(NamedTuple):
 
 
 def is_planned(plan: Plan, run: ReceiptKey) -> bool:
-    """Whether the dataset's own seed makes this run; of one whose seed is unknown it may be."""
+    """Whether this run has the seed that the plan gives it; True where its seed is unknown."""
     return run.seed is None or run.seed == plan.batch(run.generator, run.indices, run.salt).seed
 
 
 def origin_of(plan: Plan, present: bytes, runs: Iterable[SuccessRecord]) -> Origin:
-    """What made the samples of one generator that are there.
+    """The origin of one generator's existing samples.
 
     Args:
         plan: the dataset's plan.
-        present: a byte for each index from 0 on, 1 where a sample is there.
-        runs: the generator's receipts; those whose seed is unknown tell nothing.
+        present: a byte for each index from 0 on, 1 where the sample is whole.
+        runs: the generator's receipts; those without a seed are ignored.
     """
     planned, marks = IndexRange(0, len(present)), bytearray(len(present))
     known = [
         (made.at, not is_planned(plan, made.key), made.key) for made in runs if made.key.seed is not None
     ]
-    # Of two in one second the one of another seed counts: what is doubtful is not called complete.
+    # Of two in the same second the one of another seed counts: a dataset in doubt is not reported complete.
     known.sort(key=lambda run: run[:2])
     for _, is_other, run in known:
         if part := run.indices.clip(planned):
@@ -80,11 +79,11 @@ def describe(origins: Mapping[str, Origin], wanted: DatasetSpec) -> str:
 
 
 def next_move(origins: Mapping[str, Origin], described: Iterable[DatasetSpec]) -> str:
-    """What helps, with the seed that made them where it is that of a dataset in the bucket.
+    """What to do about samples of another seed, naming the dataset in the bucket that has that seed.
 
     Args:
-        origins: where some samples are of another seed.
-        described: the datasets that the bucket describes or described.
+        origins: by generator; some have samples of another seed.
+        described: the current and replaced specs in the bucket.
     """
     moves = "make the dataset in another bucket (another stack), or delete those samples and run again"
     examples = [origin.example for origin in origins.values() if origin.example]

@@ -1,7 +1,7 @@
-"""The spec worked out: every batch of a dataset, in order. A value; nothing is sent, listed or written.
+"""The plan of a dataset: every batch, in order. A value: it sends, lists and writes nothing.
 
-A plan holds one line for each generator and makes its batches as they are asked for, so a plan of a
-million samples or of a million batches takes the same memory as one of ten.
+A plan holds one entry for each generator and computes its batches lazily, so that a plan of a million batches takes the
+same memory as one of ten.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
-# The greatest integer that JavaScript, and so every web form, shows exactly; Prefect keeps none above 64 bits.
+# The greatest integer that JavaScript, and so a web form, represents exactly; Prefect stores none above 64 bits.
 MAX_SEED = 2**53 - 1
 
 
@@ -28,17 +28,17 @@ class _Frozen(BaseModel):
 
 
 class Override(_Frozen):
-    """What one generator wants otherwise than the rest; None means as the dataset says."""
+    """Values of one generator that differ from the dataset's; None means the dataset's value."""
 
     samples: Samples | None = None
     batch_size: BatchSize | None = None
 
 
 class DatasetSpec(Versioned):
-    """What a person asks for.
+    """The specification of a dataset, as requested by a person.
 
     Args:
-        dataset: the dataset's name; its spec and reports lie under it.
+        dataset: the dataset's name; its spec and reports are stored under it.
         generators: names, each once.
         samples: samples of each generator.
         batch_size: samples of one message, 1 to 1000.
@@ -46,7 +46,7 @@ class DatasetSpec(Versioned):
         output_format: ``files`` or ``tar``.
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
         overrides: samples and batch size of single generators.
-        seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the factory before this one had it.
+        seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the predecessor computed them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,7 +74,14 @@ class DatasetSpec(Versioned):
 
 
 class Batch(NamedTuple):
-    """A planned run of one generator: the atom of work and of retry."""
+    """A planned run of one generator: the unit of work and of retry.
+
+    Args:
+        generator: its name.
+        start: index of the first sample.
+        size: how many samples.
+        seed: the seed of the run, below 2**32.
+    """
 
     generator: str
     start: int
@@ -87,7 +94,7 @@ class Batch(NamedTuple):
 
 
 class GeneratorPlan(NamedTuple):
-    """One generator's line of the plan."""
+    """The plan of one generator: `samples` samples in batches of `batch_size`."""
 
     generator: str
     samples: int
@@ -127,11 +134,11 @@ class Plan:
         return sum(line.samples for line in self.generators.values())
 
     def batch(self, generator: str, indices: IndexRange, salt: int = 0) -> Batch:
-        """The batch of `generator` over `indices`, with the seed that the plan gives it under `salt`."""
+        """The batch of `generator` with `indices`, with the seed that the plan computes for `salt`."""
         return Batch(generator, indices.start, indices.size, self._seed(generator, indices.start, salt))
 
     def _seed(self, generator: str, start: int, salt: int) -> int:
-        """Legacy seeds are those of planned batches alone: pieces of them, and other tries, are hashed."""
+        """Only whole planned batches have legacy seeds; parts of them, and batches with a salt, have hashed ones."""
         if self.spec.seeds == "legacy" and not salt:
             ordinal, beside = divmod(start, self.generators[generator].batch_size)
             if not beside:
@@ -141,7 +148,7 @@ class Plan:
     def message(
         self, batch: Batch, *, salt: int = 0, only_indices: tuple[int, ...] | None = None
     ) -> TaskMessage:
-        """The batch on the wire."""
+        """The message of a batch."""
         if only_indices is not None:
             return self._message(batch, salt, only_indices)
         alike = self._checked.get((batch.generator, salt))
@@ -150,7 +157,7 @@ class Plan:
         return alike.moved(batch.start, batch.size, batch.seed)
 
     def messages(self, **like: object) -> Iterator[TaskMessage]:
-        """Every planned batch on the wire, in order; `like` are fields that all of them have otherwise."""
+        """The messages of all planned batches, in order; `like` are fields that replace those of the spec."""
         for line in self.generators.values():
             first = self.batch(line.generator, line.planned_range(0))
             alike = self._message(first).model_copy(update=like)
@@ -180,10 +187,10 @@ def _line(spec: DatasetSpec, generator: str, override: Override) -> GeneratorPla
 
 
 def make_spec(**fields: object) -> DatasetSpec:
-    """The `DatasetSpec` that a person asks for, its refusals as one readable line.
+    """A validated `DatasetSpec`.
 
     Raises:
-        SpecError: what is wrong, with the value.
+        SpecError: with the first invalid value, in one line.
     """
     try:
         spec = DatasetSpec.model_validate(fields)

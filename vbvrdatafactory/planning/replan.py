@@ -1,10 +1,11 @@
-"""From gaps to messages: which batches to send so that exactly the missing samples are made.
+"""From gaps to messages: the batches to send so that exactly the missing samples are made.
 
-A gap that is a whole planned batch is that batch again, under its own seed. A hole in a batch that was made
-before replays the run that made its neighbours and stores only the hole, so the lost sample comes back byte
-for byte. What is left of a batch that was lost half way is that batch again, storing only what is missing:
-its bytes may depend on its count, so it is not cut. Where the generator itself failed, the missing indices
-are taken by fresh samples: a new salt, in pieces half the size.
+- A whole planned batch that is missing is sent again, with its own seed.
+- A hole in a batch that succeeded replays the run that made its neighbours and stores only the missing indices, so the
+  lost sample is restored byte for byte.
+- The rest of a batch that was lost half way is that batch again, storing only what is missing. It is not cut: its bytes
+  may depend on its count.
+- Where the generator itself failed, the missing indices get fresh samples: a new salt, in batches half the size.
 """
 
 from collections import defaultdict
@@ -28,10 +29,10 @@ _NONE_READ: Mapping[ReceiptKey, Receipt] = MappingProxyType({})
 def holes(
     plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt] = _NONE_READ
 ) -> dict[ReceiptKey, tuple[IndexRange, ...]]:
-    """For each run that made a part of what is missing: the ranges to replay it for.
+    """For each successful run that covers missing samples: the ranges to replay it for.
 
-    Runs whose replay failed since are left out: their indices need fresh samples. So are runs of another seed than
-    the dataset's; where a receipt's name does not tell its seed, `receipts` may.
+    Runs whose replay has failed since are left out: their indices need fresh samples. So are runs of another seed than
+    the dataset's; where a receipt's name does not have its seed, `receipts` may.
     """
     runs = _planned(plan, gap, evidence, receipts)
     missing = set(expand(gap.ranges)) if runs else set()
@@ -52,9 +53,9 @@ def messages(
 
     Args:
         plan: the dataset's plan.
-        gap: what one generator of it lacks.
+        gap: the missing samples of one generator.
         evidence: that generator's receipts and failures.
-        receipts: the receipts of `holes`; without one, the hole gets fresh samples.
+        receipts: the receipts of the runs that `holes` returns; a hole without one gets fresh samples.
     """
     replayed: set[int] = set()
     for key, hole in holes(plan, gap, evidence, receipts).items():
@@ -77,7 +78,7 @@ def messages(
 def _planned(
     plan: Plan, gap: Gap, evidence: Evidence, receipts: Mapping[ReceiptKey, Receipt]
 ) -> list[SuccessRecord]:
-    """The runs that the dataset's own seed made, or may have made, the latest first."""
+    """The successful runs of the dataset's own seed, or of an unknown one, the latest first."""
     runs = []
     for run in evidence.runs(gap.generator):
         seed = receipts[run.key].seed if run.key in receipts else run.key.seed
@@ -96,13 +97,13 @@ def _replay(plan: Plan, receipt: Receipt, hole: tuple[IndexRange, ...]) -> TaskM
 
 
 def _again(plan: Plan, batch: Batch, lacking: tuple[IndexRange, ...], *, salt: int = 0) -> TaskMessage:
-    """The batch once more, storing just what is lacking of it."""
+    """The batch again, storing only the missing indices."""
     only = None if lacking == (batch.indices,) else tuple(expand(lacking))
     return plan.message(batch, salt=salt, only_indices=only)
 
 
 def _planned_ranges(line: GeneratorPlan, run: IndexRange) -> Iterator[IndexRange]:
-    """`run` cut where planned batches meet."""
+    """`run` cut at the borders of planned batches."""
     at = run.start
     while at < run.stop:
         stop = min(run.stop, line.planned_range(at).stop)

@@ -1,4 +1,4 @@
-"""Which generators names, globs and ``all`` stand for."""
+"""Selects generators by name, by glob, or all of them."""
 
 import re
 from collections import Counter
@@ -9,22 +9,22 @@ from functools import partial
 
 from vbvrdatafactory.core.errors import SpecError
 
-# Stands for every generator wherever names are asked for.
+# Means every generator, in place of a name.
 ALL = "all"
 # Public names begin with a letter of their family: O-41_…, O_48_….
 _FAMILY = re.compile(r"[A-Za-z]+[-_](?=\d)")
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a name, a glob (``O-*``) or ``all`` stands for the generator `name`."""
+    """Whether a name, a glob (``O-*``) or ``all`` matches the generator `name`."""
     return pattern in (ALL, name) or fnmatchcase(name, pattern)
 
 
 def means_all(patterns: Collection[str]) -> bool:
-    """Whether the patterns are ``all``, which stands for every generator and so for itself alone.
+    """Whether the patterns are ``all``, which excludes others.
 
     Raises:
-        SpecError: other names or globs stand beside it.
+        SpecError: ``all`` is combined with names or globs.
     """
     others = [pattern for pattern in patterns if pattern != ALL]
     if others and len(others) < len(patterns):
@@ -44,15 +44,15 @@ def families(names: Iterable[str]) -> list[str]:
 def choose_generators(
     patterns: Iterable[str], known: Iterable[str], unusable: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """The generators that names, globs (``O-*``) or ``all`` stand for, in catalogue order, each once.
+    """The generators that match names, globs (``O-*``) or ``all``, sorted, each once.
 
     Args:
-        patterns: what was asked for.
-        known: the generators there are.
-        unusable: folders that can't be used, with the reason: told where nothing else matches.
+        patterns: names, globs or ``all``.
+        known: the names of all generators.
+        unusable: folders that can't be used, with the reason, which is reported where nothing else matches.
 
     Raises:
-        SpecError: a pattern matches nothing, and near names are offered; ``all`` stands beside others.
+        SpecError: a pattern matches nothing (similar names are suggested), or ``all`` is combined with others.
     """
     catalogue, patterns = sorted(known), tuple(patterns)
     refused = dict(unusable or {})

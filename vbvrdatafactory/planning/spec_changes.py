@@ -1,8 +1,8 @@
-"""What asking for a dataset otherwise than before means: more of the same dataset, or another one under its name.
+"""Compares two specs of one dataset: whether the new one extends the dataset or redefines it.
 
-It stays the same dataset where everything that it promised is still promised: the same samples, as many of each
-generator, with the same files required. So it may grow, be required more of, and go on in other batches and in
-another format. Another seed makes other samples; fewer samples, generators or required files promise less.
+A spec extends the dataset where all that it promised stays promised: the same samples, at least as many of each
+generator, at least the same required files. Batch size and format may change. Another seed makes other samples;
+fewer samples, generators or required files promise less: those redefine it.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ class SpecChange(NamedTuple):
     """One difference between two specs of one name.
 
     Args:
-        text: for a person: what was asked for before, and what now.
-        redefines: whether it makes another dataset.
+        text: the value before and now, for a person.
+        redefines: whether it redefines the dataset.
     """
 
     text: str
@@ -28,11 +28,11 @@ class SpecChange(NamedTuple):
 
 
 class Redefined(SpecError):  # noqa: N818 - the spec was not wrong, the name was taken
-    """Another dataset was asked for under the name of one that the bucket describes."""
+    """The spec redefines a dataset that the bucket describes, and that was not confirmed."""
 
 
 def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
-    """How `now` differs from `before`, what redefines the dataset first; nothing where they are the same."""
+    """The differences between `before` and `now`, redefining ones first."""
     found = [
         *_seeds(before, now),
         *_generators(before, now),
@@ -51,7 +51,7 @@ def describe(changes: Iterable[SpecChange]) -> str:
 
 
 def refusal(dataset: str, changes: Iterable[SpecChange]) -> Redefined:
-    """What to raise where these changes redefine the dataset and nobody agreed to it."""
+    """The error for changes that redefine the dataset without confirmation."""
     redefining = describe(change for change in changes if change.redefines)
     return Redefined(
         f"dataset {dataset!r} is described otherwise in the bucket ({redefining}); "
@@ -91,14 +91,14 @@ def _batches(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
 
 
 def _batch_size(spec: DatasetSpec, name: str) -> int:
-    """As asked for: a plan's is no larger than the dataset, which may grow."""
+    """The requested one: a plan's is at most the number of samples, which may grow."""
     return spec.overrides.get(name, Override()).batch_size or spec.batch_size
 
 
 def _changed(
     before: DatasetSpec, now: DatasetSpec, number: Callable[[DatasetSpec, str], int]
 ) -> Iterator[tuple[int, int, str]]:
-    """Before, now, and of which generators, of a number that each generator in both has; nothing of equal ones."""
+    """(before, now, generators) of a number that each generator of both specs has, where it differs."""
     both = [name for name in before.generators if name in now.generators]
     found = defaultdict(list)
     for name in both:
