@@ -1,1 +1,1 @@
-"""The contracts: models, keys, ranges, seeds, configuration and errors. Pure; the environment only in `config`."""
+"""Models, keys, ranges, seeds, configuration and errors. Free of side effects; only `config` reads the environment."""

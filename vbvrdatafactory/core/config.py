@@ -1,8 +1,8 @@
-"""The one place that reads the environment: addresses, region, paths.
+"""Reads the configuration from the environment: addresses, region, paths.
 
-Importing reads nothing. The first attribute asked for reads the environment and a `.env` file
+Importing reads nothing. The first attribute access reads the environment and a `.env` file
 (or the file named by ``DATAFACTORY_ENV_FILE``); variables of the process win over the file.
-An address that is needed and unset raises `ConfigError` with its name and where its value comes from.
+A required address that is not set raises `ConfigError` with the variable's name and where to get its value.
 """
 
 import os
@@ -28,7 +28,7 @@ _SOURCES = {
 
 
 class _Settings(BaseModel):
-    """What the environment may say. Nothing is required here: an unset address fails when it is used."""
+    """The variables. None is required here: an address that is not set fails when it is used."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -43,14 +43,14 @@ class _Settings(BaseModel):
 
 
 class Config:
-    """Addresses and paths of one factory, read once, on first use.
+    """Addresses and paths, read once, on first use.
 
-    Keyword arguments win over the environment, e.g. ``Config(output_bucket="my-bucket")``.
+    Keyword arguments override the environment, e.g. ``Config(output_bucket="my-bucket")``.
 
     Args:
         env_file: read this file instead of ``.env``; a file named here, or by ``DATAFACTORY_ENV_FILE``,
             must exist.
-        overrides: values for the fields of the same names; None means "as the environment says".
+        overrides: values for the fields of the same names; None means the environment's value.
     """
 
     def __init__(self, *, env_file: str | Path | None = None, **overrides: str | Path | None) -> None:
@@ -64,14 +64,14 @@ class Config:
         self._instead: Config | None = None
 
     def but(self, **overrides: str | Path | None) -> "Config":
-        """The same with other values for some fields; None leaves a field as it is."""
+        """A copy with other values for some fields; None leaves a field unchanged."""
         here = self.answering
         given = {name: value for name, value in overrides.items() if value is not None}
-        return Config(env_file=here._env_file, **{**here._overrides, **given})  # noqa: SLF001 - its own kind
+        return Config(env_file=here._env_file, **{**here._overrides, **given})  # noqa: SLF001 - its own class
 
     @contextmanager
     def replaced_by(self, other: "Config") -> Iterator[None]:
-        """Answer as `other` does while the block lasts, in every module that has imported this one."""
+        """Return the values of `other` within the block, in every module that has imported this object."""
         before, self._instead = self._instead, other
         try:
             yield
@@ -80,12 +80,12 @@ class Config:
 
     @property
     def answering(self) -> "Config":
-        """Whose values these are: this one's, or those of the one that it is replaced by."""
+        """The configuration whose values are returned: this one, or the one that replaces it."""
         return self if self._instead is None else self._instead.answering
 
     @property
     def _settings(self) -> _Settings:
-        return self.answering._own_settings  # noqa: SLF001 - its own kind
+        return self.answering._own_settings  # noqa: SLF001 - its own class
 
     @cached_property
     def _own_settings(self) -> _Settings:
@@ -112,7 +112,7 @@ class Config:
         return value
 
     def find(self, variable: str) -> str | None:
-        """The address that `variable` says; None where it is not set."""
+        """The value of `variable`, such as ``SQS_DLQ_URL``; None where it is not set."""
         value: str | None = getattr(self._settings, variable.lower())
         return value
 
@@ -145,7 +145,7 @@ class Config:
 
     @property
     def aws_credentials_block(self) -> str | None:
-        """Name of the Prefect block that the flows' credentials are in (``AWS_CREDENTIALS_BLOCK``)."""
+        """Name of the Prefect block with the flows' AWS credentials (``AWS_CREDENTIALS_BLOCK``)."""
         return self._settings.aws_credentials_block
 
     @property
@@ -174,7 +174,7 @@ def _lower(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host's name or address is one that never leaves this machine."""
+    """Whether a host name or address is a loopback one."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

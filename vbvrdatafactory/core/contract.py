@@ -1,4 +1,4 @@
-"""The contract with a generator: where its program is, and which files make a sample.
+"""The interface of a generator: its entry point, and the files of a sample.
 
 A sample is a folder. ``first_frame.png`` and ``prompt.txt`` are always required; a dataset may require more.
 """
@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from vbvrdatafactory.core.errors import SpecError
 
-# The generator's program, in its folder.
+# The generator's program, relative to its folder.
 ENTRY_POINT = PurePath("examples") / "generate.py"
 
 FIRST_FRAME = "first_frame.png"
@@ -24,7 +24,7 @@ ALL_FIVE = (FIRST_FRAME, PROMPT, FINAL_FRAME, VIDEO, METADATA)
 
 
 def required_files(extra: Iterable[str] = ()) -> tuple[str, ...]:
-    """The files a sample must have: the two of the contract and what a dataset asks for besides.
+    """The files that a sample must have: ``first_frame.png``, ``prompt.txt`` and those in `extra`.
 
     Raises:
         SpecError: a name that is not one of `KNOWN_FILES`.

@@ -1,4 +1,4 @@
-"""What is asked for where nobody says otherwise: by the form, by both commands and by the library."""
+"""Default values of the flows' forms, the commands and the library."""
 
 DEFAULT_SAMPLES = 10_000  # of each generator
 DEFAULT_BATCH_SIZE = 25  # samples of one message

@@ -1,16 +1,16 @@
-"""The errors a caller branches on; everything else is a plain ValueError with the value in it."""
+"""The errors that callers distinguish; every other one is a ValueError with the value in its text."""
 
 
 class DataFactoryError(Exception):
-    """A failure a person can act on: its text is one line with the value and the next move."""
+    """An error that a person can act on: its text is one line with the value and what to do."""
 
 
 class ConfigError(DataFactoryError):
-    """An address is needed and not set, or the environment holds something unusable."""
+    """A required address is not set, or a value of the environment is invalid."""
 
 
 class SpecError(DataFactoryError, ValueError):
-    """A dataset was asked for that cannot be planned."""
+    """The requested dataset cannot be planned."""
 
 
 class UnreadableRecordError(DataFactoryError):
@@ -18,12 +18,12 @@ class UnreadableRecordError(DataFactoryError):
 
 
 class NewerSchemaError(UnreadableRecordError):
-    """A record or a message was written by a newer version of this software, by a schema that is not known here.
+    """A record or a message has a newer ``schema_version`` than this version of the software can read.
 
     Args:
-        kind: what it is, such as ``Receipt``.
+        kind: its model, such as ``Receipt``.
         found: its ``schema_version``.
-        known: the newest that is known here.
+        known: the newest version that can be read.
         where: its key; empty for a message.
     """
 

@@ -1,7 +1,7 @@
-r"""The one place that makes a stranger's text harmless: a generator's, a message's, a bucket's, a user's.
+r"""Escapes text from generators, messages, buckets and users for the medium where it is shown.
 
-One function for each medium, called where the text goes out. What can't be seen, or would change what is seen
-around it, is shown as Python writes it: ``\x1b``, ``\u202e``. The rest of the text stays as it is to read.
+One function for each medium, called at output. Characters that are invisible, or change the display of others,
+are shown as Python escapes: ``\x1b``, ``\u202e``. The rest of the text stays as it is to read.
 """
 
 import logging
@@ -9,23 +9,23 @@ import re
 import unicodedata
 from html import escape
 
-# Control, format, surrogate, line and paragraph separator: they steer a terminal, or turn text around.
+# Unicode categories control, format, surrogate, line and paragraph separator: they control a terminal or reorder text.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Joiners are format characters too, and part of how some scripts and emoji are written.
 _HARMLESS = frozenset("\u200c\u200d")
-# Most text has nothing of the kind; finding that out must cost little.
+# Fast path: most text has only these characters.
 _SUSPECT = re.compile(r"[^\x20-\x7e]")
 
 # Emphasis, code, links, images, tables, headings, struck text; an underscore only where it would be emphasis.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~#$]|(?<![^\W_])_|_(?![^\W_])|^[-+=]")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
-# What turns into a link, a mail address or a mention by itself, in every dialect another way.
+# Turned into a link, a mail address or a mention without markup, differently in each dialect.
 _AUTOMATIC = re.compile(r"(?<=:)(?=//)|(?<=@)|(?<=www)(?=\.)", re.IGNORECASE)
 _APART = "\u200b"
 
 
 def for_terminal(text: str, *, keep: str = "") -> str:
-    r"""`text` on one line of a terminal or a log, without power over it.
+    r"""`text` on one line of a terminal or a log, without control over it.
 
     For rich, the console must be one without markup.
 
@@ -78,7 +78,7 @@ def _on_one_line(text: str) -> str:
     return for_terminal(" ".join(text.split()))
 
 
-def _seen(letter: str) -> str:
-    if letter in _HARMLESS or unicodedata.category(letter) not in _UNSEEN:
-        return letter
-    return letter.encode("unicode_escape").decode()
+def _seen(character: str) -> str:
+    if character in _HARMLESS or unicodedata.category(character) not in _UNSEEN:
+        return character
+    return character.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""The only place that spells or parses a bucket key; both directions stand next to each other.
+"""Formats and parses every key in the bucket, both directions next to each other.
 
 The dataset, and nothing else, lies under ``questions/``::
 
@@ -56,14 +56,14 @@ class SampleFolder(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """One tar.gz holding one batch."""
+    """A tar.gz with the samples of one batch."""
 
     generator: str
     indices: IndexRange
 
 
 class ReceiptKey(NamedTuple):
-    """Which run of a generator a receipt is about.
+    """The run of a generator that a receipt records.
 
     Args:
         seed: the run's; None where the name is of before names had it, and only the receipt itself tells.
@@ -76,7 +76,7 @@ class ReceiptKey(NamedTuple):
 
 
 class FailureKey(NamedTuple):
-    """Which attempt at which run of a generator failed, and why."""
+    """The attempt that a failure record is about, and its cause."""
 
     generator: str
     indices: IndexRange
@@ -97,18 +97,18 @@ def parse_sample_name(name: str) -> tuple[str, int] | None:
 
 
 def sample_folder(folder: SampleFolder) -> str:
-    """The folder's prefix, without the closing slash."""
+    """The folder's prefix, without the trailing slash."""
     return f"{QUESTIONS}{task_root(folder.generator, folder.task)}/{sample_name(folder.task, folder.sample_index)}"
 
 
 def parse_sample_folder(prefix: str) -> SampleFolder | None:
-    """The sample folder that `prefix` (without closing slash) spells, or None."""
+    """The sample folder of `prefix` (without trailing slash), or None."""
     match = _FOLDER.fullmatch(prefix)
     return SampleFolder(match[1], match[2], int(match[3])) if match else None
 
 
 def task_root(generator: str, task: str) -> str:
-    """Where samples lie inside an archive, and below ``questions/``."""
+    """The folder of samples inside an archive, and below ``questions/``."""
     return f"{generator}/{task}_task"
 
 
@@ -118,7 +118,7 @@ def archive(key: Archive) -> str:
 
 
 def parse_archive(key: str) -> Archive | None:
-    """The archive that `key` spells, or None. One that claims more than a batch can hold is none of ours."""
+    """The archive of `key`, or None; also None for more samples than a batch can have."""
     match = _ARCHIVE.fullmatch(key)
     if match is None or (indices := _indices(match)) is None:
         return None
@@ -126,12 +126,12 @@ def parse_archive(key: str) -> Archive | None:
 
 
 def questions_of(generator: str) -> str:
-    """The prefix under which all of a generator's samples and archives lie, and perhaps others' too."""
+    """The prefix of a generator's samples and archives; names that begin alike share it."""
     return f"{QUESTIONS}{generator}"
 
 
 def receipt(key: ReceiptKey) -> str:
-    """Where a receipt lies: runs of one batch under two seeds have one each."""
+    """The key of a receipt; runs of one batch with two seeds have one each."""
     seed = "" if key.seed is None else f".seed{key.seed}"
     return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}{seed}.json"
 
@@ -155,7 +155,7 @@ def parse_failure(key: str) -> FailureKey | None:
 
 
 def is_path(key: str) -> bool:
-    """Whether `key` can be a file's path, as every key of ours can; S3 itself takes any text for a key.
+    """Whether `key` is valid as a file's path, as every key of the factory is; S3 allows any text.
 
     >>> [is_path(key) for key in ("questions/G/a.txt", "questions/G//a", "questions/G/../a", "questions/G/")]
     [True, False, False, False]
@@ -164,7 +164,7 @@ def is_path(key: str) -> bool:
 
 
 def unreadable(message_id: str) -> str:
-    """Where the failure record of a message lies that could not be read."""
+    """The key of the failure record of a message that could not be parsed."""
     return f"{OWN}unreadable/{message_id}.json"
 
 
@@ -174,43 +174,43 @@ def dataset_file(dataset: str, name: str) -> str:
 
 
 def former_specs(dataset: str) -> str:
-    """Where the specs lie that the dataset had before; sorted by name they are in order of time."""
+    """The folder of the dataset's replaced specs; their names sort by time."""
     return dataset_file(dataset, "specs/")
 
 
 def former_spec(dataset: str, replaced_at: datetime) -> str:
-    """Where a spec is kept that was replaced then."""
+    """The key of a spec that was replaced at that time."""
     return f"{former_specs(dataset)}{replaced_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
 
 
 def runs(dataset: str) -> str:
-    """Where each run of the dataset has left its report, a folder each; sorted by name they are in order of time."""
+    """The folder of the dataset's runs, a subfolder each with its report; their names sort by time."""
     return dataset_file(dataset, "runs/")
 
 
 def run_file(dataset: str, run: str, name: str) -> str:
-    """A file that one run left; `run` is `Report.run_name`."""
+    """A file of one run; `run` is `Report.run_name`."""
     return f"{runs(dataset)}{run}/{name}"
 
 
 def parse_run_folder(folder: str) -> str | None:
-    """The name of the run that left its report in `folder`; None where a folder under ``runs/`` is of no run."""
+    """The name of the run whose report is in `folder`; None for any other folder under ``runs/``."""
     match = _RUN_FOLDER.fullmatch(folder)
     return match and match[1]
 
 
 def dataset_lock(dataset: str) -> str:
-    """Who is making the dataset now."""
+    """The lock file of the dataset."""
     return dataset_file(dataset, "lease.json")
 
 
 def pause_state(dataset: str) -> str:
-    """What people want of whoever makes the dataset: that it pauses, or goes on."""
+    """Whether the dataset is paused."""
     return dataset_file(dataset, "control.json")
 
 
 def dead_letter(dataset: str, message_id: str) -> str:
-    """Where a dead letter of the dataset is filed before it is removed from the queue."""
+    """The key under which a dead letter of the dataset is filed before it is deleted from the queue."""
     return f"{DATASETS}{dataset}/dead-letters/{message_id}.json"
 
 
@@ -219,6 +219,6 @@ def _run(indices: IndexRange, salt: int) -> str:
 
 
 def _indices(match: re.Match[str]) -> IndexRange | None:
-    """The batch between the second and third group, both included; None where no batch can be so long."""
+    """The range of the second and third group, both included; None where it is longer than a batch can be."""
     indices = IndexRange(int(match[2]), int(match[3]) + 1)
     return indices if 1 <= indices.size <= MAX_BATCH else None

@@ -1,4 +1,4 @@
-"""The wire contract and the records of the worker: what travels between the parts, as values.
+"""The message and the records of the worker.
 
 `TaskMessage` is a batch on the wire. People also send it by hand, so everything beyond the contract's six
 fields is optional. Unknown fields are refused: a misspelt ``start_index`` would otherwise overwrite sample 0.
@@ -19,20 +19,20 @@ from vbvrdatafactory.core.schema import Versioned
 MAX_BATCH = 1000
 OutputFormat = Literal["files", "tar"]
 
-# A generator's name is opaque, but it becomes a folder and a part of a key.
+# A generator's name is opaque, but it is the name of a folder and a part of a key.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\- ]{0,199}")
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether `name` can be one folder and one part of a key."""
+    """Whether `name` is valid as the name of a folder and as one part of a key."""
     return bool(_SAFE_NAME.fullmatch(name)) and ".." not in name and not name.endswith((" ", "."))
 
 
 def safe_name(name: str) -> str:
-    """`name` if it can be one folder and one part of a key.
+    """`name`, validated as the name of a folder and as one part of a key.
 
     Raises:
-        ValueError: it could leave its folder or break a key.
+        ValueError: it has other characters, or is too long.
     """
     if not is_safe_name(name):
         raise ValueError(
@@ -46,7 +46,7 @@ HashSeed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Cause(StrEnum):
-    """Why a batch failed; the closed vocabulary of failure records, reports and retries."""
+    """Why a batch failed, in failure records, reports and retry decisions."""
 
     INVALID_MESSAGE = "invalid-message"
     UNKNOWN_GENERATOR = "unknown-generator"
@@ -63,16 +63,16 @@ class Cause(StrEnum):
 
     @property
     def is_seeds_fault(self) -> bool:
-        """Whether the same generator may do better under another seed and in smaller pieces."""
+        """Whether the generator may succeed with another seed and a smaller batch."""
         return self in _SEEDS_FAULT
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same batch may do better soon; the others would fail again just so."""
+        """Whether a retry of the same batch may succeed; with any other cause it would fail again."""
         return self in _TRANSIENT
 
 
-# A worker beside this one may have the generator that this one lacks.
+# Another worker may have the generator that this one lacks.
 _TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST, Cause.UNKNOWN_GENERATOR, Cause.NEWER_SCHEMA}
 _SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
 
@@ -88,7 +88,7 @@ class _Record(Versioned):
 
 
 class TaskMessage(Versioned):
-    """A batch on the wire: ``num_samples`` samples of generator ``type`` from ``start_index`` on.
+    """The SQS message of a batch: ``num_samples`` samples of generator ``type`` from ``start_index`` on.
 
     The contract's fields are ``type`` … ``output_bucket``. ``only_indices`` replays a batch with the seed
     that made its neighbours and stores just those indices (absolute, within the batch). ``python_hash_seed``
@@ -109,7 +109,7 @@ class TaskMessage(Versioned):
     only_indices: tuple[int, ...] | None = Field(default=None, min_length=1, description="Store just these")
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
     python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
-    # The predecessor's field; still in its queued messages, always false there by default.
+    # A field of the predecessor's messages, false by default; some may still be queued.
     dedup: Literal[False] = Field(default=False, exclude=True, repr=False)
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class TaskMessage(Versioned):
 
     @property
     def indices(self) -> IndexRange:
-        """The batch's indices, wanted or not."""
+        """The indices of the batch, including those that are not to be stored."""
         return IndexRange(self.start_index, self.start_index + self.num_samples)
 
     @property
@@ -137,7 +137,7 @@ class TaskMessage(Versioned):
         )
 
     def moved(self, start_index: int, num_samples: int, seed: int) -> "TaskMessage":
-        """The same message for other indices of its generator, which are not checked again."""
+        """The same message for other indices of its generator, without validation."""
         return self.model_copy(update={"start_index": start_index, "num_samples": num_samples, "seed": seed})
 
 
@@ -153,7 +153,7 @@ _UNSET: dict[tuple[bool, bool, bool], set[str]] = {
 
 
 class TaskResult(_Frozen):
-    """What one delivery of one message achieved."""
+    """The result of one delivery of one message."""
 
     generator: str
     samples_uploaded: int
@@ -165,11 +165,11 @@ class TaskResult(_Frozen):
 
 
 class Receipt(_Record):
-    """What the worker wrote last about a batch: evidence of how its samples were made, never proof of them."""
+    """The worker's record of a successful batch: how its samples were made, not that they still exist."""
 
     message: TaskMessage
     seed: int
-    # Until it was recorded it was 0 for all.
+    # Older receipts don't have it: it was 0 for all of them.
     python_hash_seed: HashSeed = Field(default=0, description="PYTHONHASHSEED of the run")
     task: str = Field(default="", description="The task that the samples' names begin with")
     stored: list[IndexRange]
@@ -184,7 +184,7 @@ class Receipt(_Record):
 
 
 class FailureRecord(_Record):
-    """Why one attempt at one batch failed, kept before the message is reported failed."""
+    """Why one attempt at a batch failed; written before the message is reported as failed."""
 
     message: TaskMessage | None
     body: str | None = Field(default=None, description="The message as it came, where it could not be read")

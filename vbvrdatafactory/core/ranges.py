@@ -1,11 +1,11 @@
-"""Runs of indices: how a set of sample numbers is held, counted and written without listing it."""
+"""Sets of sample indices as ranges."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
 class IndexRange(NamedTuple):
-    """Indices start, start + 1, …, stop - 1. Reads ``25-49`` (both ends included), as archives are named."""
+    """Indices start, start + 1, …, stop - 1. Its text is ``25-49``, both ends included, as in the names of archives."""
 
     start: int
     stop: int

@@ -1,7 +1,7 @@
-"""Records that may grow: what is filed or sent says by which schema it is written.
+"""Schema versions of records and messages.
 
-A field may be added without a new version where a reader that ignores it does nothing wrong. A change that such a
-reader would get wrong has a new version, and a reader that does not know it stops.
+A field may be added without a new version if a reader that ignores it still acts correctly. Any other change has a new
+version, and a reader that does not know it raises `NewerSchemaError`.
 """
 
 from typing import Any, ClassVar
@@ -12,10 +12,10 @@ from vbvrdatafactory.core.errors import NewerSchemaError
 
 
 class Versioned(BaseModel):
-    """A model with a ``schema_version``; one that was written without has version 1.
+    """A model with a ``schema_version``; JSON without one has version 1.
 
-    Validated as any model is, it refuses unknown fields where its configuration says so: that is for what people
-    send. What was filed is read with ``model_validate_json(data, extra="ignore")``.
+    Plain validation refuses unknown fields where the model's configuration forbids them: that is for messages and
+    specs from people. Records are read with ``model_validate_json(data, extra="ignore")``.
     """
 
     SCHEMA_VERSION: ClassVar[int] = 1

@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
-# How the seeds of a dataset's batches follow from its own: as here, or as the factory before this one did it.
+# How the seeds of a dataset's batches follow from its own: as here, or as the predecessor did.
 Seeds = Literal["hashed", "legacy"]
 
 # Generators hand the seed to NumPy, which takes 32 bits, and some add the sample's number to it.
@@ -47,7 +47,7 @@ def python_hash_seed(seed: int) -> int:
 
 
 def legacy_seed(base_seed: int, ordinal: int) -> int:
-    """Seed of a generator's batch number `ordinal` (from 0) as the factory before this one counted: base + ordinal.
+    """Seed of a generator's batch number `ordinal` (from 0) as the predecessor computed it: base + ordinal.
 
     The same for every generator; kept for who must make samples of that time again.
     """
