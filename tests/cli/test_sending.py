@@ -122,7 +122,7 @@ def test_of_a_generator_that_always_fails_two_messages_are_sent(run, place):
     with Worker(place, fails=Cause.CRASH) as worker:
         result = run(*MANY, "-g", FIRST)
     assert result.exit_code == 1
-    assert f"{MAZE} was given up: crash" in result.stderr
+    assert f"{MAZE} was skipped for the rest of the run: crash" in result.stderr
     assert "40 samples were held back" in result.stderr
     assert len([message for message in worker.received if message["type"] == MAZE]) == PROBES
     assert len([message for message in worker.received if message["type"] == FIRST]) == 10

@@ -245,16 +245,16 @@ def test_a_run_that_ended_early_says_why_what_is_left_and_what_to_do() -> None:
     report = ended_early()
     assert report.verdict == (
         f"{report.headline} It ended early (stalled): nobody took any; enable it. "
-        "1,234 messages are in the queue still; the next run waits for them. "
-        "Messages that were given up, and are filed in the bucket: 1,003 crash, 7 disk. "
-        "G-0 was given up: crash; no font."
+        "1,234 messages are still in the queue; the next run waits for them. "
+        "Dead letters that were filed in the bucket: 1,003 crash, 7 disk. "
+        "G-0 was skipped for the rest of the run: crash; no font."
     )
     assert all(remark in report.to_markdown() for remark in report.run.remarks)
 
 
 def test_many_generators_that_were_given_up_are_counted() -> None:
     """The line of a run's state stays one for a person to read."""
-    assert ended_early(broken=300).verdict.endswith("290 more generators were given up.")
+    assert ended_early(broken=300).verdict.endswith("290 more generators were skipped.")
 
 
 def test_a_complete_dataset_is_just_complete() -> None:

@@ -126,7 +126,7 @@ def check_told(first: FlowProcess, report: dict[str, Any], messages: int) -> Non
     assert {broken["generator"] for broken in report["run"]["broken"]} == set(lost())
     causes = {failure["generator"]: failure["cause"] for failure in report["failures"]}
     assert causes == dict.fromkeys(lost(), "crash")
-    assert all(f"{name} was given up: crash" in first.output for name in lost())
+    assert all(f"{name} was skipped for the rest of the run: crash" in first.output for name in lost())
 
 
 def check_paid(sent: Sequence[Sent]) -> None:

@@ -1,1 +1,1 @@
-"""How complete a dataset is and how far a run has come, as text: values in, Markdown, HTML or SVG out."""
+"""Renders the completeness of a dataset and the progress of a run as Markdown, HTML or SVG."""

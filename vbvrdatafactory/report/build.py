@@ -16,7 +16,7 @@ from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import FailureTally, Tally
 
 
-def make_report(  # noqa: PLR0913 - a report tells much
+def make_report(  # noqa: PLR0913 - what a report is made of
     plan: Plan,
     inventory: Inventory,
     *,
@@ -29,11 +29,11 @@ def make_report(  # noqa: PLR0913 - a report tells much
 
     Args:
         plan: the dataset's plan.
-        inventory: what the bucket holds.
-        at: when it was looked at.
+        inventory: the samples in the bucket.
+        at: when the bucket was listed.
         bucket: the bucket's name.
-        distinct: different samples of each generator, as far as receipts tell.
-        origins: what made each generator's samples, as far as receipts tell.
+        distinct: distinct samples by generator, from receipts.
+        origins: samples of another seed by generator, from receipts.
     """
     return Report(
         dataset=plan.spec.dataset,
@@ -55,7 +55,7 @@ def make_report(  # noqa: PLR0913 - a report tells much
 
 
 def failures_in(evidence: Evidence, gaps: Iterable[Gap]) -> Iterator[FailedAttempt]:
-    """Failed attempts in what is still missing; those of one generator in order of time."""
+    """Failed attempts at samples that are still missing; those of one generator in order of time."""
     for gap in gaps:
         for failed in evidence.failures(gap.generator):
             if any(failed.key.indices.clip(r) for r in gap.ranges):
@@ -63,7 +63,7 @@ def failures_in(evidence: Evidence, gaps: Iterable[Gap]) -> Iterator[FailedAttem
 
 
 def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally]:
-    """Failed attempts in what is still missing, by generator and cause, the most frequent first."""
+    """Failed attempts at samples that are still missing, by generator and cause, the most frequent first."""
     counts = Counter((failed.key.generator, failed.key.cause) for failed in failures_in(evidence, gaps))
     tallies = [FailureTally(generator=g, cause=c, count=n) for (g, c), n in counts.items()]
     return sorted(tallies, key=lambda t: (-t.count, t.generator))

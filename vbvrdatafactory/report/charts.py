@@ -1,4 +1,4 @@
-"""One small picture: samples over time so far, and where the forecast says they go. SVG that needs nothing else."""
+"""A chart of samples over time with the forecast, as a self-contained SVG."""
 
 from base64 import b64encode
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from vbvrdatafactory.core.escaping import for_html
 from vbvrdatafactory.core.humanize import format_duration, format_estimate
 from vbvrdatafactory.planning.forecast import Remaining
 
-# More points than pixels show nothing more.
+# More points than pixels would not be visible.
 _MOST_POINTS = 240
 _WIDTH, _HEIGHT = 720, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 12, 12, 26, 24
@@ -32,7 +32,7 @@ class Curve:
         self._least_apart = 0.0
 
     def add(self, at: float, done: int) -> None:
-        """Remember one point; one that is too close to the last stands only until the next comes."""
+        """Add a point; one that is too close to the last is replaced by the next."""
         self._last = Point(at, done)
         if not self._points or at - self._points[-1].at >= self._least_apart:
             self._points.append(self._last)
@@ -49,7 +49,7 @@ class Curve:
 
 
 class _Scale(NamedTuple):
-    """From seconds and samples to the picture's units."""
+    """Converts seconds and samples to coordinates."""
 
     since: float
     seconds: float
@@ -89,12 +89,12 @@ def draw(curve: Curve, total: int, left: Remaining | None, colour: str = "#2a9d5
 
 
 def data_uri(svg: str) -> str:
-    """The picture as an address that holds it."""
+    """The SVG as a ``data:`` URI."""
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
 def _cone(scale: _Scale, now: Point, left: Remaining, colour: str) -> str:
-    """The likely way to the end, dashed, between the soonest and the latest one."""
+    """The likely course to the end, dashed, within the area between the soonest and the latest."""
     total, end = scale.total, scale.since + scale.seconds
     latest = now.done + (total - now.done) * min(1.0, (end - now.at) / left.latest) if left.latest else total
     wide = [now, Point(now.at + left.soonest, total), Point(end, total), Point(end, latest)]
@@ -109,7 +109,7 @@ def _labels(scale: _Scale, now: Point, total: int, likely: float) -> list[str]:
     at = scale.x(now.at)
     labels = [_text(_LEFT, _TOP - 8, f"{total:,} samples", "start")]
     labels.append(_text(at, _HEIGHT - 6, f"after {format_duration(now.at - scale.since)}", _anchor(at)))
-    # The two at the bottom would cover each other where the end is near.
+    # The two labels at the bottom would overlap where the end is near.
     if likely and at < 0.6 * _WIDTH:
         labels.append(_text(_WIDTH - _RIGHT, _HEIGHT - 6, f"in about {format_estimate(likely)}", "end"))
     return labels

@@ -24,7 +24,7 @@ _OTHERS_SHOWN = 20
 
 
 class Report(Versioned):
-    """The completeness of one dataset at one moment."""
+    """The completeness of one dataset at one time."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class Report(Versioned):
 
     @property
     def repeats(self) -> list[str]:
-        """Generators whose samples repeat, a line each, and how much was looked at to know; complete or not."""
+        """Generators whose samples repeat, a line each, and how many receipts were read to find out."""
         repeating = [tally for tally in self.generators if tally.distinct.repeats]
         lines = [
             f"{tally.generator} repeats itself: {tally.distinct} samples looked at are distinct."
@@ -73,13 +73,13 @@ class Report(Versioned):
 
     @property
     def run_name(self) -> str:
-        """What the run that it reports on is filed under: its end, and a digest that tells two of one second apart."""
+        """The folder name of the run that is reported: its end, and a digest, since two runs may end in the same second."""
         digest = sha256(self.model_dump_json().encode()).hexdigest()[:6]
         return f"{self.at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
     @property
     def headline(self) -> str:
-        """The answer in one sentence."""
+        """Whether the dataset is complete, in one sentence."""
         total = self.total
         if self.complete:
             return f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole."
@@ -91,7 +91,7 @@ class Report(Versioned):
 
     @property
     def origin_notes(self) -> list[str]:
-        """What receipts tell of which seed made what, a line each; complete or not."""
+        """Samples of another or an unknown seed, a line each."""
         others = [tally for tally in self.generators if tally.other_seed]
         lines = [
             f"{tally.generator}: {tally.other_seed:,} samples were made for another seed than the dataset's."
@@ -105,7 +105,7 @@ class Report(Versioned):
 
     @property
     def verdict(self) -> str:
-        """The answer, and what a person should know of the run besides."""
+        """The headline, and where the dataset is incomplete the notes on the run."""
         remarks = self.run.remarks if self.run and not self.complete else []
         return " ".join([self.headline, *remarks])
 
@@ -120,7 +120,7 @@ class Report(Versioned):
 
     @property
     def run_line(self) -> str:
-        """What the run did, for a person; empty where there was none."""
+        """What the run did, in one line; empty where the report is of no run."""
         if self.run is None:
             return ""
         if not self.run.messages:
@@ -133,7 +133,7 @@ class Report(Versioned):
 
     @property
     def foreign(self) -> list[str]:
-        """What lies in the bucket beside the dataset, a line each."""
+        """Objects in the bucket that do not belong to the dataset, a line each."""
         lines = []
         if self.unrecognised:
             such = f", such as {self.unrecognised_example!r}" if self.unrecognised_example else ""
@@ -149,7 +149,7 @@ class Report(Versioned):
         return self.model_copy(update={"run": figures, "failures": failures})
 
     def to_markdown(self) -> str:
-        """The answer, the tally and what failed, in Markdown."""
+        """Headline, notes, tallies and failures in Markdown."""
         lines = [f"**{for_markdown(self.headline)}**", "", *self._notes()]
         lines += [_row(COLUMNS), _row("---" for _ in COLUMNS)]
         lines += [_row(map(for_markdown, tally.cells)) for tally in [*self.generators, self.total]]

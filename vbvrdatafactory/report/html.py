@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: the answer, a bar for each generator, a look at samples."""
+"""The report as a self-contained HTML file: headline, a bar for each generator, and sample images."""
 
 from base64 import b64encode
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from vbvrdatafactory.report.tallies import COLUMNS, Tally
 
 
 class Picture(NamedTuple):
-    """One sample of a generator, to be looked at: PNG bytes, and the prompt."""
+    """One sample of a generator: its frames as PNG bytes, and its prompt."""
 
     generator: str
     first_frame: bytes
@@ -47,7 +47,7 @@ $samples
 
 
 def to_html(report: Report, pictures: Iterable[Picture] = ()) -> str:
-    """The report as HTML, with the given samples shown."""
+    """The report as HTML with the given samples."""
     return _PAGE.substitute(
         title=for_html(report.headline),
         headline=for_html(report.headline),

@@ -1,4 +1,4 @@
-"""How a run stands, in Markdown: the first line is the answer."""
+"""The progress of a run in Markdown."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from vbvrdatafactory.report.charts import Curve
 
 _COLOURS = {QueueStatus.SLOW: "#d99a1c", QueueStatus.STALLED: "#c8483f", QueueStatus.PAUSED: "#7a869a"}
 _GOOD = "#2a9d5c"
-# When nothing goes on, an end can't be foretold.
+# In these states no end can be forecast.
 _STILL = {QueueStatus.STALLED, QueueStatus.PAUSED}
 
 
 class RunSnapshot(NamedTuple):
-    """One look at a run.
+    """What one poll of a run found.
 
     Args:
         status: how its queue stands.
@@ -39,7 +39,7 @@ class RunSnapshot(NamedTuple):
 
     @property
     def goes_on(self) -> bool:
-        """Whether an end can be foretold."""
+        """Whether an end can be forecast."""
         return not self.over and self.status not in _STILL
 
     @property
@@ -49,31 +49,31 @@ class RunSnapshot(NamedTuple):
 
 
 class RunProgress:
-    """The looks at one run, and what they say. `at` and `now` are seconds of any monotonic clock."""
+    """The polls of one run and the forecast from them. `at` and `now` are seconds of any monotonic clock."""
 
     def __init__(self, total: int) -> None:
         self._forecast = Forecast(total)
         self._curve = Curve()
 
     def saw(self, at: float, seen: RunSnapshot) -> None:
-        """Remember one look."""
+        """Record one poll."""
         paused = seen.status is QueueStatus.PAUSED
         self._forecast.saw(at, seen.done, paused=paused)
         self._curve.add(at, self._forecast.done)
 
     @property
     def percent(self) -> float:
-        """Done of the total, 0 to 100; 100.0 only when all is done."""
+        """The share that is done, 0 to 100; 100.0 only when all is done."""
         done, total = self._forecast.done, self._forecast.total
         return 100.0 if done >= total else min(99.9, round(100 * done / total, 1))
 
     def headline(self, seen: RunSnapshot, now: float) -> str:
-        """The answer in one line, such as ``Working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
+        """Status and progress in one line, such as ``Working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
         line = self._forecast.describe(now) if seen.goes_on else self._forecast.counts()
         return f"{seen.word.capitalize()}: {line}"
 
     def to_markdown(self, seen: RunSnapshot, now: float, at: datetime) -> str:
-        """The answer, the chart, and the figures, at the time `at` of a person's clock."""
+        """Headline, chart and figures; `at` is the wall clock time of the poll."""
         left = self._forecast.remaining(now) if seen.goes_on else None
         colour = _COLOURS.get(seen.status, _GOOD)
         chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))

@@ -1,6 +1,6 @@
-"""A report for a run page: the answer first, what is incomplete before what is whole, never more than a page holds.
+"""A report for a run's page in the Prefect UI: incomplete generators first, and limited in size.
 
-Prefect keeps an artifact well up to about a megabyte; 300 generators take 60 KB here.
+Prefect shows artifacts of up to about a megabyte; 300 generators take 60 KB here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,15 +15,17 @@ _LONGEST_DETAIL = 200
 
 
 def completeness_rows(report: Report) -> list[dict[str, str]]:
-    """The total, then the generators that lack most, then those that are whole, by name."""
+    """A row for the total, then one for each generator: those with most samples missing first, complete ones by name."""
     rows = [report.total, *_worst_first(report.generators)[:_TABLE_ROWS]]
     return [dict(zip(COLUMNS, row.cells, strict=True)) for row in rows]
 
 
 def to_summary(report: Report, places: Sequence[str]) -> str:
-    """The answer, where the full report lies, why samples are missing, and in which generators, as Markdown.
+    """Headline, links to the full report, causes of missing samples and incomplete generators, as Markdown.
 
-    `places` are Markdown.
+    Args:
+        report: the report.
+        places: links to the full report, as Markdown.
     """
     where = [f"Full report: {' or '.join(places)}"] if places else []
     lines = [f"**{for_markdown(report.headline)}**", report.run_line, *_remarks(report), *where]
@@ -32,7 +34,7 @@ def to_summary(report: Report, places: Sequence[str]) -> str:
 
 
 def _failures(report: Report) -> str:
-    """A list: the UI would cut what was said at the edge of a table."""
+    """A list: the UI would cut long error messages in a table."""
     shown = report.failures[:_FAILURES]
     lines = [
         f"- **{for_markdown(f.generator)}**: {f.cause}, {f.count:,} failed attempts{_said(f)}" for f in shown
@@ -75,7 +77,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _said(failure: FailureTally) -> str:
-    """What the latest attempt said; the end says most."""
+    """The error of the latest attempt; where it is long, its end, which is the most specific."""
     text = " ".join(failure.detail.split())
     short = text if len(text) <= _LONGEST_DETAIL else f"… {text[-_LONGEST_DETAIL:]}"
     return f"; the latest said {code_for_markdown(short)}" if short else ""

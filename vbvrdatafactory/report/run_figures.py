@@ -13,7 +13,7 @@ _BROKEN_SHOWN = 10
 
 
 class Broken(Frozen):
-    """A generator that was given up in a run: every batch that was tried failed."""
+    """A generator that was skipped for the rest of a run, after every batch that was tried had failed."""
 
     generator: str
     cause: Cause | None = Field(default=None, description="None where there are several, or none on record")
@@ -21,7 +21,7 @@ class Broken(Frozen):
 
     def __str__(self) -> str:
         why = f"{self.cause or 'no single cause'}{f'; {self.detail}' if self.detail else ''}"
-        return f"{self.generator} was given up: {why}"
+        return f"{self.generator} was skipped for the rest of the run: {why}"
 
 
 class Reason(StrEnum):
@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 class EndedEarly(Frozen):
-    """Why a run ended early, for a person: what happened, and the next move."""
+    """Why a run ended early, and what to do next."""
 
     reason: Reason
     detail: str
@@ -45,7 +45,19 @@ class EndedEarly(Frozen):
 
 
 class RunFigures(Frozen):
-    """What one run of the loop did. Samples are those that became whole while it ran."""
+    """The figures of one run.
+
+    Args:
+        messages: messages that were sent.
+        rounds: rounds of the loop.
+        samples: samples that became whole during the run.
+        seconds: its duration.
+        queued: messages still in the queue at its end, waiting or in flight.
+        broken: generators that were skipped.
+        problems: why nothing was sent for some generators.
+        dead_letters: dead letters that were filed in the bucket.
+        early: why it ended early; None where it did not.
+    """
 
     messages: int = 0
     rounds: int = 0
@@ -59,15 +71,15 @@ class RunFigures(Frozen):
 
     @property
     def remarks(self) -> list[str]:
-        """What a person should know besides the counts, a line each."""
+        """Notes besides the counts, a line each."""
         lines = [f"{self.early}."] if self.early else []
         if self.queued:
-            lines.append(f"{self.queued:,} messages are in the queue still; the next run waits for them.")
+            lines.append(f"{self.queued:,} messages are still in the queue; the next run waits for them.")
         if self.dead_letters:
-            lines.append(f"Messages that were given up, and are filed in the bucket: {self._given_up}.")
+            lines.append(f"Dead letters that were filed in the bucket: {self._causes}.")
         lines += [f"{str(broken).rstrip('.')}." for broken in self.broken[:_BROKEN_SHOWN]]
         if (more := len(self.broken) - _BROKEN_SHOWN) > 0:
-            lines.append(f"{more:,} more generators were given up.")
+            lines.append(f"{more:,} more generators were skipped.")
         lines += [f"{problem.rstrip('.')}." for problem in self.problems[:_BROKEN_SHOWN]]
         if (more := len(self.problems) - _BROKEN_SHOWN) > 0:
             lines.append(f"For {more:,} more generators nothing was sent, as records could not be read.")
@@ -79,7 +91,7 @@ class RunFigures(Frozen):
         return self.samples / self.seconds if self.seconds else 0.0
 
     @property
-    def _given_up(self) -> str:
+    def _causes(self) -> str:
         """Dead letters by cause, the most frequent first."""
         causes: Counter[Cause] = Counter()
         for tally in self.dead_letters:

@@ -16,7 +16,7 @@ class Frozen(BaseModel):
 
 
 class Tally(Frozen):
-    """Samples counted: expected = whole + torn + missing; strays are beyond the plan."""
+    """Counts of samples: expected = whole + torn + missing; stray samples are beyond the plan."""
 
     generator: str
     expected: int
@@ -36,13 +36,13 @@ class Tally(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def percent(self) -> float:
-        """Whole of expected; 100.0 only when nothing is lacking."""
+        """The share of whole samples, 0 to 100; 100.0 only when all are whole."""
         share = 100 * self.whole / self.expected
         return 100.0 if self.whole == self.expected else min(round(share, 2), 99.99)
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is whole, and made for the dataset's seed as far as receipts tell."""
+        """Whether all samples are whole, and none has a receipt of another seed."""
         return self.whole == self.expected and not self.other_seed
 
     @property
@@ -57,7 +57,7 @@ class Tally(Frozen):
 
 
 class FailureTally(Frozen):
-    """Attempts of one generator that failed of one cause and were not made good since."""
+    """How many attempts of one generator failed with one cause and have not succeeded since."""
 
     generator: str
     cause: Cause
@@ -66,7 +66,7 @@ class FailureTally(Frozen):
 
 
 class DeadLetterTally(Frozen):
-    """Messages of one generator that were given up of one cause in a run; they are filed in the bucket."""
+    """How many dead letters of one generator and cause a run filed in the bucket."""
 
     generator: str
     cause: Cause
