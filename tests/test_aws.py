@@ -211,7 +211,7 @@ def test_the_configured_bucket_is_the_default() -> None:
 
 def test_a_name_that_no_bucket_can_have_is_refused() -> None:
     """A bucket name that S3 would not take fails with the name, before anything is sent."""
-    with pytest.raises(ConfigError, match="'My_Bucket' is no name of a bucket"):
+    with pytest.raises(ConfigError, match="'My_Bucket' is not a valid bucket name"):
         aws.bucket(Config(output_bucket="My_Bucket"))
 
 

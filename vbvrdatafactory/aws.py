@@ -1,8 +1,8 @@
-"""The one place that builds AWS clients: region, endpoint and profile come from a `Config`.
+"""Creates AWS clients; region, endpoint and profile come from a `Config`.
 
-boto3 serves SQS, Lambda and CloudFormation; obstore serves S3, where its clients list and put several
-times faster for a fraction of the CPU. boto3 is imported when its first client is made: a Lambda whose batches succeed
-makes none, and starts in two thirds of the time. Who wants other clients instead, as tests do, says so here.
+boto3 is used for SQS, Lambda and CloudFormation, and obstore for S3, where it lists and puts several times faster with
+a fraction of the CPU. boto3 is imported when its first client is created: a Lambda whose batches succeed creates none,
+and starts in two thirds of the time. Tests replace all clients here.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _EMBEDDED_KEY = "test"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
-# How long obstore uses keys before it asks again; botocore renews a role's 10 to 15 minutes before they run out.
-_KEYS_LIVE = timedelta(minutes=5)
+# How long obstore uses credentials before it asks for new ones; botocore renews a role's 10 to 15 minutes before they expire.
+_CREDENTIALS_TTL = timedelta(minutes=5)
 
 # Connections a client keeps open; at least as many as any pool of threads that shares it.
 MAX_CONNECTIONS = 64
@@ -44,10 +44,14 @@ MAX_CONNECTIONS = 64
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks AWS: these keys, in this role. Without keys they come from where they come from otherwise.
+    """The credentials to use.
 
     Args:
-        role_arguments: of STS AssumeRole besides the role, such as ``ExternalId``.
+        access_key: an access key id; without one, the profile's or the default chain's credentials are used.
+        secret_key: its secret.
+        token: its session token.
+        role_arn: a role to assume with them.
+        role_arguments: further arguments of STS AssumeRole, such as ``ExternalId``.
     """
 
     access_key: str | None = None
@@ -61,7 +65,7 @@ NOBODY_ELSE = Identity()
 
 
 class Services(Protocol):
-    """Who answers in place of AWS; `vbvrdatafactory.testing.InMemoryAws` does."""
+    """A replacement of AWS, such as `vbvrdatafactory.testing.InMemoryAws`."""
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
         """A client with the methods that boto3's has for `service`, such as ``sqs``."""
@@ -70,7 +74,7 @@ class Services(Protocol):
         """The bucket `name`."""
 
     def __hash__(self) -> int:
-        """Clients that were taken from it are kept by it."""
+        """Clients are cached by it."""
 
 
 _replacements: list[Services] = []
@@ -78,9 +82,9 @@ _replacements: list[Services] = []
 
 @contextmanager
 def replaced_by(services: Services) -> Iterator[None]:
-    """Take every client that this process asks for while the block lasts from `services`, and none from AWS.
+    """Create every client of this process from `services` instead of AWS within the block.
 
-    Clients that were made before stay what they are.
+    Clients that were created before are not replaced.
     """
     _replacements.append(services)
     try:
@@ -90,14 +94,14 @@ def replaced_by(services: Services) -> Iterator[None]:
 
 
 def replacement() -> Services | None:
-    """Who answers in place of AWS; None where AWS itself does."""
+    """The replacement of AWS; None where AWS itself is used."""
     return _replacements[-1] if _replacements else None
 
 
 def session(config: Config, identity: Identity = NOBODY_ELSE) -> boto3.Session:
     """A boto3 session with the identity's, the profile's or the default chain's credentials.
 
-    Loopback gets dummy ones, unless the identity has keys that are meant for it.
+    An endpoint on this machine gets dummy ones, unless the identity has keys.
     """
     keys, role = _with_keys(config, identity), identity.role_arn
     if role is None:
@@ -129,7 +133,7 @@ def _with_keys(config: Config, identity: Identity) -> boto3.Session:
 
 
 def botocore_session(config: Config) -> BotoSession:
-    """A botocore session; one for an endpoint on this machine reads nothing of the user's."""
+    """A botocore session; for an endpoint on this machine one that ignores the user's configuration."""
     from botocore.session import Session as BotoSession
 
     return loopback.unconfigured_session() if config.is_embedded else BotoSession()
@@ -149,7 +153,7 @@ def client_config(config: Config) -> BotoConfig:
 
 
 def client(config: Config, service: str, identity: Identity = NOBODY_ELSE) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-    """A boto3 client for `service`; adaptive enough to ride out throttling, never more than a minute silent."""
+    """A boto3 client for `service`; with retries of throttled calls, and a read timeout of a minute."""
     if instead := replacement():
         return instead.client(service)
     return session(config, identity).client(
@@ -166,16 +170,16 @@ def sqs(config: Config, identity: Identity = NOBODY_ELSE) -> SQSClient:
 
 
 def s3(config: Config) -> S3Client:
-    """The boto3 S3 client, for what obstore has no call for."""
+    """The boto3 S3 client, for operations that obstore does not have."""
     made: S3Client = client(config, "s3")
     return made
 
 
 def s3_of(store: S3Store) -> S3Client:
-    """A boto3 S3 client for the bucket of `store`, as whom the store asks: for what obstore refuses to do."""
-    # `bucket` gives every store one, and none that is a coroutine.
-    ask = cast("Callable[[], S3Credential]", store.credential_provider)
-    found = ask()
+    """A boto3 S3 client with the credentials and endpoint of `store`, for operations that obstore does not have."""
+    # `bucket` gives every store one that is no coroutine.
+    load = cast("Callable[[], S3Credential]", store.credential_provider)
+    found = load()
     return _s3_client(
         store.config.get("region"),
         store.config.get("endpoint"),
@@ -189,7 +193,7 @@ def s3_of(store: S3Store) -> S3Client:
 def _s3_client(
     region: str | None, endpoint: str | None, key: str, secret: str, token: str | None
 ) -> S3Client:
-    """Making one takes longer than a page of a listing; keys that were renewed make another."""
+    """Cached: creating a client takes longer than listing a page. Renewed credentials create another."""
     there = Config(aws_region=region, aws_endpoint_url=endpoint)
     made: S3Client = client(there, "s3", Identity(key, secret, token))
     return made
@@ -199,12 +203,12 @@ def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_
     """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``)."""
     name, endpoint = name or config.output_bucket, config.aws_endpoint_url or ""
     if not _BUCKET_NAME.fullmatch(name):
-        # obstore would panic on it.
-        raise ConfigError(f"{name!r} is no name of a bucket: 3 to 63 of a-z, 0-9, '.' and '-'")
+        # obstore panics on it.
+        raise ConfigError(f"{name!r} is not a valid bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
     if instead := replacement():
         return instead.bucket(name)
-    # obstore takes no None for an endpoint, and by itself would read keys and token of the environment.
-    # AWS_ENDPOINT_URL_S3, which it prefers, is not what we were told.
+    # obstore accepts no None for an endpoint, and would read credentials from the environment by itself.
+    # It would prefer AWS_ENDPOINT_URL_S3 to the configured endpoint.
     somewhere_else: S3Config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {}
     here = config.is_embedded
     return S3Store(
@@ -226,7 +230,7 @@ def _s3_keys(config: Config, identity: Identity) -> Callable[[], S3Credential]:
         return _environment_key
     from obstore.auth.boto3 import Boto3CredentialProvider
 
-    return Boto3CredentialProvider(session(config, identity), ttl=_KEYS_LIVE)
+    return Boto3CredentialProvider(session(config, identity), ttl=_CREDENTIALS_TTL)
 
 
 def _embedded_key() -> S3Credential:

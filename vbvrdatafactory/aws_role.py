@@ -1,4 +1,4 @@
-"""Sessions in an IAM role, whose credentials renew themselves."""
+"""Sessions in an IAM role, with credentials that are renewed before they expire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Role(CredentialProvider):
-    """Hands botocore credentials that renew themselves before they run out: a run may last longer than a role."""
+    """Provides botocore with role credentials that are renewed before they expire: a run may take longer."""
 
     METHOD = "assume-role"
 

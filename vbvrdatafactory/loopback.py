@@ -1,7 +1,7 @@
-"""What clients of an endpoint on this machine are told, so that nothing of the user's comes between.
+"""Client settings for an endpoint on this machine, so that the user's configuration does not interfere.
 
-No proxy is asked, whatever the environment says; and botocore reads no configuration of the user's, neither
-a file nor a variable: what is set there is meant for a real account.
+No proxy of the environment is used, and botocore reads neither configuration files nor variables: those are meant for
+a real account.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _FILES = {"config_file", "credentials_file"}
 
-# For botocore's `proxies`: none, where None would be those of the environment.
+# botocore's `proxies`: an empty dict means none; None would mean those of the environment.
 NO_PROXIES: dict[str, str] = {}
 
-# obstore has no word for "no proxy". One that is named keeps it from those of the environment, and is not
-# asked for these; "*" would leave out addresses.
+# obstore can't switch proxies off. A configured one overrides those of the environment, and is excluded for these hosts;
+# "*" would not cover IP addresses.
 WITHOUT_PROXY: ClientConfig = {
     "proxy_url": "http://127.0.0.1",
     "proxy_excludes": "localhost,127.0.0.0/8,::1",
 }
 
-# obstore lets variables of the environment fill in what is not said here.
+# obstore takes any setting that is missing here from variables of the environment.
 S3_AS_ANYWHERE: S3Config = {
     "disable_bulk_delete": False,
     "disable_tagging": False,
@@ -38,19 +38,19 @@ S3_AS_ANYWHERE: S3Config = {
 
 
 def unconfigured_session() -> Session:
-    """A botocore session that reads none of the user's files, profiles and variables."""
+    """A botocore session that ignores the user's configuration files, profiles and variables."""
     from botocore.configprovider import ConstantProvider
     from botocore.loaders import Loader
     from botocore.session import Session
 
     session = Session(
         session_vars={
-            # Without the names of a setting and of a variable the default is all that is left.
+            # Without the names of the setting and the variable only the default remains.
             name: (None, None, os.devnull if name in _FILES else default, convert)
             for name, (_, _, default, convert) in Session.SESSION_VARIABLES.items()
         }
     )
-    # A section of its own, with variables of its own.
+    # The S3 settings are a section with variables of their own.
     session.get_component("config_store").set_config_provider("s3", ConstantProvider(None))
     session.get_component("data_loader").search_paths.remove(Loader.CUSTOMER_DATA_PATH)
     return session

@@ -138,7 +138,7 @@ def test_a_service_that_is_not_there_is_named() -> None:
 
 def test_a_name_that_no_bucket_can_have_is_refused_as_ever() -> None:
     """The double is not kinder than AWS."""
-    with in_memory_aws(), pytest.raises(ConfigError, match="no name of a bucket"):
+    with in_memory_aws(), pytest.raises(ConfigError, match="not a valid bucket name"):
         aws.bucket(config, "My_Bucket")
 
 

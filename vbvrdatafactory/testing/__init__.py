@@ -6,8 +6,8 @@
 ...     [str(message.indices) for message in cloud.messages()]
 ['0-24', '25-49']
 
-It behaves as SQS and S3 do where the factory leans on it; one suite of tests runs on this and on an emulator of
-AWS. Time stands until you move it.
+It behaves as SQS and S3 do as far as the factory depends on them; the same tests run on this and on an emulator of
+AWS. Time passes only when you advance the clock.
 """
 
 from vbvrdatafactory.testing.clock import Clock

@@ -1,4 +1,4 @@
-"""What SQS says, in the shapes that boto3 gives."""
+"""Responses of SQS in the shapes of boto3."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ META: t.ResponseMetadataTypeDef = {
 
 
 def url_of(name: str) -> str:
-    """The address of the queue `name`."""
+    """The URL of the queue `name`."""
     return f"https://sqs.{_REGION}.amazonaws.com/{_ACCOUNT}/{name}"
 
 
 def arn_of(queue: Queue) -> str:
-    """The queue's ARN; what is behind its last colon is its name."""
+    """The queue's ARN; its name follows the last colon."""
     return f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:{queue.name}"
 
 
 def failed(number: str, error: RefusedError, *, by_sender: bool) -> t.BatchResultErrorEntryTypeDef:
-    """An entry of a batch that was refused."""
+    """A failed entry of a batch."""
     return {"Id": number, "Code": error.code, "SenderFault": by_sender, "Message": error.why}
 
 
@@ -58,7 +58,7 @@ def attributes_of(queue: Queue, now: float) -> dict[str, str]:
 
 
 def shown(message: Message, system: Collection[str], attributes: Collection[str]) -> t.MessageTypeDef:
-    """The message as a receive gives it, with the attributes that were asked for by name or all together."""
+    """The message as ReceiveMessage returns it, with the requested attributes, by name or ``All``."""
     facts = {
         "ApproximateReceiveCount": str(message.receives),
         "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
@@ -81,5 +81,5 @@ def shown(message: Message, system: Collection[str], attributes: Collection[str]
 
 
 def digest(message: Message) -> str:
-    """The MD5 of its body."""
+    """The MD5 of the message's body, in hexadecimal."""
     return md5(message.body.encode(), usedforsecurity=False).hexdigest()

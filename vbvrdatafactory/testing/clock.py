@@ -1,8 +1,8 @@
-"""A clock that stands until it is moved."""
+"""A clock that a test advances."""
 
 
 class Clock:
-    """Seconds since 1970, which pass only when somebody says so.
+    """Seconds since 1970, which pass only by `advance`.
 
     >>> clock = Clock(100.0)
     >>> clock.advance(30)
@@ -10,7 +10,7 @@ class Clock:
     130.0
 
     Args:
-        now: where it stands at first; default the beginning of 2026.
+        now: the time at first; default the beginning of 2026.
     """
 
     def __init__(self, now: float = 1_767_225_600.0) -> None:

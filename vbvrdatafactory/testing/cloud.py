@@ -1,4 +1,4 @@
-"""A factory's AWS in memory: a task queue, its dead letter queue, buckets, and nobody who takes messages."""
+"""AWS in memory: a task queue, its dead letter queue and buckets, without a consumer."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _BUCKET = "in-memory"
 
 
 class InMemoryAws:
-    """What one factory needs of AWS.
+    """The AWS services that a factory uses.
 
     Attributes:
-        clock: what its queues tell the time by; move it with `Clock.advance`.
-        sqs: its SQS client.
-        queue_url, dlq_url: its queues.
-        config: its addresses.
-        environment: the same as variables, e.g. for ``CliRunner().invoke(cli, …, env=cloud.environment)``.
+        clock: the clock of the queues; advance it with `Clock.advance`.
+        sqs: the SQS client.
+        queue_url, dlq_url: the queues.
+        config: their addresses.
+        environment: the same as environment variables, e.g. for ``CliRunner().invoke(cli, …, env=cloud.environment)``.
 
     Args:
-        visibility_seconds: how long a received message is hidden.
-        max_receives: receives after which a message is a dead letter.
+        visibility_seconds: visibility timeout of the queues.
+        max_receives: ``maxReceiveCount`` of the redrive policy.
     """
 
     def __init__(self, *, visibility_seconds: int = 900, max_receives: int = 3) -> None:
@@ -56,7 +56,7 @@ class InMemoryAws:
             output_bucket=_BUCKET,
             sqs_dlq_url=self.dlq_url,
             sqs_queue_url=self.queue_url,
-            # Whatever the shell says of another AWS does not count here.
+            # Overrides the shell's variables of another AWS.
             aws_credentials_block="",
             aws_endpoint_url="",
         )
@@ -67,7 +67,7 @@ class InMemoryAws:
         return self.bucket(_BUCKET)
 
     def bucket(self, name: str) -> MemoryStore:
-        """The bucket of that name; it is there from the first time that somebody asks for it."""
+        """The bucket of that name; created on first use."""
         return self._buckets.setdefault(name, MemoryStore())
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type
@@ -83,12 +83,12 @@ class InMemoryAws:
         raise LookupError(f"there is no {service!r} in memory, only sqs and lambda; a bucket is bucket(name)")
 
     def messages(self) -> list[TaskMessage]:
-        """Every message in the task queue, in the order of sends; they stay there, and nothing is received."""
+        """Every message in the task queue, in the order of sends; none is received."""
         return [TaskMessage.model_validate_json(body) for body in self.sqs.bodies(self.queue_url)]
 
 
 class _NoFunctions:
-    """A Lambda client of an account without functions: nobody takes messages but the test."""
+    """A Lambda client of an account without functions: only the test receives messages."""
 
     def get_paginator(self, operation: str) -> _NoFunctions:
         """Pages of `operation`; only event source mappings are listed."""
@@ -97,16 +97,15 @@ class _NoFunctions:
         return self
 
     def paginate(self, **_asked: str) -> Sequence[dict[str, list[Any]]]:
-        """One page with nothing on it."""
+        """One empty page."""
         return [{"EventSourceMappings": []}]
 
 
 @contextmanager
 def in_memory_aws(*, visibility_seconds: int = 900, max_receives: int = 3) -> Iterator[InMemoryAws]:
-    """Let `config` and every client that this process asks for be those of an `InMemoryAws`, for this block.
+    """Make `config` and every client of this process those of an `InMemoryAws` within the block.
 
-    Nothing in the block reaches AWS. Commands read the environment by themselves: give them
-    `InMemoryAws.environment`.
+    Nothing in the block reaches AWS. Commands read the environment: pass them `InMemoryAws.environment`.
     """
     cloud = InMemoryAws(visibility_seconds=visibility_seconds, max_receives=max_receives)
     with config.replaced_by(cloud.config), aws.replaced_by(cloud):

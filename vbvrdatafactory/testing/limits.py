@@ -1,4 +1,4 @@
-"""What SQS refuses, with the codes that it answers with."""
+"""The limits of SQS, with its error codes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,11 @@ LONGEST_HIDDEN_SECONDS = 12 * 3600
 
 
 class RefusedError(Exception):
-    """SQS would not do it.
+    """An error response of SQS.
 
     Args:
-        code: what it answers with, e.g. ``AWS.SimpleQueueService.NonExistentQueue``.
-        why: for a person.
+        code: the error code, e.g. ``AWS.SimpleQueueService.NonExistentQueue``.
+        why: the message.
     """
 
     def __init__(self, code: str, why: str) -> None:
@@ -22,7 +22,7 @@ class RefusedError(Exception):
 
 
 def check_entries(ids: Sequence[str]) -> None:
-    """A batch has one to ten entries, each with an id of its own."""
+    """A batch has one to ten entries with distinct ids."""
     if not ids:
         raise RefusedError("AWS.SimpleQueueService.EmptyBatchRequest", "the batch has no entry")
     if len(ids) > MOST_ENTRIES:
@@ -35,14 +35,14 @@ def check_entries(ids: Sequence[str]) -> None:
 
 
 def check_size(bodies: Iterable[str], code: str) -> None:
-    """What is sent together has 1 MiB at most."""
+    """A batch has at most 1 MiB."""
     size = sum(len(body.encode()) for body in bodies)
     if size > MOST_BYTES:
         raise RefusedError(code, f"{size} bytes are more than {MOST_BYTES}")
 
 
 def check_body(body: str) -> None:
-    """A body has at least one character, and none that XML does not know."""
+    """A body has at least one character, and only characters that XML allows."""
     if not body:
         raise RefusedError("MissingParameter", "the body is empty")
     strange = next((character for character in body if not _is_taken(character)), None)
@@ -57,13 +57,13 @@ def _is_taken(character: str) -> bool:
 
 
 def check_hidden(seconds: int) -> None:
-    """A message is hidden for twelve hours at most."""
+    """A visibility timeout is at most twelve hours."""
     if not 0 <= seconds <= LONGEST_HIDDEN_SECONDS:
         raise RefusedError("InvalidParameterValue", f"VisibilityTimeout is {seconds} s, 0 to 43200 may be")
 
 
 def check_count(count: int) -> None:
-    """One to ten messages are received together."""
+    """A receive returns one to ten messages."""
     if not 1 <= count <= MOST_ENTRIES:
         raise RefusedError(
             "InvalidParameterValue", f"MaxNumberOfMessages is {count}, 1 to {MOST_ENTRIES} may be"

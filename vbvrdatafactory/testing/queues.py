@@ -1,6 +1,6 @@
-"""A standard queue of SQS as a value that changes: what is waiting, in flight or delayed at a moment.
+"""A standard SQS queue in memory: the messages that are waiting, in flight or delayed at a given time.
 
-Times are seconds of whatever clock the caller reads, and are passed in.
+Times are seconds of the caller's clock, and are passed in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ class Message:
     """A message in a queue.
 
     Args:
-        body: what was sent.
-        sent_at: when; it stays the same in a dead letter queue.
-        visible_at: until then nobody receives it.
+        body: its body.
+        sent_at: when it was sent; unchanged in a dead letter queue.
+        visible_at: when it can be received.
         attributes: message attributes, as they were sent.
         receives: how often it was received, here or in the queue that it was moved from.
         handle: the receipt handle of the latest receive; empty before the first.
@@ -38,9 +38,9 @@ class Queue:
 
     Args:
         name: its name.
-        visibility_seconds: how long a received message is hidden where the receive does not say.
-        delay_seconds: how long a sent message is hidden where the send does not say.
-        max_receives: receives after which a message goes to `dead_letters` instead; None for no end.
+        visibility_seconds: default visibility timeout.
+        delay_seconds: default delay of a sent message.
+        max_receives: receives after which a message is moved to `dead_letters`; None for no limit.
     """
 
     name: str
@@ -53,14 +53,14 @@ class Queue:
     def send(
         self, body: str, now: float, *, delay_seconds: float | None, attributes: Mapping[str, Any]
     ) -> Message:
-        """Take a message in."""
+        """Add a message."""
         delay = self.delay_seconds if delay_seconds is None else delay_seconds
         sent = Message(body, now, now + delay, attributes)
         self.messages[sent.message_id] = sent
         return sent
 
     def receive(self, now: float, *, at_most: int, hidden_seconds: float | None) -> list[Message]:
-        """The oldest that can be received, hidden from now on; those received too often are moved away first."""
+        """The oldest messages that can be received, hidden from now on; those received too often are moved first."""
         hidden = self.visibility_seconds if hidden_seconds is None else hidden_seconds
         received: list[Message] = []
         for message in [each for each in self.messages.values() if each.visible_at <= now]:
@@ -75,7 +75,7 @@ class Queue:
         return received
 
     def _give_up(self, message: Message, now: float) -> bool:
-        """Move a message that was received too often to the dead letter queue; whether it was."""
+        """Move a message that was received too often to the dead letter queue; returns whether it was moved."""
         if self.dead_letters is None or self.max_receives is None or message.receives < self.max_receives:
             return False
         del self.messages[message.message_id]
@@ -84,22 +84,22 @@ class Queue:
         return True
 
     def held(self, handle: str) -> Message | None:
-        """The message whose latest receive gave `handle`; None where it is gone or was received again."""
+        """The message with the receipt handle `handle`; None where it was deleted or received again."""
         return next((each for each in self.messages.values() if handle and each.handle == handle), None)
 
     def delete(self, handle: str) -> None:
-        """Remove the message that `handle` stands for; nothing where it is gone or was received again."""
+        """Delete the message with the receipt handle `handle`; nothing where it was deleted or received again."""
         if message := self.held(handle):
             del self.messages[message.message_id]
 
     def waiting(self, now: float) -> Iterator[Message]:
-        """Those that can be received."""
+        """Messages that can be received."""
         return (each for each in self.messages.values() if each.visible_at <= now)
 
     def in_flight(self, now: float) -> Iterator[Message]:
-        """Those that were received and are hidden."""
+        """Messages in flight: received, and hidden."""
         return (each for each in self.messages.values() if each.visible_at > now and each.handle)
 
     def delayed(self, now: float) -> Iterator[Message]:
-        """Those that nobody could receive yet."""
+        """Delayed messages, which can't be received yet."""
         return (each for each in self.messages.values() if each.visible_at > now and not each.handle)

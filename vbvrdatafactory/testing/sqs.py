@@ -1,7 +1,7 @@
 """SQS in memory, with the methods, shapes and errors of a boto3 client as far as the factory uses them.
 
-Standard queues. Counts are exact and receives come in the order of sends, which SQS does not promise: do not
-rely on either. Nothing waits: a receive that asks for a long poll answers at once.
+Standard queues. Counts are exact and messages are received in the order of sends, which SQS does not guarantee: do
+not rely on either. Nothing waits: a long poll returns at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ else:
 
 
 class InMemorySqs(_Client):
-    """SQS without a network; hand it to whatever takes a boto3 SQS client.
+    """SQS in memory; pass it wherever a boto3 SQS client is accepted.
 
     >>> sqs = InMemorySqs()
     >>> url = sqs.create_queue(QueueName="tasks")["QueueUrl"]
@@ -45,10 +45,10 @@ class InMemorySqs(_Client):
     >>> [message["Body"] for message in sqs.receive_message(QueueUrl=url)["Messages"]]
     ['hello']
 
-    What SQS refuses raises botocore's `ClientError`, with the code that SQS answers with.
+    Errors are botocore's `ClientError` with the error codes of SQS.
 
     Args:
-        clock: says the time, in seconds since 1970; visibility and delays go by it. Default: one that stands.
+        clock: returns the time, in seconds since 1970, for visibility and delays. Default: one that stands still.
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
@@ -56,30 +56,30 @@ class InMemorySqs(_Client):
         self._queues: dict[str, Queue] = {}
         self._failing: deque[Exception] = deque()
         self._refusing: deque[RefusedError] = deque()
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
-    # What tests need besides
+    # For tests
 
     def fail(self, error: Exception, times: int = 1) -> None:
-        """Let the next `times` calls, whichever they are, do nothing and raise `error`."""
+        """Let the next `times` calls of any method do nothing and raise `error`."""
         self._failing.extend([error] * times)
 
     def refuse(self, times: int = 1, code: str = "InternalError") -> None:
-        """Let SendMessageBatch refuse the next `times` entries with `code`; the sender is not to blame."""
+        """Let the next `times` entries of SendMessageBatch fail with `code`, without a sender fault."""
         self._refusing.extend([RefusedError(code, "the test says so")] * times)
 
     def bodies(self, queue_url: str) -> list[str]:
         """The body of every message in the queue, waiting, in flight or delayed, in the order of sends.
 
-        It receives nothing: nothing is hidden and no receive is counted.
+        None is received: none is hidden, and no receive is counted.
         """
-        with self._one_at_a_time:
+        with self._lock:
             return [message.body for message in self._queues[queue_url].messages.values()]
 
     # Queues
 
     def create_queue(self, **asked: Unpack[t.CreateQueueRequestTypeDef]) -> t.CreateQueueResultTypeDef:
-        """Make a queue; of its attributes VisibilityTimeout, DelaySeconds and RedrivePolicy are heard."""
+        """Create a queue; of its attributes VisibilityTimeout, DelaySeconds and RedrivePolicy take effect."""
         url = url_of(asked["QueueName"])
         self._queues.setdefault(url, Queue(asked["QueueName"]))
         with self._call("CreateQueue", url) as queue:
@@ -89,7 +89,7 @@ class InMemorySqs(_Client):
     def get_queue_attributes(
         self, **asked: Unpack[t.GetQueueAttributesRequestTypeDef]
     ) -> t.GetQueueAttributesResultTypeDef:
-        """The three counts, QueueArn, and what `create_queue` hears."""
+        """The three counts, QueueArn, and the attributes of `create_queue`."""
         with self._call("GetQueueAttributes", asked["QueueUrl"]) as queue:
             found = attributes_of(queue, self._clock())
         names = asked.get("AttributeNames", ())
@@ -97,7 +97,7 @@ class InMemorySqs(_Client):
         return {"Attributes": wanted, "ResponseMetadata": META}
 
     def purge_queue(self, **asked: Unpack[t.PurgeQueueRequestTypeDef]) -> t.EmptyResponseMetadataTypeDef:
-        """Remove every message, at once; SQS may take a minute."""
+        """Delete every message at once; SQS may take a minute."""
         with self._call("PurgeQueue", asked["QueueUrl"]) as queue:
             queue.messages.clear()
         return {"ResponseMetadata": META}
@@ -122,7 +122,7 @@ class InMemorySqs(_Client):
     def send_message_batch(
         self, **asked: Unpack[t.SendMessageBatchRequestTypeDef]
     ) -> t.SendMessageBatchResultTypeDef:
-        """Send up to ten messages of 1 MiB together; each is taken or refused by itself."""
+        """Send up to ten messages of 1 MiB together; each succeeds or fails by itself."""
         entries = asked["Entries"]
         answer: t.SendMessageBatchResultTypeDef = {"Successful": [], "Failed": [], "ResponseMetadata": META}
         with self._call("SendMessageBatch", asked["QueueUrl"]) as queue:
@@ -153,7 +153,7 @@ class InMemorySqs(_Client):
     def receive_message(
         self, **asked: Unpack[t.ReceiveMessageRequestTypeDef]
     ) -> t.ReceiveMessageResultTypeDef:
-        """Receive up to ten messages, hidden from now on; answers at once, without Messages if there are none."""
+        """Receive up to ten messages, hidden from now on; returns at once, without ``Messages`` if there are none."""
         names = {*asked.get("AttributeNames", ()), *asked.get("MessageSystemAttributeNames", ())}
         count, hidden = asked.get("MaxNumberOfMessages", 1), asked.get("VisibilityTimeout")
         with self._call("ReceiveMessage", asked["QueueUrl"]) as queue:
@@ -170,7 +170,7 @@ class InMemorySqs(_Client):
     def delete_message(
         self, **asked: Unpack[t.DeleteMessageRequestTypeDef]
     ) -> t.EmptyResponseMetadataTypeDef:
-        """Remove a message by the handle of its latest receive; an older handle removes nothing."""
+        """Delete a message by the handle of its latest receive; an older handle deletes nothing."""
         with self._call("DeleteMessage", asked["QueueUrl"]) as queue:
             queue.delete(asked["ReceiptHandle"])
         return {"ResponseMetadata": META}
@@ -178,7 +178,7 @@ class InMemorySqs(_Client):
     def change_message_visibility(
         self, **asked: Unpack[t.ChangeMessageVisibilityRequestTypeDef]
     ) -> t.EmptyResponseMetadataTypeDef:
-        """Hide a message in flight for so many seconds from now on; 0 shows it at once."""
+        """Set the visibility timeout of a message in flight, in seconds from now; 0 releases it."""
         with self._call("ChangeMessageVisibility", asked["QueueUrl"]) as queue:
             self._hide(queue, asked["ReceiptHandle"], asked["VisibilityTimeout"])
         return {"ResponseMetadata": META}
@@ -186,7 +186,7 @@ class InMemorySqs(_Client):
     def change_message_visibility_batch(
         self, **asked: Unpack[t.ChangeMessageVisibilityBatchRequestTypeDef]
     ) -> t.ChangeMessageVisibilityBatchResultTypeDef:
-        """Do so with up to ten messages, each by itself."""
+        """The same for up to ten messages, each by itself."""
         answer: t.ChangeMessageVisibilityBatchResultTypeDef = {
             "Successful": [],
             "Failed": [],
@@ -205,8 +205,8 @@ class InMemorySqs(_Client):
 
     @contextmanager
     def _call(self, operation: str, queue_url: str) -> Iterator[Queue]:
-        """One call at a time, on a queue that is there; what is refused is raised as boto3 would."""
-        with self._one_at_a_time:
+        """The queue of a call, under the lock; errors are raised as boto3 does."""
+        with self._lock:
             if self._failing:
                 raise self._failing.popleft()
             try:
