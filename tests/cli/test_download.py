@@ -105,7 +105,7 @@ def test_extract(run, filled, tmp_path):
     assert "2 files unpacked" in run("download", out, "--extract").stdout
     assert (out / SECOND / "t_task" / "t_0001" / "prompt.txt").read_bytes() == b"p"
     assert (out / ARCHIVE.removeprefix("questions/")).is_file()
-    assert "; 11 were there already; 0 files unpacked" in run("download", out, "--extract").stdout
+    assert "; 11 already existed; 0 files unpacked" in run("download", out, "--extract").stdout
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_interrupted_download_leaves_whole_files(filled, tmp_path):
 def test_empty_bucket(run, place, tmp_path):
     """A bucket without samples is said to be so, and the folder is not made."""
     result = run("download", tmp_path / "out")
-    assert "holds no sample under questions/ yet" in result.stderr
+    assert "has no sample under questions/ yet" in result.stderr
     assert (result.exit_code, (tmp_path / "out").exists()) == (1, False)
 
 

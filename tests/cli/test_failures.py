@@ -60,7 +60,7 @@ def s3_error(code, message="why", verb="GET"):
         (GenericError("odd\n\nDebug source:\nGeneric {"), "odd"),
         (PermissionError(13, "Permission denied", "/root/x"), "Permission denied: /root/x"),
         (OSError(28, "No space left on device"), "No space left on device"),
-        (RuntimeError(""), "unexpected RuntimeError: it says no more"),
+        (RuntimeError(""), "unexpected RuntimeError: no details"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -79,7 +79,7 @@ def test_explaining_needs_no_address(bare):
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("OUTPUT_BUCKET", "Not a bucket!", "'Not a bucket!' cannot be a bucket's name"),
+        ("OUTPUT_BUCKET", "Not a bucket!", "'Not a bucket!' is not a valid bucket name"),
         ("OUTPUT_BUCKET", "no-such-bucket", "bucket 'no-such-bucket' does not exist; set OUTPUT_BUCKET"),
         ("AWS_REGION", "Ohio, please", "AWS_REGION='Ohio, please' is no region"),
         ("AWS_ENDPOINT_URL", "localhost:4566", "AWS_ENDPOINT_URL='localhost:4566' is no address"),

@@ -1,4 +1,4 @@
-"""What AWS and its clients mean by their errors. botocore and obstore tell the same trouble in different words."""
+"""Explains errors of AWS and its clients in one line; botocore and obstore report the same error differently."""
 
 import re
 
@@ -40,18 +40,20 @@ _WRONG_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect"}
 
 
 def explain_aws(error: Exception, config: Config) -> str | None:
-    """One line about an error of AWS or of a client; None if it is none of theirs."""
+    """One line about an error of AWS or of a client; None for any other."""
     if isinstance(error, ClientError):
-        said = error.response.get("Error", {})
-        return _of_code(said.get("Code", "?"), said.get("Message", ""), error.operation_name, config)
+        details = error.response.get("Error", {})
+        return _of_code(details.get("Code", "?"), details.get("Message", ""), error.operation_name, config)
     if isinstance(error, BotoCoreError):
         return _of_botocore(error, config)
     text = str(error).partition("\n\nDebug source")[0]
-    # obstore's provider of boto3's credentials raises this as a plain ValueError.
+    # obstore's Boto3CredentialProvider raises a plain ValueError.
     if "session.get_credentials" in text:
         return _NO_CREDENTIALS
     if isinstance(error, InvalidPathError):
-        return f"the bucket holds a key that no sample can have; remove it and run again ({' '.join(text.split())})"
+        return (
+            f"the bucket has a key that is no valid path; delete it and run again ({' '.join(text.split())})"
+        )
     # A missing object or bucket comes as a FileNotFoundError.
     if isinstance(error, ObstoreError) or "Error performing" in text:
         return _of_obstore(text, config)
@@ -95,7 +97,7 @@ def _of_botocore(error: BotoCoreError, config: Config) -> str:
 
 
 def _of_obstore(text: str, config: Config) -> str:
-    """What obstore says; S3's own answer stands in it as XML."""
+    """An error of obstore; its text has the response of S3 as XML."""
     if code := _field("Code", text):
         verb = re.search(r"Error performing (\w+)", text)
         operation = f"{verb[1] if verb else 'S3'} in bucket {config.output_bucket!r}"
@@ -107,14 +109,16 @@ def _of_obstore(text: str, config: Config) -> str:
     if "redirect" in text:
         return _of_code("PermanentRedirect", "", "", config)
     if "403 Forbidden" in text or "401 Unauthorized" in text:
-        return _of_code("AccessDenied", "S3 does not say why", f"bucket {config.output_bucket!r}", config)
+        return _of_code("AccessDenied", "S3 gives no reason", f"bucket {config.output_bucket!r}", config)
     return text.splitlines()[0]
 
 
-def _unreachable(said: str, config: Config) -> str:
+def _unreachable(details: str, config: Config) -> str:
     if config.aws_endpoint_url:
-        return f"nothing answers at AWS_ENDPOINT_URL={config.aws_endpoint_url} ({said})"
-    return f"AWS cannot be reached in {config.aws_region}; is the network up, and AWS_REGION right? ({said})"
+        return f"nothing answers at AWS_ENDPOINT_URL={config.aws_endpoint_url} ({details})"
+    return (
+        f"AWS cannot be reached in {config.aws_region}; is the network up, and AWS_REGION right? ({details})"
+    )
 
 
 def _field(name: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""A look at the bucket as a report, and the report on a terminal."""
+"""Builds the report of a dataset and prints it."""
 
 from obstore.store import ObjectStore
 from rich.table import Table
@@ -17,16 +17,16 @@ from vbvrdatafactory.s3.specs import list_datasets, read_spec
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
 
 
-def look_at(app: App, dataset: str | None) -> Report:
-    """The completeness of `dataset` (default: the only one described) as the bucket shows it now."""
+def report_on(app: App, dataset: str | None) -> Report:
+    """The completeness of `dataset` (default: the only one in the bucket) by a listing now."""
     store, name = app.store(), app.bucket_name
-    with output.looking(f"bucket {name}") as on_listed:
+    with output.listing(f"bucket {name}") as on_listed:
         plan = Plan(_spec(store, name, dataset))
         return build_report(store, plan, observe(store, plan, on_listed), name)
 
 
 def show(report: Report) -> None:
-    """The tally, why something is missing, and the answer in the last line."""
+    """Print the tallies, why samples are missing, and the headline in the last line."""
     figures = tally_table(report)
     figures.title = None
     output.show(output.plain(figures))

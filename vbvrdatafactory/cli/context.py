@@ -1,7 +1,7 @@
-"""What the root command hands to every other: the configuration and clients made from it.
+"""The state that the root command passes to every other: the configuration and the services.
 
-Addresses are checked here, before anything is built from them: the S3 client panics on a bucket name that
-cannot be part of a URL, and clients wait long for an endpoint on this machine that nobody listens on.
+Addresses are validated first: the S3 client panics on a bucket name that cannot be part of a URL, and clients retry for
+long where nothing listens on an endpoint of this machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class App:
 
     Args:
         env_file: read this instead of ``.env``.
-        verbose: say more; show tracebacks.
+        verbose: log more, and show tracebacks.
     """
 
     def __init__(self, env_file: Path | None = None, *, verbose: bool = False) -> None:
@@ -59,7 +59,7 @@ class App:
         name = self.config.output_bucket
         if not _BUCKET_NAME.fullmatch(name):
             raise ConfigError(
-                f"{name!r} cannot be a bucket's name: 3 to 63 lower case letters, digits, '-' and '.'; "
+                f"{name!r} is not a valid bucket name: 3 to 63 lower case letters, digits, '-' and '.'; "
                 "set OUTPUT_BUCKET or --bucket"
             )
         return name
@@ -83,7 +83,7 @@ class App:
         return self.services.sqs
 
     def _check_listening(self) -> None:
-        """Fail at once where the embedded AWS is not up: the clients would try again for 20 seconds."""
+        """Fail at once where the embedded AWS is not running: the clients would retry for 20 seconds."""
         from vbvrdatafactory import aws
 
         url = self.config.aws_endpoint_url

@@ -1,4 +1,4 @@
-"""What the dead letter queue holds, as a table."""
+"""Prints the dead letters as a table."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ _COLUMNS = ("generator", "cause", "dead letters", "made since")
 def show_counts(app: App) -> None:
     """Print how many dead letters there are of each generator and cause."""
     queues.dead_letter_queue(app)
-    _ = app.bucket_name  # checks it: the records that tell causes lie there
+    _ = app.bucket_name  # validates it: causes are read from its records
     found = dead_letters.diagnosed(app.services)
     if not found:
         output.say("There are no dead letters.")

@@ -1,4 +1,4 @@
-"""`datafactory download`: the dataset in a folder."""
+"""`datafactory download`: downloads the dataset to a folder."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ Examples:
     help="Only this generator: a name or a glob such as 'O-*'. Repeatable.",
 )
 @click.option("--extract", is_flag=True, help="Unpack archives too, and keep them.")
-@click.option("--bucket", metavar="NAME", help="From this bucket instead of OUTPUT_BUCKET.")
+@click.option("--bucket", metavar="NAME", help="Download from this bucket instead of OUTPUT_BUCKET.")
 @pass_app
 def download(app: App, dest: Path, patterns: tuple[str, ...], bucket: str | None, *, extract: bool) -> None:
-    """Bring the dataset to the folder DEST.
+    """Download the dataset to the folder DEST.
 
-    DEST gets what lies under questions/ in the bucket, and nothing else. A file that is there with the
-    object's size and time, or bytes, is skipped, so an interrupted download goes on where it ended. What does
-    not come as the bucket has it, or can't be a file in DEST, is named, and the exit code is 1.
+    DEST gets the objects under questions/ in the bucket, and nothing else. A file that exists with the object's size
+    and time, or bytes, is skipped, so an interrupted download can be continued. An object that is not received whole,
+    or can't be a file in DEST, is reported, and the exit code is 1.
     """
     from vbvrdatafactory.cli.fetching import fetch
 

@@ -1,4 +1,4 @@
-"""A failure as a person is told it: one line with the value and the next move."""
+"""Error messages of commands: one line with the value and what to do."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Failure(click.ClickException):
 
 def explain(error: Exception, app: App) -> str:
     """One line about `error`."""
-    first = (str(error).strip().splitlines() or ["it says no more"])[0]
+    first = (str(error).strip().splitlines() or ["no details"])[0]
     return explain_expected(error, app) or (
         f"unexpected {type(error).__name__}: {first}; 'datafactory -v' with the same command shows the traceback"
     )
 
 
 def explain_expected(error: Exception, app: App) -> str | None:
-    """One line about an error that a person can do something about; None for one that nobody foresaw."""
+    """One line about an expected error, which a person can act on; None for any other."""
     if isinstance(error, DataFactoryError):
         return str(error)
-    if told := _of_aws(error, app):
-        return told
+    if explained := _of_aws(error, app):
+        return explained
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return None
@@ -41,5 +41,5 @@ def _of_aws(error: Exception, app: App) -> str | None:
     try:
         return explain_aws(error, app.config)
     except DataFactoryError:
-        # The explanation would name an address that is not set.
+        # The explanation needs an address that is not set.
         return None

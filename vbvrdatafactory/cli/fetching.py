@@ -1,4 +1,4 @@
-"""A download as a person sees it: what there is, how it goes, what came of it."""
+"""Downloads with progress and a summary."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.planning.selection import choose_generators
 from vbvrdatafactory.s3.download import Download, generators_in, measure
 
-# Of a bucket that others filled there may be thousands.
+# In a bucket that others write to there may be thousands.
 _NAMED = 100
 
 
 def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> None:
-    """Bring the generators that `patterns` match (none: all) to `dest`."""
+    """Download the generators that match `patterns` (none: all) to `dest`."""
     store = app.store()
-    with output.looking(f"bucket {app.bucket_name}"):
+    with output.listing(f"bucket {app.bucket_name}"):
         chosen = _choose(store, app.bucket_name, patterns)
         lacking = measure(store, dest, chosen)
     with output.progress("downloading", lacking, in_bytes=True) as advance:
@@ -28,7 +28,7 @@ def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> No
     unpacked = f"; {format_count(done.unpacked, 'file')} unpacked" if extract else ""
     output.say(
         f"Downloaded {format_count(done.fetched, 'file')} ({decimal(done.fetched_bytes)}) to {dest}; "
-        f"{done.already_there:,} were there already{unpacked}."
+        f"{done.already_there:,} already existed{unpacked}."
     )
     for key, why in done.refused[:_NAMED]:
         output.note(f"left out {key!r}: {why}")
@@ -38,5 +38,5 @@ def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> No
 def _choose(store: ObjectStore, bucket: str, patterns: Sequence[str]) -> tuple[str, ...] | None:
     found = generators_in(store)
     if not found:
-        raise DataFactoryError(f"bucket {bucket!r} holds no sample under questions/ yet")
+        raise DataFactoryError(f"bucket {bucket!r} has no sample under questions/ yet")
     return choose_generators(patterns, found) if patterns else None

@@ -1,7 +1,7 @@
 """Entry point of `datafactory`: the root command, its options, and how a failure ends.
 
-Every failure is one line on stderr and a non-zero exit code: 1 for what went wrong, 2 for a command line
-that cannot be read, 130 for Ctrl-C.
+Every failure is one line on stderr and a non-zero exit code: 1 for a failure, 2 for an invalid
+command line, 130 for Ctrl-C.
 """
 
 import logging
@@ -26,7 +26,7 @@ _PASS_THROUGH = (click.ClickException, click.exceptions.Exit, click.Abort, Broke
 
 
 class Root(click.Group):
-    """Commands found by name when they are asked for; failures told in one line."""
+    """Loads commands by name when they are used; reports failures in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return [*_COMMANDS, *(name for name in plugins.names() if name not in _COMMANDS)]
@@ -48,7 +48,7 @@ class Root(click.Group):
                 click.echo(for_terminal(traceback.format_exc(), keep="\n\t"), err=True, nl=False)
             raise Failure(explain(error, app)) from error
 
-    def main(  # type: ignore[override]  # click's overloads tell its two modes apart; this has the one
+    def main(  # type: ignore[override]  # click's overloads distinguish its two modes; this has one
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = "datafactory",
@@ -80,8 +80,8 @@ def _one_line(error: click.ClickException) -> str:
 
 _EPILOG = """
 \b
-Where things are comes from the environment or a .env file:
-  OUTPUT_BUCKET      the bucket that holds the dataset
+Addresses come from the environment or a .env file:
+  OUTPUT_BUCKET      the bucket of the dataset
   SQS_QUEUE_URL      the task queue
   SQS_DLQ_URL        its dead letter queue
   GENERATORS_PATH    the folder of the generators (default ./generators)
@@ -109,16 +109,16 @@ A dataset from nothing to proof:
     metavar="FILE",
     help="Read addresses from FILE instead of .env.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say more, and show the traceback of a failure.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more, and show the traceback of a failure.")
 @click.version_option(package_name="vbvrdatafactory", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, env_file: Path | None, *, verbose: bool) -> None:
     """Say which video-reasoning dataset you want; the bucket is made to hold exactly that.
 
-    What a command has to do is always what you ask for minus what the bucket holds, so any command may be
-    run again: nothing is made twice, and done is what a look at the bucket says is done.
+    Commands send only what the bucket lacks of the requested dataset, so any command may be run again: nothing is
+    made twice, and a listing of the bucket decides what is done.
     """
-    # Without a handler, logging would print the library's warnings between the lines meant for a person.
+    # Without a handler, logging would print the library's warnings between the lines of the output.
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(TerminalFormatter("%(name)s: %(message)s"))

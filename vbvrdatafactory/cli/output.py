@@ -1,7 +1,7 @@
-"""What commands write: tables and progress, fit for a terminal and for a pipe.
+"""The output of commands: tables and progress, for a terminal and for a pipe.
 
-In a pipe there is no colour, nothing moves and no name is cut: a table is as wide as it must be. Progress
-goes to stderr, and only where a person sees it.
+In a pipe there is no colour, no animation and no truncation: a table is as wide as its content. Progress goes to
+stderr, and only to a terminal.
 """
 
 import sys
@@ -39,7 +39,7 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], footer: Sequence[str] = ()) -> Table:
-    """A table with text to the left and numbers to the right."""
+    """A table with text aligned left and numbers aligned right."""
     rows = list(rows)
     made = Table(show_footer=bool(footer))
     for at, name in enumerate(columns):
@@ -51,7 +51,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], footer: Sequenc
 
 
 def plain(made: Table) -> Table:
-    """The table without lines around it, long names on several lines instead of cut."""
+    """The table without borders, long names wrapped instead of truncated."""
     made.box = SIMPLE_HEAD
     made.pad_edge = False
     for column in made.columns:
@@ -65,29 +65,29 @@ def show(made: Table) -> None:
 
 
 def say(line: str) -> None:
-    """One line of the answer."""
+    """Print one line to stdout."""
     click.echo(for_terminal(line))
 
 
 def note(line: str) -> None:
-    """What a person should know besides the answer, on stderr."""
+    """Print a note to stderr."""
     click.echo(f"datafactory: note: {for_terminal(line)}", err=True)
 
 
 @contextmanager
-def looking(what: str) -> Iterator[Advance]:
-    """A spinner on stderr while `what` is looked at; call what it yields with the number of keys seen."""
+def listing(what: str) -> Iterator[Advance]:
+    """A spinner on stderr while `what` is listed; call the function it yields with the number of keys so far."""
     err = console(sys.stderr)
     if not err.is_terminal:
         yield lambda _: None
         return
-    with err.status(f"looking at {what} …") as status:
-        yield lambda keys: status.update(f"looking at {what} … {keys:,} keys")
+    with err.status(f"listing {what} …") as status:
+        yield lambda keys: status.update(f"listing {what} … {keys:,} keys")
 
 
 @contextmanager
 def progress(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Advance]:
-    """A bar with the time left on stderr; call what it yields with how much more is done."""
+    """A progress bar on stderr; call the function it yields with the increment."""
     err = console(sys.stderr)
     if not err.is_terminal:
         yield lambda _: None

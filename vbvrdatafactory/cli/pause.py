@@ -1,4 +1,4 @@
-"""`datafactory pause`: the run of a dataset sends nothing more until it is resumed."""
+"""`datafactory pause`: pauses the runs of a dataset."""
 
 import click
 
@@ -14,14 +14,14 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("dataset")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for whoever reads the run's log.")
-@click.option("--workers", is_flag=True, help="Let the queue's Lambda take no more messages either.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; shown in the run's log.")
+@click.option("--workers", is_flag=True, help="Disable the queue's event source mappings too.")
 @pass_app
 def pause(app: App, dataset: str, reason: str, *, workers: bool) -> None:
-    """Pause whatever run makes DATASET, now or later: nothing new is sent until 'datafactory resume'.
+    """Pause every run of DATASET, current and later ones: nothing is sent until 'datafactory resume'.
 
-    What is in the queue goes on unless --workers is given; then only what is in flight ends. The pause is a
-    file in the bucket, so it holds for every run of the dataset, wherever it is.
+    Messages in the queue are still processed, unless --workers is given: then only those in flight are. The pause is an
+    object in the bucket, so it applies to runs on any machine.
     """
     from vbvrdatafactory.cli.pausing import tell
 

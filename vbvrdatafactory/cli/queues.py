@@ -1,4 +1,4 @@
-"""One look at the task queue or the dead letter queue, with the variable's name in what can go wrong."""
+"""The depth of the task queue and the dead letter queue; errors name the variable with the queue's URL."""
 
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import ConfigError, DataFactoryError
@@ -6,13 +6,13 @@ from vbvrdatafactory.sqs.depth import Depth, depth
 
 
 def task_queue(app: App) -> Depth:
-    """How much is in the task queue."""
-    return _look(app, "SQS_QUEUE_URL", app.config.sqs_queue_url)
+    """The depth of the task queue."""
+    return _depth(app, "SQS_QUEUE_URL", app.config.sqs_queue_url)
 
 
 def dead_letter_queue(app: App) -> Depth:
-    """How much is in the dead letter queue."""
-    return _look(app, "SQS_DLQ_URL", app.config.sqs_dlq_url)
+    """The depth of the dead letter queue."""
+    return _depth(app, "SQS_DLQ_URL", app.config.sqs_dlq_url)
 
 
 def has_dead_letter_queue(app: App) -> bool:
@@ -23,7 +23,7 @@ def has_dead_letter_queue(app: App) -> bool:
         return False
 
 
-def _look(app: App, variable: str, url: str) -> Depth:
+def _depth(app: App, variable: str, url: str) -> Depth:
     client = app.sqs
     try:
         return depth(client, url)

@@ -1,4 +1,4 @@
-"""`datafactory report`: what the bucket holds of a dataset, now."""
+"""`datafactory report`: how complete a dataset is."""
 
 import json
 
@@ -7,7 +7,7 @@ import click
 from vbvrdatafactory.cli.context import App
 
 _EPILOG = """
-Exit code: 0 if every sample of the dataset is whole, 1 if not (or if the bucket cannot be looked at).
+Exit code: 0 if every sample of the dataset is whole, 1 if not (or if the bucket cannot be listed).
 
 \b
 Examples:
@@ -21,22 +21,22 @@ Examples:
 @click.argument("dataset", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The same figures as JSON, with the missing ranges.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="The same figures as Markdown.")
-@click.option("--bucket", metavar="NAME", help="Look in this bucket instead of OUTPUT_BUCKET.")
+@click.option("--bucket", metavar="NAME", help="List this bucket instead of OUTPUT_BUCKET.")
 @click.pass_context
 def report(
     ctx: click.Context, dataset: str | None, bucket: str | None, *, as_json: bool, as_markdown: bool
 ) -> None:
-    """Say what of DATASET is whole, torn and missing.
+    """Show how many samples of DATASET are whole, torn and missing.
 
-    Looks at the bucket now and changes nothing. DATASET may be left out where the bucket describes only one.
+    Lists the bucket now and changes nothing. DATASET may be omitted where the bucket has only one.
     """
-    from vbvrdatafactory.cli.completeness import look_at, show
+    from vbvrdatafactory.cli.completeness import report_on, show
 
     if as_json and as_markdown:
         raise click.UsageError("choose one of --json and --markdown")
     app = ctx.ensure_object(App)
     app.bucket = bucket
-    seen = look_at(app, dataset)
+    seen = report_on(app, dataset)
     if as_json:
         # In ASCII: what can steer a terminal is escaped in JSON's own way.
         click.echo(json.dumps(seen.model_dump(mode="json"), indent=1))

@@ -1,4 +1,4 @@
-"""`datafactory resume`: the run of a dataset goes on."""
+"""`datafactory resume`: continues the runs of a dataset."""
 
 import click
 
@@ -7,10 +7,10 @@ from vbvrdatafactory.cli.context import App, pass_app
 
 @click.command()
 @click.argument("dataset")
-@click.option("--workers", is_flag=True, help="Let the queue's Lambda take messages again as well.")
+@click.option("--workers", is_flag=True, help="Enable the queue's event source mappings again as well.")
 @pass_app
 def resume(app: App, dataset: str, *, workers: bool) -> None:
-    """Let the run of DATASET that was paused go on."""
+    """Continue the paused runs of DATASET."""
     from vbvrdatafactory.cli.pausing import tell
 
     tell(app, dataset, paused=False, workers=workers)

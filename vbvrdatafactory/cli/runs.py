@@ -1,4 +1,4 @@
-"""`datafactory runs`: what was done for a dataset, run by run."""
+"""`datafactory runs`: lists the runs of a dataset."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,17 @@ _COLUMNS = ("ended", "took", "asked", "whole", "messages", "ended as", "report")
 
 @click.command(epilog=_EPILOG)
 @click.argument("dataset")
-@click.option("-n", "--most", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many.")
+@click.option(
+    "-n", "--most", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most so many."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-@click.option("--bucket", metavar="NAME", help="Look in this bucket instead of OUTPUT_BUCKET.")
+@click.option("--bucket", metavar="NAME", help="List this bucket instead of OUTPUT_BUCKET.")
 @click.pass_context
 def runs(ctx: click.Context, dataset: str, most: int, bucket: str | None, *, as_json: bool) -> None:
-    """List the runs that made DATASET, the latest first.
+    """List the runs of DATASET, the latest first.
 
-    Each has left its report in the bucket. A run that was killed has left none; 'datafactory report' says how the
-    dataset is now.
+    Each run that ended has a report in the bucket; one that was killed has none. 'datafactory report' shows how complete
+    the dataset is now.
     """
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.driver.runs import list_runs

@@ -1,4 +1,4 @@
-"""Options of a spec that `datafactory submit` and ``python -m flows`` share."""
+"""Options that `datafactory submit` and ``python -m flows`` share."""
 
 import click
 
@@ -12,7 +12,7 @@ legacy_seeds = click.option(
     "seeds",
     is_flag=True,
     callback=_seeds,
-    help="Batches get seed + their number, as the predecessor gave them; to reproduce its samples.",
+    help="Seeds of batches are seed + number, as the predecessor computed them; to reproduce its samples.",
 )
 
 replace_spec = click.option(

@@ -107,7 +107,7 @@ class Submission:
     def _observe(self) -> tuple[Observation, Counter[str], list[str]]:
         """What is there, how many messages would make the rest of each generator, and why some can't be planned."""
         store = self._services.bucket
-        with output.looking(f"bucket {self._app.bucket_name}") as on_listed:
+        with output.listing(f"bucket {self._app.bucket_name}") as on_listed:
             seen = with_origins(store, self._plan, observe(store, self._plan, on_listed))
             evidence = take_evidence(store, [gap.generator for gap in seen.gaps])
             counts, problems = Counter[str](), []
