@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from flows.prefect_server import check_server, prepare_environment
-from flows.steps import step
+from vbvrdatafactory.cli.steps import step
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.report.completeness import Report
 

@@ -1,25 +1,16 @@
-"""A process that goes on when its starter ends: recorded in a file, told apart by a token, ended by its id."""
+"""A process that runs in the background, recorded in a file."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
-import subprocess
-import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from infra import processes
-from vbvrdatafactory.core.errors import DataFactoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-
-EXIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -66,42 +57,21 @@ class Background:
     ) -> Record:
         """Start ``python -m ARGUMENTS`` there; it must not run yet."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        token = f"datafactory-{secrets.token_hex(8)}"
-        with self.log.open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603
-                # Python keeps an -X option it does not know, and the process table shows it.
-                [sys.executable, "-X", token, "-m", *arguments],
-                cwd=cwd,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        process.returncode = 0  # it is meant to outlive this object
-        record = Record(process.pid, token, port, str(self._folder), tuple(arguments))
+        spawned = processes.spawn(arguments, environment, cwd=cwd, log=self.log)
+        record = Record(spawned.pid, spawned.token, port, str(self._folder), tuple(arguments))
         self._file.write_text(json.dumps(asdict(record)))
-        processes.wait_listed(record.pid, token, seconds=1)
         return record
+
+    def wait_until(self, is_ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until it is ready; raises as `processes.wait_until_ready` does."""
+        processes.wait_until_ready(
+            f"the {self.name}", is_ready, lambda: self.running() is not None, seconds=seconds, log=self.log
+        )
 
     def stop(self) -> bool:
         """End it and what is left of its process group; whether there was anything to end."""
         record = self.running()
         if record:
-            with suppress(ProcessLookupError):
-                os.kill(record.pid, signal.SIGTERM)
-            if not processes.wait_gone(record.pid, record.token, EXIT_SECONDS):
-                os.kill(record.pid, signal.SIGKILL)
-                processes.wait_gone(record.pid, record.token, EXIT_SECONDS)
-            processes.kill_group(record.pid)
+            processes.stop(record.pid, record.token)
         self._file.unlink(missing_ok=True)
         return record is not None
-
-    def check(self) -> None:
-        """Raises `DataFactoryError` with the end of its log if it does not run."""
-        if not self.running():
-            raise DataFactoryError(f"the {self.name} has ended; {str(self.log)!r} ends with: {self._last()}")
-
-    def _last(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        return " | ".join(line.strip() for line in lines[-5:])

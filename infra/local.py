@@ -66,6 +66,10 @@ class EmbeddedAws:
                 server.stop(self._state, record)
             return record is not None
 
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return server.running(self._state) is not None
+
     def reset(self) -> None:
         """Stop it and delete its state, the bucket's objects with it."""
         with self._state.locked():

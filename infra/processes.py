@@ -1,20 +1,116 @@
-"""Which processes are ours, told by what they carry: never by a number alone, which may be reused."""
+"""Starts, finds and stops processes of ours, identified by a token on their command line: a pid alone may be reused."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+
+from vbvrdatafactory.core.errors import DataFactoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+EXIT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 _PROC = Path("/proc")
 # How far a process's start, as the kernel tells it, may be off.
 _CLOCK_SECONDS = 2.0
+
+
+class Spawned(NamedTuple):
+    """A process that was started, and the token by which it is found again."""
+
+    pid: int
+    token: str
+
+
+def spawn(
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | Callable[[str], Mapping[str, str]],
+    *,
+    cwd: Path,
+    log: Path,
+) -> Spawned:
+    """Start ``python -m ARGUMENTS`` in the background, in a session of its own; it outlives its starter.
+
+    Args:
+        arguments: the module and what follows it.
+        environment: its whole environment, or what makes that of its token.
+        cwd: where it runs.
+        log: gets its output; made anew.
+    """
+    token = f"datafactory-{secrets.token_hex(8)}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            # Python keeps an -X option it does not know, and the process table shows it.
+            [sys.executable, "-X", token, "-m", *arguments],
+            cwd=cwd,
+            env=dict(environment(token) if callable(environment) else environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process.returncode = 0  # it is meant to outlive this object
+    wait_listed(process.pid, token, seconds=1)
+    return Spawned(process.pid, token)
+
+
+def wait_until_ready(
+    what: str, is_ready: Callable[[], bool], is_running: Callable[[], bool], *, seconds: float, log: Path
+) -> None:
+    """Wait until a process that was started is ready.
+
+    Raises:
+        DataFactoryError: it ended, or is not ready after so many seconds; with the end of its log.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_ready():
+        if not is_running():
+            raise DataFactoryError(f"{what} has ended; {str(log)!r} ends with: {last_lines(log)}")
+        if time.monotonic() > deadline:
+            raise DataFactoryError(
+                f"{what} is not ready after {seconds:.0f} s; {str(log)!r} ends with: {last_lines(log)}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def stop(pid: int, token: str) -> bool:
+    """End a process by SIGTERM, after `EXIT_SECONDS` by SIGKILL, and then what is left of its process group.
+
+    Returns:
+        Whether it ran.
+    """
+    if not is_alive(pid, token):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    if not wait_gone(pid, token, EXIT_SECONDS):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        wait_gone(pid, token, EXIT_SECONDS)
+    kill_group(pid)
+    return True
+
+
+def last_lines(log: Path, count: int = 5) -> str:
+    """The last lines of a log in one; empty where it can't be read."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return " | ".join(line.strip() for line in lines[-count:])
 
 
 def is_alive(pid: int, token: str) -> bool:

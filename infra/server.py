@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
-import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 from infra import processes
 from infra.paths import STATE
 from infra.state import ServerRecord
+from vbvrdatafactory.cli.steps import step
 from vbvrdatafactory.core.config import DEFAULT_REGION
 from vbvrdatafactory.core.errors import DataFactoryError
 
@@ -33,7 +30,6 @@ HOST = "127.0.0.1"
 START_SECONDS = 300.0
 # A deep queue makes it slow; longer than this is hung.
 HUNG_SECONDS = 30.0
-EXIT_SECONDS = 30.0
 # The services the stack and its users need; the others would only take time to restore.
 SERVICES = "cloudformation,cloudwatch,iam,lambda,logs,s3,sqs,sts"
 # All that ministack, and so every worker and generator, sees of the user's environment.
@@ -109,9 +105,10 @@ def start(state: StateFolder, *, temporary: bool) -> ServerRecord:
         _relocate(state, before)
     record = None
     try:
-        record = replace(_spawn(state, port), temporary=temporary)
-        state.write_record(record)
-        _wait_until_it_answers(state, record)
+        with step("Starting the embedded AWS"):
+            record = replace(_spawn(state, port), temporary=temporary)
+            state.write_record(record)
+            _wait_until_it_answers(state, record)
     except BaseException:
         if record:
             stop(state, record)
@@ -147,57 +144,37 @@ def _free_port(wanted: int) -> int:
 
 
 def _spawn(state: StateFolder, port: int) -> ServerRecord:
-    token = f"datafactory-{secrets.token_hex(8)}"
     with suppress(FileNotFoundError):
         state.log.replace(state.previous_log)
-    with state.log.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
-            # Python keeps an -X option it does not know, and the process table shows it.
-            [sys.executable, "-X", token, "-m", "infra.embedded"],
-            cwd=state.scratch,
-            env=environment(state, port, token),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    process.returncode = 0  # it is meant to outlive this object
-    processes.wait_listed(process.pid, token, seconds=1)
-    return ServerRecord(process.pid, port, token, folder=str(state.root))
+    spawned = processes.spawn(
+        ["infra.embedded"],
+        lambda token: environment(state, port, token),
+        cwd=state.scratch,
+        log=state.log,
+    )
+    return ServerRecord(spawned.pid, port, spawned.token, folder=str(state.root))
 
 
 def _wait_until_it_answers(state: StateFolder, record: ServerRecord) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not answers(record):
-        if not processes.is_alive(record.pid, record.token):
-            raise DataFactoryError(
-                f"the embedded AWS ended while starting on port {record.port}; "
-                f"{str(state.log)!r} ends with: {state.last_log_lines()}"
-            )
-        if time.monotonic() > deadline:
-            raise DataFactoryError(
-                f"the embedded AWS did not answer on port {record.port} within {START_SECONDS:.0f} s; "
-                f"{str(state.log)!r} ends with: {state.last_log_lines()}"
-            )
-        time.sleep(0.02)
+    processes.wait_until_ready(
+        f"the embedded AWS on port {record.port}",
+        lambda: answers(record),
+        lambda: processes.is_alive(record.pid, record.token),
+        seconds=START_SECONDS,
+        log=state.log,
+    )
 
 
 def stop(state: StateFolder, record: ServerRecord) -> None:
     """End the server, which saves its state, and everything it started; a warning says if it could not save."""
-    pid, token = record.pid, record.token
-    if processes.is_alive(pid, token):
-        asked = time.time()
-        os.kill(pid, signal.SIGTERM)
-        if not processes.wait_gone(pid, token, EXIT_SECONDS):
-            os.kill(pid, signal.SIGKILL)
-            processes.wait_gone(pid, token, EXIT_SECONDS)
-        processes.kill_group(pid)  # it leaves its workers behind
-        if not _saved(state, asked):
-            _log.warning(
-                "the embedded AWS could not save its queues and its stack in %r (is the disk full?): its objects "
-                "are kept, messages sent since the last start are lost; run the same again and it fills the gaps",
-                str(state.services),
-            )
+    asked = time.time()
+    # Its process group goes too: it leaves its workers behind.
+    if processes.stop(record.pid, record.token) and not _saved(state, asked):
+        _log.warning(
+            "the embedded AWS could not save its queues and its stack in %r (is the disk full?): its objects "
+            "are kept, messages sent since the last start are lost; run the same again and it fills the gaps",
+            str(state.services),
+        )
     _clear(state)
     state.env_file.unlink(missing_ok=True)
 

@@ -87,13 +87,6 @@ class StateFolder:
         lines = [f"{name}={_quoted(value)}\n" for name, value in variables.items()]
         _write_whole(self.env_file, "".join(lines))
 
-    def last_log_lines(self, count: int = 5) -> str:
-        try:
-            lines = self.log.read_text(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return " | ".join(line.strip() for line in lines[-count:])
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder alone: starts, updates and stops happen one after another."""

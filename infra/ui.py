@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,6 @@ FIRST_PORT = 4200
 # The pool that prefect.yaml names.
 POOL = "datafactory"
 START_SECONDS = 180.0
-_PAUSE = 0.1
 _PORT_TRIES = 5
 _SERVER = "flows.server"
 # Of the tokens that Prefect's clients send with what they change; a browser can't count beyond 33 days.
@@ -81,12 +79,15 @@ class PrefectHere:
             password.ensure(self._password)
             self._stop_another_kind(say)
             before = [part.name for part in (self._server, self._worker) if part.running()]
+            had_aws = self._aws.is_up()
             try:
                 return self._up(say, before)
             except BaseException:
                 for part in (self._worker, self._server):
                     if part.name not in before:
                         part.stop()
+                if not had_aws:
+                    self._aws.down()
                 raise
 
     def down(self, say: Callable[[str], None] = lambda _: None) -> bool:
@@ -146,7 +147,7 @@ class PrefectHere:
         else:
             said = self._deploy_beside(server.port, api, info)
         say(said)
-        self._wait(self._worker, lambda: api.has_worker(POOL))
+        self._worker.wait_until(lambda: api.has_worker(POOL), START_SECONDS)
         page = f"http://{HOST}:{server.port}"
         return Up(page, f"{page}/sign-in#{api.sign_in_code()}", api.url, info, ran_before=len(before) == 2)
 
@@ -155,7 +156,9 @@ class PrefectHere:
         deploying = self._deploy(port, info)
         try:
             if not self._worker.running():
-                self._wait(self._server, lambda: api.has_pool(POOL) or deploying.poll() is not None)
+                self._server.wait_until(
+                    lambda: api.has_pool(POOL) or deploying.poll() is not None, START_SECONDS
+                )
                 self._start_worker(port)
         finally:
             said, _ = deploying.communicate()
@@ -177,7 +180,7 @@ class PrefectHere:
         """
         for _ in range(_PORT_TRIES):
             try:
-                self._wait(self._server, self._api(server.port).answers)
+                self._server.wait_until(self._api(server.port).answers, START_SECONDS)
             except DataFactoryError:
                 if self._server.running() or free_port(server.port) == server.port:
                     raise
@@ -230,16 +233,6 @@ class PrefectHere:
 
     def _api(self, port: int) -> PrefectApi:
         return PrefectApi(_api(port), password.read(self._password))
-
-    def _wait(self, needed: Background, is_ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not is_ready():
-            needed.check()
-            if time.monotonic() > deadline:
-                raise DataFactoryError(
-                    f"the {needed.name} is not ready after {START_SECONDS:.0f} s; see {str(needed.log)!r}"
-                )
-            time.sleep(_PAUSE)
 
 
 def free_port(first: int) -> int:

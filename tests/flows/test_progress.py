@@ -6,7 +6,7 @@ import time
 import pytest
 
 import flows  # noqa: F401 - it sets the filter
-from flows.steps import step
+from vbvrdatafactory.cli.steps import step
 
 
 def test_a_long_step_says_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

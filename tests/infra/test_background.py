@@ -67,7 +67,7 @@ def test_one_that_ended_is_told_with_its_last_words(tmp_path: Path) -> None:
     record = part.start(["no_such_module"], os.environ, tmp_path)
     assert processes.wait_gone(record.pid, record.token, 30)
     with pytest.raises(DataFactoryError, match=r"the nothing has ended; .*No module named no_such_module"):
-        part.check()
+        part.wait_until(lambda: False, 30)
 
 
 def test_the_next_port_is_taken_where_one_is_busy() -> None:

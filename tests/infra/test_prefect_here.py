@@ -3,8 +3,9 @@
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,9 +47,10 @@ class Server:
     def running(self) -> Record | None:
         return Record(1, "t", 1) if self.lives else None
 
-    def check(self) -> None:
+    def wait_until(self, is_ready: Callable[[], bool], seconds: float) -> None:
         if not self.lives:
             raise DataFactoryError("the prefect-server has ended: address already in use")
+        assert is_ready()
 
 
 def test_a_server_that_takes_another_password_is_not_ours(taken: int) -> None:
@@ -85,3 +87,20 @@ def test_a_server_that_ends_for_another_reason_is_told(
     monkeypatch.setattr("infra.ui.free_port", lambda port: port)
     with pytest.raises(DataFactoryError, match="has ended"):
         here._wait_for_server(Record(1, "t", 9))
+
+
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_a_start_that_fails_leaves_running_what_ran_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ran_before: bool
+) -> None:
+    """The embedded AWS that it started itself is stopped; one that was up, perhaps in use, is left alone."""
+    here, stopped = PrefectHere(tmp_path), []
+    here._aws = SimpleNamespace(is_up=lambda: ran_before, down=lambda: stopped.append("aws"))
+
+    def fail(*_: object) -> None:
+        raise DataFactoryError("the deployments could not be made")
+
+    monkeypatch.setattr(here, "_up", fail)
+    with pytest.raises(DataFactoryError):
+        here.up(print)
+    assert stopped == ([] if ran_before else ["aws"])

@@ -77,3 +77,11 @@ def test_a_process_that_waits_to_be_reaped_is_gone() -> None:
         time.sleep(0.01)
     ended.wait()
     assert not processes.exists(ended.pid)
+
+
+def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
+    """An error quotes the end of a log on one line, and nothing if there is none."""
+    log = tmp_path / "log"
+    assert processes.last_lines(log) == ""
+    log.write_text("one\ntwo\n three \n")
+    assert processes.last_lines(log, 2) == "two | three"

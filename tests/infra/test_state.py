@@ -118,10 +118,3 @@ def test_users_are_counted(state: StateFolder) -> None:
             pass
         assert state.has_users()
     assert not state.has_users()
-
-
-def test_the_last_log_lines(state: StateFolder) -> None:
-    """An error quotes the end of the log on one line, and none if there is none."""
-    assert state.last_log_lines() == ""
-    state.log.write_text("one\ntwo\n three \n")
-    assert state.last_log_lines(2) == "two | three"
