@@ -76,7 +76,7 @@ def test_samples_that_repeat_show(run, described):
     result = run("report")
     row = next(line.split() for line in result.stdout.splitlines() if line.split()[:1] == [FIRST])
     assert row[-3:] == ["2", "of", "10"]
-    assert f"{FIRST} repeats itself: 2 of 10 samples looked at are distinct." in result.stdout
+    assert f"{FIRST} repeats itself: 2 of 10 samples checked are distinct." in result.stdout
     assert result.exit_code == 0
     assert json.loads(run("report", "--json").stdout)["total"]["distinct"]["distinct"] == 2
 

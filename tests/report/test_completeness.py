@@ -135,7 +135,7 @@ def repeating(*known: tuple[int, int], looked_at: int = 4) -> Report:
 def test_a_generator_that_repeats_itself_is_named_everywhere() -> None:
     """In the table, the Markdown, the page and the summary; the dataset is no less complete for it."""
     report = repeating((10, 200), (30, 30), (0, 0))
-    line = "A repeats itself: 10 of 200 samples looked at are distinct."
+    line = "A repeats itself: 10 of 200 samples checked are distinct."
     assert report.repeats == [line]
     assert (report.complete, report.verdict) == (True, report.headline)
     for text in (report.to_markdown(), to_html(report), to_summary(report, [])):

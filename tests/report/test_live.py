@@ -43,7 +43,7 @@ def test_the_page_holds_the_figures() -> None:
         "left (2 h to 2 h 20 min), at Thu 14:10 UTC |",
         "| queue | 1,480 waiting, 20 in flight, 0 delayed |",
         "| failed attempts | 30 deadline, 2 crash |",
-        "| looked at | 2026-01-15 12:00:00 UTC |",
+        "| polled at | 2026-01-15 12:00:00 UTC |",
         "\n\nask 'datafactory'\n\n",
         "![samples over time](data:image/svg+xml;base64,",
     ):

@@ -16,7 +16,7 @@ def list_(app: App) -> None:
     """List the generators under GENERATORS_PATH.
 
     A generator is a folder that holds examples/generate.py. The template for authors is one too, but no
-    dataset is made of it. A folder whose name can't be a part of a key is told as unusable.
+    dataset is made of it. A folder whose name is not valid in a key is reported as unusable.
 
     \b
     Examples:

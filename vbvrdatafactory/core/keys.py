@@ -66,7 +66,7 @@ class ReceiptKey(NamedTuple):
     """The run of a generator that a receipt records.
 
     Args:
-        seed: the run's; None where the name is of before names had it, and only the receipt itself tells.
+        seed: the run's; None in older names, where only the receipt itself has it.
     """
 
     generator: str

@@ -24,9 +24,9 @@ class Distinct(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     distinct: int = 0
-    known: int = Field(default=0, description="Planned samples whose content the receipts tell")
+    known: int = Field(default=0, description="Planned samples with a content digest in a receipt")
     looked_at: int = Field(default=0, description="Receipts that were read")
-    receipts: int = Field(default=0, description="Receipts that there are")
+    receipts: int = Field(default=0, description="Receipts that exist")
 
     def __str__(self) -> str:
         return f"{self.distinct:,} of {self.known:,}" if self.known else "-"

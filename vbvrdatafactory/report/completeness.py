@@ -57,7 +57,7 @@ class Report(Versioned):
         """Generators whose samples repeat, a line each, and how many receipts were read to find out."""
         repeating = [tally for tally in self.generators if tally.distinct.repeats]
         lines = [
-            f"{tally.generator} repeats itself: {tally.distinct} samples looked at are distinct."
+            f"{tally.generator} repeats itself: {tally.distinct} samples checked are distinct."
             for tally in repeating[:_REPEATING_SHOWN]
         ]
         if (more := len(repeating) - _REPEATING_SHOWN) > 0:

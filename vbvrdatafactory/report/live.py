@@ -92,7 +92,7 @@ class RunProgress:
             ("end", self._end(seen, now, at)),
             ("queue", f"{seen.depth}"),
             ("failed attempts", describe_failures(seen.failures)),
-            ("looked at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
+            ("polled at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
         ]
 
     def _end(self, seen: RunSnapshot, now: float, at: datetime) -> str:

@@ -16,8 +16,8 @@ class Broken(Frozen):
     """A generator that was skipped for the rest of a run, after every batch that was tried had failed."""
 
     generator: str
-    cause: Cause | None = Field(default=None, description="None where there are several, or none on record")
-    detail: str = Field(default="", description="What the latest failure said")
+    cause: Cause | None = Field(default=None, description="None where there are several, or no record")
+    detail: str = Field(default="", description="The error of the latest attempt")
 
     def __str__(self) -> str:
         why = f"{self.cause or 'no single cause'}{f'; {self.detail}' if self.detail else ''}"
@@ -63,7 +63,7 @@ class RunFigures(Frozen):
     rounds: int = 0
     samples: int = 0
     seconds: float = 0.0
-    queued: int = Field(default=0, description="Messages that are in the queue still, waiting or in flight")
+    queued: int = Field(default=0, description="Messages still in the queue, waiting or in flight")
     broken: tuple[Broken, ...] = ()
     problems: tuple[str, ...] = Field(default=(), description="Why nothing was sent for a generator")
     dead_letters: tuple[DeadLetterTally, ...] = ()

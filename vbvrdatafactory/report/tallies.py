@@ -24,9 +24,9 @@ class Tally(Frozen):
     torn: int
     stray: int = 0
     other_seed: int = Field(default=0, description="Whole, but made for another seed than the dataset's")
-    without_receipt: int = Field(default=0, description="Whole, and no receipt says what made them")
+    without_receipt: int = Field(default=0, description="Whole, without a receipt")
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
-    distinct: Distinct = Field(default=Distinct(), description="Different samples, as far as receipts tell")
+    distinct: Distinct = Field(default=Distinct(), description="Distinct samples, by the digests in receipts")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -62,7 +62,7 @@ class FailureTally(Frozen):
     generator: str
     cause: Cause
     count: int
-    detail: str = Field(default="", description="What the latest of them said")
+    detail: str = Field(default="", description="The error of the latest attempt")
 
 
 class DeadLetterTally(Frozen):

@@ -83,7 +83,7 @@ def read_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
 
 
 def find_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
-    """The receipt of a run with its seed, under its name or the one it had before names told the seed.
+    """The receipt of a run with its seed, under its name, or under the older one without the seed.
 
     None where there is none, or only a damaged one, which a receipt of the same run may replace; of the latter name
     it may be another seed's.

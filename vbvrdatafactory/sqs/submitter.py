@@ -159,7 +159,7 @@ class TaskSubmitter:
             every call would have, the rest is not tried).
 
         Raises:
-            SpecError: the samples, batch size, names or bucket cannot be planned, or `dedup` is asked for.
+            SpecError: the samples, batch size, names or bucket cannot be planned, or `dedup` is requested.
         """
         _refuse_dedup(dedup=dedup)
         arguments = (generators, total_samples, batch_size, seed, output_format, output_bucket, seeds)
