@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 from vbvrdatafactory.cli.main import cli
 
 CHECKOUT = Path(__file__).parent.parent
-PACKAGES = ("vbvrdatafactory", "lambda_worker", "tasks", "flows")
+PACKAGES = ("vbvrdatafactory", "lambda_worker", "tasks", "flows", "deployments")
 # From the first prompt to the next empty line.
 _DOCTEST = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 _LINK_OUT = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)[^)]*\)")

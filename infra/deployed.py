@@ -20,6 +20,13 @@ FRESH_SECONDS = 7 * 24 * 3600.0
 # They change by themselves.
 _VOLATILE = {"updated", "status", "last_polled"}
 
+# What the deployments, and the form that Prefect keeps of them, are made of.
+CODE = (
+    "deployments",
+    "flows",
+    *(f"vbvrdatafactory/{room}" for room in ("core", "planning", "control", "fleet")),
+)
+
 
 class Deployed:
     """What was deployed last, as a digest of what it was made of and one of what was then on the server.
@@ -61,7 +68,7 @@ class Deployed:
         """The files, names and addresses that the deployments are made of."""
         digest = hashlib.sha256(repr((str(self._checkout), url, list_generators(generators))).encode())
         files = [self._checkout / "prefect.yaml", *sorted((self._checkout / "automations").glob("*.yaml"))]
-        code = [paths.CHECKOUT / "flows", paths.CHECKOUT / "vbvrdatafactory" / "core"]
+        code = [paths.CHECKOUT / folder for folder in CODE]
         lock = paths.CHECKOUT / "requirements.lock"  # Prefect's version
         for file in [*files, lock, *(file for folder in code for file in sorted(folder.rglob("*.py")))]:
             digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())

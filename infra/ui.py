@@ -35,7 +35,7 @@ FIRST_PORT = 4200
 POOL = "datafactory"
 START_SECONDS = 180.0
 _PORT_TRIES = 5
-_SERVER = "flows.server"
+_SERVER = "deployments.server"
 # Of the tokens that Prefect's clients send with what they change; a browser can't count beyond 33 days.
 _CSRF_LIFE = "P30D"
 
@@ -197,7 +197,7 @@ class PrefectHere:
 
     def _deploy(self, port: int, info: EmbeddedInfo) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.deploy", "--yes"],
+            [sys.executable, "-m", "deployments", "--yes"],
             cwd=self._checkout,
             # The form offers the generators that the embedded AWS has.
             env={**self._environment(port), ENV_FILE_VARIABLE: str(info.env_file)},

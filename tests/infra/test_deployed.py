@@ -1,11 +1,14 @@
 """Whether deploying again would change anything."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 
-from infra.deployed import FRESH_SECONDS, Deployed
+from infra import paths
+from infra.deployed import CODE, FRESH_SECONDS, Deployed
 from infra.prefect_api import PrefectApi
 
 
@@ -66,3 +69,13 @@ def test_what_was_just_deployed_is_current_until_something_changes(checkout, mon
     later = time.time() + FRESH_SECONDS + 1
     monkeypatch.setattr("infra.deployed.time.time", lambda: later)
     assert not current()
+
+
+def test_what_the_form_is_made_of_is_watched() -> None:
+    """Whatever of the library the form's types come from lies in a folder whose change makes a new deployment."""
+    program = "import sys, flows.form; print(*(m for m in sys.modules if m.startswith('vbvrdatafactory.')))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=paths.CHECKOUT, capture_output=True, text=True, check=True
+    )
+    rooms = {"/".join(module.split(".")[:2]) for module in loaded.stdout.split()}
+    assert rooms <= set(CODE)

@@ -10,7 +10,7 @@ from infra.paths import CHECKOUT
 
 MODULES = sorted(
     ".".join(file.relative_to(CHECKOUT).with_suffix("").parts)
-    for room in ("bench", "flows", "infra")
+    for room in ("bench", "deployments", "flows", "infra")
     for file in (CHECKOUT / room).rglob("*.py")
     if '__name__ == "__main__"' in file.read_text()
 )

@@ -153,5 +153,5 @@ def test_what_cannot_be_planned_is_refused_at_once(state: Path) -> None:
     ]
     run = subprocess.run([*command, "-g", "V-9_nobody"], cwd=CHECKOUT, capture_output=True, text=True)
     assert run.returncode == 1
-    assert run.stderr.startswith("Error: unknown generator 'V-9_nobody'; known: V-1")
+    assert run.stderr.splitlines()[-1].startswith("Error: unknown generator 'V-9_nobody'; known: V-1")
     assert len(run.stderr.splitlines()) == 1

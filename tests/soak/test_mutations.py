@@ -13,7 +13,7 @@ import pytest
 # another one whenever the rules change, and one of 300 strays by two percent and more.
 FLOOR_PERCENT = 83.0
 SAMPLE, SEED = 300, 42
-COPIED = ("flows", "generators", "infra", "lambda_worker", "tasks", "tests", "vbvrdatafactory")
+COPIED = ("deployments", "flows", "generators", "infra", "lambda_worker", "tasks", "tests", "vbvrdatafactory")
 NOTICED = {"killed", "timeout", "segfault", "suspicious"}
 
 

@@ -16,7 +16,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Completed, Running
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 
-from flows.automations import NOTIFY, described
+from deployments.automations import NOTIFY, described
 from infra import paths
 from infra.lost_runs import end_lost_runs
 from infra.processes import exists
@@ -130,7 +130,7 @@ def without(dump: Any, *names: str) -> Any:
 
 
 def what_is_there(here) -> dict[str, Any]:
-    """All that python -m flows.deploy puts on a server, but for when it was last looked at."""
+    """All that python -m deployments puts on a server, but for when it was last looked at."""
     with here.ask() as client:
         deployments = [each.model_dump(mode="json") for each in client.read_deployments()]
         queues = client._client.post(f"/work_pools/{POOL}/queues/filter", json={}).json()

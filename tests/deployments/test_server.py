@@ -11,9 +11,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from flows import deploy
-from flows.server import guarded
-from flows.sign_in import CODE_SECONDS, Codes, sign_in
+from deployments import __main__ as deploy
+from deployments.server import guarded
+from deployments.sign_in import CODE_SECONDS, Codes, sign_in
 
 AUTH = "datafactory:secret"
 KNOWN = {"Authorization": f"Basic {b64encode(AUTH.encode()).decode()}"}

@@ -1,4 +1,4 @@
-"""``python -m flows.deploy``: everything this checkout puts on a Prefect server; twice changes nothing.
+"""``python -m deployments``: everything this checkout puts on a Prefect server; twice changes nothing.
 
 The work pool, its queues, the deployments of `prefect.yaml`, the automations of `automations/`.
 """
@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
-from flows import automations
+from deployments import automations
 
 POOL = "datafactory"
 # What `make up` keeps the password of its server in.

@@ -1,4 +1,4 @@
-"""``python -m flows.server PORT``: the Prefect server of this machine, with its UI, for this machine's own pages.
+"""``python -m deployments.server PORT``: the Prefect server of this machine, with its UI, for this machine's own pages.
 
 Prefect's app with what it has no setting for: the hosts it answers to, the pages that may ask it, the login by
 a link. Its password, CSRF protection and allowed origins are settings of Prefect's, which `infra.ui` makes.
@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flows.sign_in import PATH, sign_in
+from deployments.sign_in import PATH, sign_in
 
 HOST = "127.0.0.1"
 # Names that no web site can have point at this machine.
