@@ -1,7 +1,7 @@
-"""One batch from message to receipt: run the generator, collect what is whole, store it, say what happened.
+"""One batch from message to receipt: run the generator, collect the whole samples, upload them, write a record.
 
-Whatever goes wrong, what is whole is stored first, under its own indices, and a failure record with the cause
-is written before the failure is reported. The receipt is written last of all.
+Whatever goes wrong, whole samples are uploaded first, under their own indices, and a failure record with the cause
+is written before the failure is reported. The receipt is written last.
 """
 
 import time
@@ -17,12 +17,12 @@ from lambda_worker import records
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, from_exit
 from lambda_worker.generator.limits import Limits
-from lambda_worker.generator.run import Job, Run, Tick, run_generator
+from lambda_worker.generator.run import GeneratorRun, RunRequest, Tick, run_generator
 from lambda_worker.generator.sandbox import sandbox
 from lambda_worker.generator.streaming import RERUN
-from lambda_worker.idempotency import FinishedBefore, result_of_earlier, stop_if_finished
+from lambda_worker.idempotency import AlreadyFinished, find_earlier_result, raise_if_finished
 from lambda_worker.samples.archives import upload_archives
-from lambda_worker.samples.collect import Collection, Sample, Watch, collect
+from lambda_worker.samples.collect import CollectedSamples, Sample, SampleWatcher, collect
 from lambda_worker.samples.upload import FileUploads, Uploaded
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
@@ -36,12 +36,12 @@ _SHORTER_RUNS = 4
 
 @dataclass(frozen=True)
 class Worker:
-    """Where generators are, how a bucket is reached, and what a generator may use.
+    """Makes batches.
 
     Args:
         generators: folder with a folder for each generator.
-        open_bucket: gives the store for a bucket name, or for the default bucket where it is None.
-        limits: budgets of each run.
+        open_bucket: returns the store of a bucket by its name, and of the default bucket for None.
+        limits: limits of each generator run.
     """
 
     generators: Path
@@ -49,7 +49,7 @@ class Worker:
     limits: Limits = field(default_factory=Limits)
 
     def process(self, delivery: Delivery) -> TaskResult:
-        """Make and store one batch; one that is whole in the bucket already is left as it is.
+        """Make and upload one batch; one that is whole in the bucket already is left as it is.
 
         Raises:
             BatchFailed: something asked for is not stored; the failure record is written.
@@ -58,14 +58,14 @@ class Worker:
         """
         message, started = delivery.message, time.monotonic()
         store, code = self.open_bucket(message.output_bucket), self.generators / message.type
-        with ThreadPoolExecutor(1, thread_name_prefix="earlier") as pool:
-            # Asked while the generator already starts: the answer is almost always no.
-            earlier = pool.submit(result_of_earlier, store, message, delivery.seed)
+        with ThreadPoolExecutor(1, thread_name_prefix="idempotency") as pool:
+            # Checked while the generator already starts: the answer is almost always no.
+            earlier = pool.submit(find_earlier_result, store, message, delivery.seed)
             try:
-                made = self._make(delivery, store, lambda: stop_if_finished(earlier))
+                made = self._make(delivery, store, lambda: raise_if_finished(earlier))
                 made.check(delivery)
                 earlier.result()  # a newer version's receipt is not written over
-            except FinishedBefore as before:
+            except AlreadyFinished as before:
                 return before.result
             except BatchFailed as failed:
                 records.record_failure(store, delivery, failed, code)
@@ -74,10 +74,10 @@ class Worker:
         records.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, code)
         return result
 
-    def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Made":
-        """Run the generator: as it is made, else as it is, else, after a crash, for fewer samples."""
+    def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Attempt":
+        """Run with streaming; on RERUN run without; after a crash run for fewer samples."""
         message = delivery.message
-        job = Job(
+        job = RunRequest(
             generator=self.generators / message.type,
             num_samples=message.num_samples,
             seed=delivery.seed,
@@ -100,39 +100,39 @@ class Worker:
                 break
         return made
 
-    def _attempt(self, delivery: Delivery, store: ObjectStore, job: Job, tick: Tick) -> "_Made":
-        """One run of the generator, and what is whole of it stored."""
+    def _attempt(self, delivery: Delivery, store: ObjectStore, job: RunRequest, tick: Tick) -> "_Attempt":
+        """Run the generator once, and upload the whole samples that it wrote."""
         message, wanted = delivery.message, set(delivery.wanted)
         as_files = message.output_format == "files"
         with sandbox() as box, closing(FileUploads(store, message.type)) as uploads:
-            watch = Watch(box.output, message)
+            watch = SampleWatcher(box.output, message)
 
-            def give_new() -> None:
+            def upload_new() -> None:
                 tick()
                 for sample in watch.new() if as_files and box.streams else ():
                     if sample.index in wanted:
-                        # One that is gone again or changes is judged when the run is over.
+                        # One that was deleted or changes is checked when the run has ended.
                         with suppress(OSError):
-                            uploads.give(sample)
+                            uploads.upload(sample)
 
-            run = run_generator(box, job, self.limits, give_new)
-            found = Collection([]) if run.exit_code == RERUN else collect(box.output, message)
+            run = run_generator(box, job, self.limits, upload_new)
+            found = CollectedSamples([]) if run.exit_code == RERUN else collect(box.output, message)
             samples = [sample for sample in found.whole if sample.index in wanted]
             uploaded = uploads.finish(samples) if as_files else upload_archives(store, message.type, samples)
-        return _Made(uploaded, samples, found, run)
+        return _Attempt(uploaded, samples, found, run)
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What a batch came to: what is in the bucket, what else was found, and how the generator ended."""
+class _Attempt:
+    """One run of the generator for a batch: what was uploaded, what else it wrote, and how it ended."""
 
     uploaded: Uploaded
     samples: list[Sample]
-    found: Collection
-    run: Run
+    found: CollectedSamples
+    run: GeneratorRun
 
     def shorter_runs(self) -> Iterator[int]:
-        """For how many samples to run again: a generator that writes at the end leaves nothing when it crashes.
+        """Sample counts to run again with: a generator that writes at the end leaves nothing when it crashes.
 
         A run of k is mostly the first k of a run of n, and its output says how many it had finished.
         """
@@ -143,14 +143,18 @@ class _Made:
                 yield count
             count //= 2
 
-    def with_samples_of(self, other: "_Made") -> "_Made":
-        """The same batch with what another run of it stored."""
+    def with_samples_of(self, other: "_Attempt") -> "_Attempt":
+        """The attempt together with what another run uploaded."""
         uploaded = self.uploaded.and_then(other.uploaded)
         samples = {sample.index: sample for sample in (*self.samples, *other.samples)}
         return replace(self, uploaded=uploaded, samples=[samples[index] for index in sorted(samples)])
 
     def check(self, delivery: Delivery) -> None:
-        """Raise unless everything wanted is stored; how the process ended explains what is lacking."""
+        """Raise unless all wanted samples are uploaded, with how the process ended as the reason.
+
+        Raises:
+            BatchFailed: some are not.
+        """
         stored = [sample.index for sample in self.samples]
         found = replace(self.found, whole=self.samples)
         try:

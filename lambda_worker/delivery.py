@@ -9,9 +9,14 @@ from vbvrdatafactory.core.seeds import python_hash_seed
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt at one message, the seed it runs under and the seconds it has.
+    """One attempt at one message.
 
-    When `cancelled` is set, the batch ends at once and is left to somebody else.
+    Args:
+        message: the batch.
+        seed: the seed to run it under.
+        attempt: which receive of the message this is, from 1 on.
+        seconds: what it may take.
+        cancelled: when it is set, the batch ends at once, and another worker makes it.
     """
 
     message: TaskMessage
@@ -22,11 +27,11 @@ class Delivery:
 
     @property
     def python_hash_seed(self) -> int:
-        """PYTHONHASHSEED of the generator: as the message says, else as the seed gives it."""
+        """PYTHONHASHSEED of the generator: the message's, else the one derived from the seed."""
         asked = self.message.python_hash_seed
         return python_hash_seed(self.seed) if asked is None else asked
 
     @property
     def wanted(self) -> tuple[int, ...]:
-        """The indices to store."""
+        """The indices to upload."""
         return self.message.only_indices or tuple(range(*self.message.indices))

@@ -1,4 +1,4 @@
-"""What went wrong with a batch, decided by evidence: exit code, stderr, what lies on disk."""
+"""Why a batch failed: the cause, found in the exit code and the stderr of its generator."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ _BY_TEXT = (
 
 @dataclass(eq=False)
 class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batch
-    """A batch did not end as asked; `stored` is what was whole and kept all the same."""
+    """A batch failed; `stored` are the ranges of samples that were whole, and uploaded all the same."""
 
     cause: Cause
     detail: str
@@ -32,7 +32,7 @@ class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batc
 
 
 class Cancelled(Exception):  # noqa: N818 - nothing failed
-    """The run was ended on request; the batch is for somebody else."""
+    """The batch was cancelled; another worker makes it."""
 
 
 def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
@@ -42,7 +42,7 @@ def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
     if exit_code == -signal.SIGXFSZ:
         cause = Cause.DISK
     if exit_code == -signal.SIGKILL:
-        # Nobody here sent it: the deadline has its own cause. The kernel kills what eats the memory.
+        # The worker did not send it: a deadline has a cause of its own. The kernel's OOM killer does.
         cause = Cause.MEMORY
     ending = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
     return BatchFailed(

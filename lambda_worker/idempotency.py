@@ -1,7 +1,7 @@
-"""A message delivered again after its batch was finished: seen in a moment, while the generator already starts.
+"""The idempotency check: whether the batch of a message is whole in the bucket already.
 
-The receipt says what to look for, the bucket whether it is there. A receipt alone proves nothing: a batch may
-be replayed because its samples were lost.
+SQS delivers at least once. The receipt says which keys to look for, the bucket whether they exist: a receipt alone
+proves nothing, as a batch may be replayed because its samples were lost.
 """
 
 import logging
@@ -21,10 +21,10 @@ from vbvrdatafactory.s3.listing import sizes
 
 log = logging.getLogger(__name__)
 
-_LOOK_THREADS = 32
+_LIST_THREADS = 32
 
 
-class FinishedBefore(Exception):  # noqa: N818 - nothing failed
+class AlreadyFinished(Exception):  # noqa: N818 - nothing failed
     """The batch is whole in the bucket already; `result` is what its receipt says."""
 
     def __init__(self, result: TaskResult) -> None:
@@ -32,13 +32,13 @@ class FinishedBefore(Exception):  # noqa: N818 - nothing failed
         self.result = result
 
 
-def stop_if_finished(earlier: "Future[TaskResult | None]") -> None:
-    """Raise `FinishedBefore` as soon as the look has found the batch finished."""
-    if earlier.done() and (result := earlier.result()):
-        raise FinishedBefore(result)
+def raise_if_finished(check: "Future[TaskResult | None]") -> None:
+    """Raise `AlreadyFinished` as soon as the check has found the batch finished."""
+    if check.done() and (result := check.result()):
+        raise AlreadyFinished(result)
 
 
-def result_of_earlier(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
+def find_earlier_result(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
     """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket.
 
     Raises:
@@ -52,7 +52,7 @@ def result_of_earlier(store: ObjectStore, message: TaskMessage, seed: int) -> Ta
         return receipt.result if _is_there(store, message, receipt) else None
     except NewerSchemaError:
         raise
-    except Exception as error:  # noqa: BLE001 - without the look the batch is just made once more
+    except Exception as error:  # noqa: BLE001 - without the check the batch is just made once more
         log.warning("whether %s %s was made before is unknown: %s", message.type, message.indices, error)
         return None
 
@@ -69,7 +69,7 @@ def _is_there(store: ObjectStore, message: TaskMessage, receipt: Receipt) -> boo
         folders = [
             keys.sample_folder(keys.SampleFolder(message.type, receipt.task, i)) for i in sorted(wanted)
         ]
-        with ThreadPoolExecutor(_LOOK_THREADS, thread_name_prefix="look") as pool:
+        with ThreadPoolExecutor(_LIST_THREADS, thread_name_prefix="list") as pool:
             inventory.add(chain.from_iterable(pool.map(lambda folder: list(sizes(store, folder)), folders)))
     found = inventory[message.type]
     return all(found.whole(IndexRange(index, index + 1)) for index in wanted)

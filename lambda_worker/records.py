@@ -1,4 +1,4 @@
-"""What the worker files about a batch: a receipt, or why it failed. It never fails what it is evidence of."""
+"""Writes a batch's receipt or failure record. A record that can't be written fails no batch."""
 
 import logging
 import os
@@ -29,14 +29,14 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
     result: TaskResult,
     code: Path,
 ) -> None:
-    """Say how `samples` came about.
+    """Write the receipt of `samples`.
 
     Args:
         store: the bucket.
         delivery: the batch that is done.
-        samples: what was stored of it.
+        samples: those that were uploaded.
         digests: the content digest of each, by its index.
-        result: what it came to.
+        result: what was uploaded, counted.
         code: the generator's folder.
     """
     message = delivery.message
@@ -47,7 +47,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         python_hash_seed=delivery.python_hash_seed,
         task=samples[0].task,
         stored=compress(sample.index for sample in samples),
-        digests={**_of_the_others(store, key, delivery), **digests},
+        digests={**_digests_to_keep(store, key, delivery), **digests},
         result=result.model_copy(update={"sample_ids": []}),
         attempt=delivery.attempt,
         generator_digest=generator_digest(code),
@@ -56,8 +56,8 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
     write(store, keys.receipt(key), receipt)
 
 
-def _of_the_others(store: ObjectStore, key: keys.ReceiptKey, delivery: Delivery) -> dict[int, str]:
-    """Of a run that is replayed for some of its samples: digests that its receipt had of all, before it is replaced."""
+def _digests_to_keep(store: ObjectStore, key: keys.ReceiptKey, delivery: Delivery) -> dict[int, str]:
+    """Digests in the receipt that is about to be replaced: a replay of some samples keeps those of the others."""
     if not delivery.message.only_indices:
         return {}
     earlier = records.find_receipt(store, key)
@@ -66,7 +66,7 @@ def _of_the_others(store: ObjectStore, key: keys.ReceiptKey, delivery: Delivery)
 
 
 def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, code: Path) -> None:
-    """Say why a batch of the generator in the folder `code` failed."""
+    """Write why a batch of the generator in the folder `code` failed."""
     message = delivery.message
     record = FailureRecord(
         message=message,
@@ -86,7 +86,7 @@ def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, 
 
 
 def write(store: ObjectStore, key: str, record: Receipt | FailureRecord) -> None:
-    """Write what became of a batch; where the bucket does not take it, the log has it and nothing else changes."""
+    """Write a record; where the bucket does not take it, it is logged, and nothing else changes."""
     try:
         records.write(store, key, record)
     except Exception:

@@ -25,7 +25,7 @@ _LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, n
 _TICK_SECONDS = 0.05
 _POLL_SECONDS = 0.01
 _MEMORY_SECONDS = 0.1
-_HIDDEN_SECONDS = 1.0
+_DETACHED_SECONDS = 1.0
 _DISK_SECONDS = 0.5
 _GRACE_SECONDS = 2.0
 
@@ -33,17 +33,17 @@ Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to run.
+class RunRequest:
+    """How to run a generator.
 
     Args:
         generator: its folder.
         num_samples: how many samples to ask for.
-        seed: under which seed.
+        seed: the seed to pass.
         python_hash_seed: its PYTHONHASHSEED.
         seconds: how long it may take.
         cancelled: when set, the run ends at once.
-        stream: whether samples of a generator that follows the template come out as they are made.
+        stream: whether a generator that follows the public template writes each sample as soon as it is made.
     """
 
     generator: Path
@@ -56,10 +56,16 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
-    """How a generator's process ended. A negative exit code is the signal that ended it.
+class GeneratorRun:
+    """One execution of a generator's program.
 
-    `stopped` is why the worker ended it, `generated` how many samples it said were finished.
+    Args:
+        exit_code: of its process; a negative one is the signal that ended it.
+        stderr_tail: the last lines of its stderr.
+        seconds: how long it took.
+        generated: how many samples it reported as finished, in lines on stdout.
+        streamed: whether it wrote each sample as soon as it was made.
+        stopped: why the worker stopped it; None where it ended by itself.
     """
 
     exit_code: int
@@ -70,7 +76,7 @@ class Run:
     stopped: BatchFailed | None = None
 
 
-def run_generator(box: Sandbox, job: Job, limits: Limits, tick: Tick = lambda: None) -> Run:
+def run_generator(box: Sandbox, job: RunRequest, limits: Limits, tick: Tick = lambda: None) -> GeneratorRun:
     """Run the generator's script; its samples land in ``box.output``. `tick` is called while it runs.
 
     Raises:
@@ -91,7 +97,9 @@ def run_generator(box: Sandbox, job: Job, limits: Limits, tick: Tick = lambda: N
     return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
 
 
-def _orders(box: Sandbox, script: Path, arguments: list[str], job: Job, limits: Limits) -> dict[str, object]:
+def _orders(
+    box: Sandbox, script: Path, arguments: list[str], job: RunRequest, limits: Limits
+) -> dict[str, object]:
     """What the launcher does before it becomes the generator."""
     return {
         "parent": os.getpid(),
@@ -110,21 +118,21 @@ def _orders(box: Sandbox, script: Path, arguments: list[str], job: Job, limits: 
 
 
 class _Supervisor:
-    """One run under watch."""
+    """Supervises one execution."""
 
-    def __init__(self, box: Sandbox, job: Job, limits: Limits, tick: Tick) -> None:
+    def __init__(self, box: Sandbox, job: RunRequest, limits: Limits, tick: Tick) -> None:
         self._box, self._job, self._limits, self._tick = box, job, limits, tick
         self._before = processes.children()
         self._stopped: BatchFailed | None = None
-        self._next = {self._check_memory: 0.0, self._check_hidden: _HIDDEN_SECONDS, self._check_disk: 0.0}
+        self._next = {self._check_memory: 0.0, self._check_detached: _DETACHED_SECONDS, self._check_disk: 0.0}
 
-    def run(self, orders: dict[str, object], environment: dict[str, str]) -> Run:
+    def run(self, orders: dict[str, object], environment: dict[str, str]) -> GeneratorRun:
         started = time.monotonic()
         process = launch.start(orders, cwd=self._job.generator, environment=environment)
         assert process.stdout
         assert process.stderr
         out, err = Capture(process.stdout), Capture(process.stderr)
-        waiter = Waiter(process)
+        waiter = ProcessWaiter(process)
         try:
             self._watch(process, waiter, started)
         finally:
@@ -132,7 +140,7 @@ class _Supervisor:
             waiter.close()
             out.finish()
             err.finish()
-        return Run(
+        return GeneratorRun(
             process.wait(),
             err.tail,
             time.monotonic() - started,
@@ -141,7 +149,7 @@ class _Supervisor:
             self._stopped,
         )
 
-    def _watch(self, process: subprocess.Popen[bytes], waiter: "Waiter", started: float) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], waiter: "ProcessWaiter", started: float) -> None:
         while not waiter.wait(_TICK_SECONDS) and not self._stopped:
             self._tick()
             elapsed = time.monotonic() - started
@@ -170,12 +178,12 @@ class _Supervisor:
         self._judge_memory(processes.resident_bytes(processes.family(pid)))
         return elapsed + _MEMORY_SECONDS
 
-    def _check_hidden(self, pid: int, elapsed: float) -> float:
-        """What no look at the family and the folders shows: who left it, and files without a name."""
+    def _check_detached(self, pid: int, elapsed: float) -> float:
+        """Check processes that left their parents, and files without a name, which the other checks do not see."""
         everyone = processes.family(pid) | processes.members(self._box.root)
         self._judge_memory(processes.resident_bytes(everyone))
         self._judge_disk(processes.unnamed_bytes(everyone))
-        return elapsed + _HIDDEN_SECONDS
+        return elapsed + _DETACHED_SECONDS
 
     def _judge_memory(self, used: int) -> None:
         if used > self._limits.memory_bytes:
@@ -195,12 +203,12 @@ class _Supervisor:
         del pid
         began = time.monotonic()
         self._judge_disk(self._box.disk_bytes())
-        # Thousands of files take a while to look at: never more than a twentieth of the time.
+        # Thousands of files take a while to stat: at most a twentieth of the time goes into it.
         return elapsed + max(_DISK_SECONDS, 20 * (time.monotonic() - began))
 
 
-class Waiter:
-    """Waits for a process, and wakes the moment it ends where the kernel has handles of processes."""
+class ProcessWaiter:
+    """Waits for a process, and wakes the moment it ends where the kernel has pidfds."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -217,6 +225,6 @@ class Waiter:
         return code is not None
 
     def close(self) -> None:
-        """Give the handle back."""
+        """Close the pidfd."""
         if self._handle is not None:
             os.close(self._handle)

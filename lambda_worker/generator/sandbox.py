@@ -55,7 +55,7 @@ class Sandbox:
 
     @property
     def streams(self) -> bool:
-        """Whether the generator lets its samples out as they are made."""
+        """Whether the generator writes each sample as soon as it is made."""
         return (self.root / STAGING / MARK).exists()
 
     @property
@@ -64,7 +64,7 @@ class Sandbox:
         return [self.root / name for name in _FOLDERS]
 
     def environment(self, generator: Path, python_hash_seed: int) -> dict[str, str]:
-        """Everything the generator's process will find in its environment."""
+        """The whole environment of the generator's process."""
         home, temp = self.root / "home", self.root / "tmp"
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
@@ -90,7 +90,7 @@ class Sandbox:
 
 @contextmanager
 def sandbox() -> Iterator[Sandbox]:
-    """Fresh folders for one run; whatever happens, they and every process of the run are gone afterwards."""
+    """Create the folders of one run; when the block ends, they and every process of the run are removed."""
     before, locked = processes.children(), False
     while not locked:
         root = Path(tempfile.gettempdir()) / f"{_PREFIX}{uuid4().hex}"
@@ -125,10 +125,10 @@ def sweep() -> int:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[bool]:
-    """Hold the lock of a run, and delete its file in the end; gives False where somebody else holds it.
+    """Hold the lock file of a run, and delete it in the end; yields False where another process holds it.
 
-    Who can take it knows that the run's worker died. It lies beside the run's folder, so that it is there
-    before the folder is and as long as anything of it is.
+    It can be locked by others only after the run's worker died. It lies beside the run's folder, so that it exists
+    before the folder does and as long as any part of it.
     """
     path = root.with_suffix(_LOCK)
     with path.open("w") as file:
@@ -146,7 +146,7 @@ def _locked(root: Path) -> Iterator[bool]:
 
 
 def remove(root: Path) -> None:
-    """Delete `root` with everything in it, whatever permissions a generator took away and however deep it dug.
+    """Delete `root` with everything in it, whatever permissions a generator removed and however deep its folders are.
 
     Folders are moved up to just below `root` before they are emptied: no path grows too long, and nothing recurses.
     """

@@ -45,8 +45,8 @@ def _can_be_in_a_key(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Collection:
-    """What a run left: whole samples by index, and what is wrong with the others."""
+class CollectedSamples:
+    """The samples that a generator run wrote: whole ones by index, and what is wrong with the others."""
 
     whole: list[Sample]
     torn: dict[int, list[str]] = field(default_factory=dict)
@@ -65,23 +65,23 @@ class Collection:
             raise BatchFailed(Cause.TORN_SAMPLES, f"{len(torn)} samples are torn; index {torn[0]}: {what}")
         raise BatchFailed(
             Cause.WRONG_COUNT,
-            f"{len(lacking)} of the samples asked for did not come out; the first is index {lacking[0]} "
+            f"{len(lacking)} of the samples requested were not written; the first is index {lacking[0]} "
             f"({describe(compress(lacking), 4)})",
         )
 
 
-def collect(output: Path, message: TaskMessage) -> Collection:
+def collect(output: Path, message: TaskMessage) -> CollectedSamples:
     """The samples below `output` that belong to the batch, under their planned indices.
 
     Where two folders claim one place, neither counts.
     """
     if output.is_symlink():
-        return Collection([], wrong="the output folder was replaced by a link")
+        return CollectedSamples([], wrong="the output folder was replaced by a link")
     found: dict[int, list[tuple[str, Path]]] = {}
     wrong = ""
     for task, place, folder in _sample_folders(output):
         if not _can_be_in_a_key(task):
-            return Collection([], wrong=f"{task!r} cannot be part of a key")
+            return CollectedSamples([], wrong=f"{task!r} cannot be part of a key")
         found.setdefault(place, []).append((task, folder))
     shift = _first_place(found, message.num_samples)
     required = required_files(message.require)
@@ -93,7 +93,7 @@ def collect(output: Path, message: TaskMessage) -> Collection:
             wrong = f"sample {place} was written twice: {folders[0][1].name} and {folders[1][1].name}"
         elif 0 <= place - shift < message.num_samples:
             _judge(Sample(folders[0][0], index, folders[0][1]), required, whole, torn)
-    return Collection(whole, torn, wrong)
+    return CollectedSamples(whole, torn, wrong)
 
 
 def _judge(
@@ -109,8 +109,8 @@ def _judge(
         whole.append(sample)
 
 
-class Watch:
-    """Sees samples come out while the generator runs: for runs whose samples appear whole, by a rename."""
+class SampleWatcher:
+    """Finds new samples while a generator runs with streaming: each appears whole, by a rename."""
 
     def __init__(self, output: Path, message: TaskMessage) -> None:
         self._output, self._message = output, message
@@ -118,7 +118,7 @@ class Watch:
         self._seen: set[str] = set()
 
     def new(self) -> list[Sample]:
-        """Whole samples that came out since the last look."""
+        """Whole samples that appeared since the last call."""
         whole: list[Sample] = []
         with suppress(OSError):
             if self._output.is_symlink():

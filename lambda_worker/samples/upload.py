@@ -1,8 +1,8 @@
 """Puts whole samples into the bucket as files, under their planned keys, many at once.
 
 A sample's ``first_frame.png`` goes when all its other files are there: a worker that dies half way
-leaves torn samples, never ones that look whole. Samples may be given while the generator still runs. What is
-sent is read once, and its digest taken on the way.
+leaves torn samples, never ones that look whole. Samples may be uploaded while the generator still runs. Each file is
+read once, and hashed on the way.
 """
 
 import os
@@ -41,7 +41,7 @@ CONTENT_TYPES = {
 
 
 class Uploaded(NamedTuple):
-    """What went into the bucket, with the content digest of each sample by its index."""
+    """What was uploaded: counts, keys of archives, and the content digest of each sample by its index."""
 
     files: int
     bytes: int
@@ -49,7 +49,7 @@ class Uploaded(NamedTuple):
     digests: dict[int, str]
 
     def and_then(self, later: "Uploaded") -> "Uploaded":
-        """What two uploads of one batch put there, one after the other."""
+        """The sum of two uploads of one batch, one after the other."""
         return Uploaded(
             self.files + later.files,
             self.bytes + later.bytes,
@@ -59,7 +59,7 @@ class Uploaded(NamedTuple):
 
 
 class FileUploads:
-    """Samples on their way into the bucket as files.
+    """Uploads of a batch's samples as files.
 
     Args:
         store: the bucket.
@@ -67,40 +67,39 @@ class FileUploads:
     """
 
     def __init__(self, store: ObjectStore, generator: str) -> None:
-        self._way = _Way(
+        self._uploader = _Uploader(
             store,
             ThreadPoolExecutor(UPLOAD_THREADS, thread_name_prefix="upload"),
             ThreadPoolExecutor(1, thread_name_prefix="upload-large"),
-            _Room(_ROOM_BYTES),
+            _MemoryBudget(_ROOM_BYTES),
         )
         self._generator = generator
-        self._given: dict[int, _SampleUpload] = {}
+        self._uploads: dict[int, _SampleUpload] = {}
         self._replaced: list[_SampleUpload] = []
 
-    def give(self, sample: Sample) -> None:
-        """Send the sample, unless just these files of it were given before.
+    def upload(self, sample: Sample) -> None:
+        """Upload the sample in the background, unless exactly these files of it were uploaded before.
 
         Raises:
             OSError: its files are not there to be looked at.
         """
         fingerprint = sample.fingerprint()
-        earlier = self._given.get(sample.index)
+        earlier = self._uploads.get(sample.index)
         if earlier is None or earlier.fingerprint != fingerprint:
             self._send(sample, fingerprint)
 
     def _send(self, sample: Sample, fingerprint: object) -> None:
-        if earlier := self._given.get(sample.index):
-            # The later one is to have the last word on keys that both may have.
+        if earlier := self._uploads.get(sample.index):
+            # Both may have the same keys: the later upload must come last.
             earlier.settle()
             self._replaced.append(earlier)
         folder = keys.sample_folder(keys.SampleFolder(self._generator, sample.task, sample.index))
-        self._given[sample.index] = _SampleUpload(self._way, folder, sample.files(), fingerprint)
+        self._uploads[sample.index] = _SampleUpload(self._uploader, folder, sample.files(), fingerprint)
 
     def finish(self, samples: Iterable[Sample]) -> Uploaded:
-        """Wait until `samples`, as they are now, are there; whatever else was given is taken back.
+        """Wait until `samples`, as they are now, are uploaded; delete whatever else was uploaded.
 
-        Call when nobody changes them any more: what was given while its generator still ran and has changed
-        since is sent again.
+        Call it when the generator has ended: samples that changed since they were uploaded are uploaded again.
 
         Raises:
             BatchFailed: the bucket did not take something.
@@ -108,28 +107,28 @@ class FileUploads:
         try:
             wanted = {sample.index: sample for sample in samples}
             for sample in wanted.values():
-                self.give(sample)
+                self.upload(sample)
             for index, sample in wanted.items():
-                if isinstance(self._given[index].settle(), _Changed):
+                if isinstance(self._uploads[index].settle(), _Changed):
                     self._send(sample, sample.fingerprint())
-            uploads = {index: self._given.pop(index) for index in wanted}
+            uploads = {index: self._uploads.pop(index) for index in wanted}
             total = sum(upload.done.result() for upload in uploads.values())
-            self._take_back({key for upload in uploads.values() for key in upload.keys})
+            self._delete_others({key for upload in uploads.values() for key in upload.keys})
         except (BaseError, OSError, ValueError, _Changed) as error:
             raise failed(error) from error
         files = sum(len(upload.keys) for upload in uploads.values())
         return Uploaded(files, total, (), {index: upload.digest for index, upload in uploads.items()})
 
-    def _take_back(self, kept: set[str]) -> None:
-        others = [*self._given.values(), *self._replaced]
+    def _delete_others(self, kept: set[str]) -> None:
+        others = [*self._uploads.values(), *self._replaced]
         for upload in others:
             upload.settle()
         if superfluous := {key for upload in others for key in upload.keys} - kept:
-            obstore.delete(self._way.store, sorted(superfluous))
+            obstore.delete(self._uploader.store, sorted(superfluous))
 
     def close(self) -> None:
-        """Drop what has not been sent yet."""
-        for pool in (self._way.pool, self._way.one):
+        """Cancel uploads that have not begun."""
+        for pool in (self._uploader.pool, self._uploader.one):
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -137,8 +136,8 @@ class _Changed(Exception):  # noqa: N818 - nothing failed: a generator may do so
     """A file was no longer the one that was given."""
 
 
-class _Room:
-    """So many bytes of files may be in memory at once."""
+class _MemoryBudget:
+    """Limits the bytes of files that are in memory at once."""
 
     def __init__(self, size: int) -> None:
         self._free = self._size = size
@@ -146,7 +145,7 @@ class _Room:
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Wait until there is room for `size` bytes, and hold it."""
+        """Wait until `size` bytes are free, and take them for the block."""
         size = min(size, self._size)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= size)
@@ -159,19 +158,19 @@ class _Room:
                 self._changed.notify_all()
 
 
-class _Way(NamedTuple):
-    """How files get into the bucket: most side by side, large ones in parts and one at a time."""
+class _Uploader(NamedTuple):
+    """Uploads files: most of them side by side, large ones in parts and one at a time."""
 
     store: ObjectStore
     pool: ThreadPoolExecutor
     one: ThreadPoolExecutor
-    room: _Room
+    room: _MemoryBudget
 
     def send(self, key: str, path: Path) -> "Future[FileContent]":
         try:
             size = path.lstat().st_size
         except OSError:
-            # Whoever opens it meets the same error, and tells it.
+            # Opening it raises the same error.
             size = 0
         return (self.one if size > PART_BYTES else self.pool).submit(self._put, key, path)
 
@@ -197,16 +196,16 @@ class _Way(NamedTuple):
 
 
 class _SampleUpload:
-    """One sample's files on their way: all but the first frame at once, then the first frame.
+    """The upload of one sample: all files but the first frame at once, then the first frame.
 
-    `done` has the bytes sent, or the first error, when nothing of it is on its way any more.
+    `done` has the bytes uploaded, or the first error, when none of its files is being uploaded any more.
     """
 
-    def __init__(self, way: _Way, folder: str, files: list[Path], fingerprint: object) -> None:
+    def __init__(self, uploader: _Uploader, folder: str, files: list[Path], fingerprint: object) -> None:
         self.done: Future[int] = Future()
         self.fingerprint = fingerprint
         self.keys = [f"{folder}/{path.name}" for path in files]
-        self._way, self._folder = way, folder
+        self._uploader, self._folder = uploader, folder
         self._contents: dict[str, FileContent] = {}
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -218,15 +217,15 @@ class _SampleUpload:
 
     @property
     def digest(self) -> str:
-        """The content digest of the sample as it was sent."""
+        """The content digest of the sample as it was uploaded."""
         return content_digest(self._contents)
 
     def settle(self) -> BaseException | None:
-        """Wait until nothing of it is on its way; the error that ended it, if one did."""
+        """Wait until it has ended; the error that ended it, if one did."""
         return self.done.exception()
 
     def _send(self, path: Path) -> None:
-        sending = self._way.send(f"{self._folder}/{path.name}", path)
+        sending = self._uploader.send(f"{self._folder}/{path.name}", path)
         sending.add_done_callback(partial(self._sent, path.name))
 
     def _sent(self, name: str, future: "Future[FileContent]") -> None:
@@ -250,5 +249,5 @@ class _SampleUpload:
 
 
 def failed(error: Exception) -> BatchFailed:
-    """The failure of a batch of which the bucket did not take something."""
+    """The failure of a batch whose upload failed."""
     return BatchFailed(Cause.UPLOAD, f"{type(error).__name__}: {str(error)[:500]}")

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
-from lambda_worker.idempotency import result_of_earlier
+from lambda_worker.idempotency import find_earlier_result
 from lambda_worker.records import generator_digest
 from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
@@ -459,8 +459,8 @@ def test_a_batch_that_was_made_is_known_by_its_receipt(
     written = records.read(store, keys.receipt(receipt), Receipt)
     obstore.delete(store, keys.receipt(receipt))
     records.write(store, keys.receipt(receipt._replace(seed=seed)), written)
-    assert result_of_earlier(store, message, 7)
-    assert result_of_earlier(store, message, 8) is None
+    assert find_earlier_result(store, message, 7)
+    assert find_earlier_result(store, message, 8) is None
 
 
 @pytest.mark.parametrize(
@@ -479,8 +479,8 @@ def test_a_batch_that_was_asked_for_otherwise_is_made(
     """The receipt of a message that differs in anything is no reason to leave a batch as it is."""
     message = TaskMessage(type=tiny(), num_samples=1, seed=7)
     deliver(type=message.type, num_samples=1)
-    assert result_of_earlier(store, message, 7)
-    assert result_of_earlier(store, message.model_copy(update=other), 7) is None
+    assert find_earlier_result(store, message, 7)
+    assert find_earlier_result(store, message.model_copy(update=other), 7) is None
 
 
 def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambda_worker.generator.limits import Limits
-from lambda_worker.generator.run import Job, run_generator
+from lambda_worker.generator.run import RunRequest, run_generator
 from lambda_worker.generator.sandbox import sandbox
 
 SAY = "import os, sys\nstr('--output')\ndef say(what): print(what, file=sys.stderr)\n"
@@ -21,7 +21,7 @@ def said(tiny: Callable[..., str], generators: Path) -> Callable[..., str]:
         folder = generators / tiny()
         (folder / "examples" / "generate.py").write_text(SAY + script)
         with sandbox() as box:
-            job = Job(folder, 1, 0, python_hash_seed, seconds=20, cancelled=threading.Event())
+            job = RunRequest(folder, 1, 0, python_hash_seed, seconds=20, cancelled=threading.Event())
             return run_generator(box, job, Limits()).stderr_tail
 
     return run

@@ -11,7 +11,7 @@ import pytest
 
 from lambda_worker.generator.capture import KEPT_BYTES, Capture
 from lambda_worker.generator.limits import Limits
-from lambda_worker.generator.run import Job, Run, run_generator
+from lambda_worker.generator.run import GeneratorRun, RunRequest, run_generator
 from lambda_worker.generator.sandbox import Sandbox, sandbox
 from vbvrdatafactory.core.models import Cause
 
@@ -24,8 +24,8 @@ open(out + "/environment.json", "w").write(json.dumps(dict(os.environ)))
 """
 
 
-def run_alone(box: Sandbox, generator: Path, seconds: float) -> Run:
-    job = Job(
+def run_alone(box: Sandbox, generator: Path, seconds: float) -> GeneratorRun:
+    job = RunRequest(
         generator,
         num_samples=1,
         seed=0,
