@@ -101,7 +101,11 @@ class _Wait:
         status = self._watch.saw(queue, run.done, now, paused=pause is not None)
         if status is QueueStatus.DRAINED:
             exceeded = run.count_failures(services, at_once=True)
-        self._report(status, queue, now, run.guard.describe(pause) if pause else "")
+        is_due = self._is_log_due(now)
+        note = run.guard.describe(pause) if pause else ""
+        if is_due and status is QueueStatus.SLOW:
+            note = str(self._diagnose())
+        self._report(status, queue, now, note, is_due=is_due)
         if exceeded:
             return self._over_budget(exceeded)
         if status is QueueStatus.STALLED:
@@ -110,14 +114,15 @@ class _Wait:
             return WaitResult(proven=proven)
         return WaitResult() if status is QueueStatus.DRAINED else None
 
-    def _report(self, status: QueueStatus, queue: Depth, now: float, note: str) -> None:
-        """Show the snapshot, and log it where the status changed or the log was silent for long."""
-        logged, at = self._logged
-        is_time = now - at >= min(_LOG_AT_LEAST, _LOG_AFTER + _LOG_SHARE * (now - self._started))
-        if is_time and status is QueueStatus.SLOW:
-            note = str(self._diagnose())
+    def _is_log_due(self, now: float) -> bool:
+        """Whether the log was silent for long enough."""
+        pause = min(_LOG_AT_LEAST, _LOG_AFTER + _LOG_SHARE * (now - self._started))
+        return now - self._logged[1] >= pause
+
+    def _report(self, status: QueueStatus, queue: Depth, now: float, note: str, *, is_due: bool) -> None:
+        """Show the snapshot, and log it where the status changed or the log is due."""
         progress = self._show(now, RunSnapshot(status, self._run.done, queue, self._run.failures, note))
-        if status is not logged or is_time:
+        if status is not self._logged[0] or is_due:
             self._logged = (status, now)
             line = "; ".join(part for part in (progress, str(queue), for_terminal(note)) if part)
             self._services.log.info("%s", line)
