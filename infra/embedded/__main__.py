@@ -6,7 +6,7 @@ import click
 
 from infra.embedded import queues
 from infra.embedded.disk import DiskTruth
-from infra.embedded.gate import Gate
+from infra.embedded.origin_check import OriginCheck
 from infra.embedded.writes import CheckedWrites
 
 
@@ -27,7 +27,7 @@ def _serve() -> None:
     CheckedWrites(s3).install()
     DiskTruth(s3).install()
     queues.install(sqs, lambda_svc)
-    ministack.app = Gate(ministack.app, int(ministack._resolve_port()))
+    ministack.app = OriginCheck(ministack.app, int(ministack._resolve_port()))
     ministack.main()
 
 

@@ -33,7 +33,7 @@ from vbvrdatafactory.testing import InMemoryAws
 GOOD, BAD = "G-1_good", "G-2_bad"
 STALLED = EndedEarly(reason=Reason.STALLED, detail="nobody took any", next_move="deploy")
 SPENT = STALLED.model_copy(update={"reason": Reason.BUDGET})
-TAKEN_OVER = STALLED.model_copy(update={"reason": Reason.LEASE})
+TAKEN_OVER = STALLED.model_copy(update={"reason": Reason.LOCK_LOST})
 
 
 class World(Steps):

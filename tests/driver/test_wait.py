@@ -130,7 +130,7 @@ def test_a_lost_lock_ends_the_wait(wait) -> None:
     world = World(WAITING)
     world.lost_at = 60
     early = wait(world).early
-    assert (early.reason, world.now) == (Reason.LEASE, 60)
+    assert (early.reason, world.now) == (Reason.LOCK_LOST, 60)
     assert "run second" in early.detail
 
 

@@ -153,7 +153,7 @@ class Loop:
 
     def file_dead_letters(self, step: str) -> DeadLetterCounts:
         """File the dead letters of this step; a run that lost the dataset lock leaves them to the one that has it."""
-        if self.early and self.early.reason is Reason.LEASE:
+        if self.early and self.early.reason is Reason.LOCK_LOST:
             return DeadLetterCounts()
         letters = self.steps.file_dead_letters(self.run.dataset, step)
         self.dead_letters += letters
@@ -190,7 +190,7 @@ class Loop:
         )
         if self.early is None and seen.inventory.superseded(self.run.plan.generators):
             self.steps.remove_superseded(self.run.plan, seen)
-        file = self.early is None or self.early.reason is not Reason.LEASE
+        file = self.early is None or self.early.reason is not Reason.LOCK_LOST
         return self.steps.publish(self.run.plan, seen, figures, file=file)
 
 

@@ -81,7 +81,7 @@ class _Wait:
             try:
                 result = self._poll()
             except DatasetLockLost as lost:
-                return _ended(Reason.LEASE, str(lost), "leave it to that run")
+                return _ended(Reason.LOCK_LOST, str(lost), "leave it to that run")
             except _AWS_ERRORS as error:
                 self._retry_or_raise(error)
             else:

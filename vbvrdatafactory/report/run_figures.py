@@ -30,7 +30,8 @@ class Reason(StrEnum):
     BUDGET = "budget"
     STALLED = "stalled"
     OTHER_SEED = "other-seed"
-    LEASE = "lease"
+    # Reports have called it so from the first.
+    LOCK_LOST = "lease"
 
 
 class EndedEarly(Frozen):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.addresses import EmbeddedInfo
-from infra.embedded.gate import Gate, refusal
+from infra.embedded.origin_check import OriginCheck, refusal
 from infra.local import EmbeddedAws
 from vbvrdatafactory import aws
 
@@ -84,7 +84,7 @@ def test_a_web_socket_is_refused_as_well() -> None:
         sent.append(message)
 
     scope = {"type": "websocket", "headers": [(b"host", OWN[0]), (b"origin", b"http://evil.example")]}
-    asyncio.run(Gate(nothing, PORT)(scope, nothing, send))  # type: ignore[arg-type]
+    asyncio.run(OriginCheck(nothing, PORT)(scope, nothing, send))  # type: ignore[arg-type]
     assert [each["type"] for each in sent] == ["websocket.close"]
 
 

@@ -49,7 +49,7 @@ def _is_own(host: str, port: int) -> bool:
     return given == str(port) and _OWN_NAME.fullmatch(name) is not None
 
 
-class Gate:
+class OriginCheck:
     """An ASGI application that lets pass what a program of this machine asks.
 
     What it lets out is no page either: an HTML file in a bucket is a stranger's, and from here its scripts would
