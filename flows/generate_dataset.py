@@ -71,7 +71,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         seeds: How batches get their seeds; legacy as the predecessor did, for who must reproduce its samples.
         max_rounds: How often what is still missing is sent again.
         poll_seconds: Seconds between two looks at the queue.
-        stall_minutes: Minutes after which messages that nobody takes end the run.
+        stall_minutes: Minutes after which messages that no worker receives end the run.
         max_failures: Failed batches that the run may have; more end it early. Empty for any number.
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.

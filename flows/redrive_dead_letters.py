@@ -1,4 +1,4 @@
-"""``redrive-dead-letters``: back to the task queue with what was given up, after what made it fail was mended."""
+"""``redrive-dead-letters``: moves dead letters back to the task queue, once the cause of their failure is mended."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ def dataset_reported(report: Report) -> None:
 
 
 def generator_broken(dataset: str, broken: Broken) -> None:
-    """A generator was given up in a run."""
+    """A generator was skipped for the rest of a run."""
     payload = {"dataset": dataset, "cause": broken.cause or "", "detail": broken.detail}
     _emit("vbvr.generator.broken", f"vbvr.generator.{broken.generator}", payload)
 

@@ -1,7 +1,7 @@
 """Messages that a worker had when the embedded AWS stopped: the worker went with it, so they come back at once.
 
 Else they would wait for the end of a visibility timeout that nobody keeps, and each stop would count as one of
-the receives after which a message is given up. What another process received (``datafactory worker``) is left
+the receives after which a message goes to the dead letter queue. What another process received (``datafactory worker``) is left
 alone, as is what a worker has handed back to be received again later.
 """
 

@@ -1,4 +1,4 @@
-"""`datafactory dlq`: why batches were given up, and back to the queue with them."""
+"""`datafactory dlq`: lists, saves and redrives dead letters."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from vbvrdatafactory.cli.context import App, pass_app
 
 @click.group()
 def dlq() -> None:
-    """See why batches were given up, keep them, or send them back.
+    """List dead letters with their causes, save them, or move them back.
 
-    A dead letter is a message that was delivered several times and never done. It tells why something may
-    be missing. What is missing, 'datafactory report' tells, and 'datafactory submit' sends it again.
+    A dead letter is a message whose batch failed for good, or was received several times in vain. It says why samples
+    may be missing. 'datafactory report' says which are, and 'datafactory submit' sends them again.
     """
 
 
@@ -21,8 +21,8 @@ def dlq() -> None:
 def list_(app: App) -> None:
     """Count the dead letters by generator and cause.
 
-    The cause is what the worker said or wrote when it failed; 'worker-lost' where it could not any more.
-    'made since' counts those whose batch another message has made good.
+    The cause is the one that the worker sent with the message or wrote to its failure record; 'worker-lost' where there
+    is neither. 'made since' counts those whose batch has succeeded since.
     """
     from vbvrdatafactory.cli.dead_letters import show_counts
 

@@ -1,4 +1,4 @@
-"""Pausing and resuming: what is wanted is written to the bucket, and the queue's Lambda told on request."""
+"""Pauses and resumes a dataset: writes it to the bucket, and on request switches the queue's event source mappings."""
 
 import getpass
 import socket

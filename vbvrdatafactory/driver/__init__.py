@@ -1,1 +1,1 @@
-"""The use cases of a run, with the services they need passed in: whoever drives a dataset calls these."""
+"""The use cases of a run, with their services passed in. The flows, `datafactory submit` and others call them."""

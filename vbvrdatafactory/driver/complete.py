@@ -1,4 +1,4 @@
-"""Whether a dataset needs no run, seen in a moment."""
+"""Whether a dataset needs no run: seen in one listing."""
 
 from obstore.store import ObjectStore
 

@@ -1,4 +1,4 @@
-"""Dead letters of both kinds of caller: why each message was given up, filed for a dataset, or moved back."""
+"""Dead letters: why each message is in the dead letter queue; filing those of a dataset, and moving them back."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -102,7 +102,7 @@ def redrive(services: Services, patterns: Sequence[str] = (), *, dry_run: bool =
 
 
 def diagnosed(services: Services) -> list[tuple[DeadLetter, DeadLetterDiagnosis]]:
-    """Every dead letter with why it was given up; the queue keeps them."""
+    """Every dead letter with its cause; they stay in the queue."""
     letters = dead_letter_queue(services).read()
     diagnose = diagnosis(services, {letter.message.type for letter in letters if letter.message})
     return [(letter, diagnose(letter)) for letter in letters]
@@ -122,7 +122,7 @@ def save(services: Services, folder: Path) -> int:
 def diagnosis(
     services: Services, generators: Iterable[str] = ()
 ) -> Callable[[DeadLetter], DeadLetterDiagnosis]:
-    """Why a dead letter was given up: what the worker said, else what is on record of its batch.
+    """Returns the function that finds a dead letter's cause: what the worker sent with it, else its batch's records.
 
     Records of `generators` are listed at once, those of others when the first of their letters comes.
     """
