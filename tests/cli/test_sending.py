@@ -24,14 +24,14 @@ MANY = ("submit", "-g", MAZE, "-n", 50, "-b", 5, "--poll-seconds", 0.1)
 class Worker(threading.Thread):
     """Receives messages of a place's queue until it is stopped: makes their samples, or fails of a cause."""
 
-    def __init__(self, place: Any, fails: Cause | None = None) -> None:
+    def __init__(self, place: Any, fails: Cause | None = None, most: int | None = None) -> None:
         super().__init__(daemon=True)
-        self._place, self._fails = place, fails
+        self._place, self._fails, self._most = place, fails, most
         self._stopped = threading.Event()
         self.received: list[dict[str, Any]] = []
 
     def run(self) -> None:
-        while not self._stopped.wait(0.05):
+        while not self._stopped.wait(0.05) and (self._most is None or len(self.received) < self._most):
             for message in self._place.messages():
                 self.received.append(message)
                 indices = range(message["start_index"], message["start_index"] + message["num_samples"])
@@ -112,6 +112,14 @@ def test_a_new_generator_is_tried_before_all_of_it_is_sent(run, place):
         while len(worker.received) < 10 and time.monotonic() < deadline:
             time.sleep(0.05)
     assert sorted(message["start_index"] for message in worker.received) == list(range(0, 50, 5))
+
+
+def test_the_command_ends_when_everything_is_sent(run, place):
+    """It waits for probes, not for the dataset: a worker that stops after them leaves the rest in the queue."""
+    with Worker(place, most=PROBES) as worker:
+        result = run(*MANY)
+    assert (result.exit_code, len(worker.received)) == (0, PROBES)
+    assert len(place.messages()) == 10 - PROBES
 
 
 def test_of_a_generator_that_always_fails_two_messages_are_sent(run, place):

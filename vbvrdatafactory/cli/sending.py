@@ -99,7 +99,7 @@ def send(  # noqa: PLR0913 - what to send, for whom, and how
         if held_back:
             names = format_count(len(held_back), "generator")
             services.log.info("sent probes of %s; the rest waits for their outcome", names)
-            held_back = loop.wait("submit", held_back)
+            held_back = loop.wait("submit", held_back, for_probes_alone=True)
     if loop.early:
         raise DataFactoryError(str(loop.early))
     for gap in held_back:

@@ -121,8 +121,13 @@ class Loop:
         if problem:
             self.problems[generator] = problem
 
-    def wait(self, step: str, held_back: Sequence[Gap]) -> list[Gap]:
+    def wait(self, step: str, held_back: Sequence[Gap], *, for_probes_alone: bool = False) -> list[Gap]:
         """Wait until the queue is drained; send what is held back as soon as its generator is proven.
+
+        Args:
+            step: its name.
+            held_back: what waits for the outcome of probes.
+            for_probes_alone: return as soon as nothing is held back, whatever is in the queue.
 
         Returns:
             What is held back still: of generators whose probes made nothing.
@@ -140,6 +145,8 @@ class Loop:
             self.breaker.proven.update(proven)
             left = [gap for gap in left if gap not in rest]
             self.send(rest, f"{step}/rest")
+            if for_probes_alone and not left:
+                return left
 
     def made_something(self, held_back: Sequence[Gap], step: str) -> frozenset[str]:
         """Generators whose probes failed and yet made samples: no record proves them, but the bucket does."""
