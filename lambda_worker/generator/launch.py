@@ -6,7 +6,6 @@ and each batch has its own. Generators that seed from ``hash(str)`` would make t
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,10 +15,10 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 def start(
-    orders: Mapping[str, object], *, cwd: Path, environment: Mapping[str, str]
+    orders: Mapping[str, object], *, interpreter: Path, cwd: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start the launcher with `orders`, in a session of its own and with nothing inherited but two pipes."""
-    return run([sys.executable, str(_LAUNCHER), json.dumps(orders)], cwd=cwd, environment=environment)
+    return run([str(interpreter), str(_LAUNCHER), json.dumps(orders)], cwd=cwd, environment=environment)
 
 
 def run(command: list[str], *, cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

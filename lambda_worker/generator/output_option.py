@@ -2,7 +2,6 @@
 
 import ast
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ OUTPUT_OPTIONS = ("--output-dir", "--output")
 _HELP_SECONDS = 60
 
 
-def output_option(script: Path, environment: Mapping[str, str]) -> str:
+def output_option(script: Path, interpreter: Path, environment: Mapping[str, str]) -> str:
     """The option by which `script` takes its output folder.
 
     Raises:
@@ -25,7 +24,7 @@ def output_option(script: Path, environment: Mapping[str, str]) -> str:
     for option in OUTPUT_OPTIONS:
         if option in declared:
             return option
-    return _ask(script, environment)
+    return _ask(script, interpreter, environment)
 
 
 def declared_options(source: str) -> set[str]:
@@ -49,8 +48,8 @@ def declared_options(source: str) -> set[str]:
     }
 
 
-def _ask(script: Path, environment: Mapping[str, str]) -> str:
-    command = [sys.executable, str(script), "--help"]
+def _ask(script: Path, interpreter: Path, environment: Mapping[str, str]) -> str:
+    command = [str(interpreter), str(script), "--help"]
     process = launch.run(command, cwd=script.parent.parent, environment=environment)
     try:
         out, err = process.communicate(timeout=_HELP_SECONDS)

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class RunRequest:
         python_hash_seed: its PYTHONHASHSEED.
         seconds: how long it may take.
         cancelled: when set, the run ends at once.
+        interpreter: the Python that runs it; it has the packages that the generator imports.
         stream: whether a generator that follows the public template writes each sample as soon as it is made.
     """
 
@@ -52,6 +54,7 @@ class RunRequest:
     python_hash_seed: int
     seconds: float
     cancelled: threading.Event
+    interpreter: Path = Path(sys.executable)
     stream: bool = True
 
 
@@ -92,7 +95,7 @@ def run_generator(box: Sandbox, job: RunRequest, limits: Limits, tick: Tick = la
     if job.seconds <= 0:
         raise BatchFailed(Cause.DEADLINE, "no time was left to run the generator")
     environment = box.environment(job.generator.resolve(), job.python_hash_seed)
-    option = output_option(script, environment)
+    option = output_option(script, job.interpreter, environment)
     arguments = ["--num-samples", str(job.num_samples), "--seed", str(job.seed), option, str(box.output)]
     return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
 
@@ -128,7 +131,9 @@ class _Supervisor:
 
     def run(self, orders: dict[str, object], environment: dict[str, str]) -> GeneratorRun:
         started = time.monotonic()
-        process = launch.start(orders, cwd=self._job.generator, environment=environment)
+        process = launch.start(
+            orders, interpreter=self._job.interpreter, cwd=self._job.generator, environment=environment
+        )
         assert process.stdout
         assert process.stderr
         out, err = Capture(process.stdout), Capture(process.stderr)

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from lambda_worker.failure import BatchFailed
 from lambda_worker.generator.output_option import declared_options, output_option
 
+PYTHON = Path(sys.executable)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 
@@ -14,7 +16,7 @@ def test_the_source_names_the_option(tmp_path: Path, option: str) -> None:
     script = tmp_path / "examples" / "generate.py"
     script.parent.mkdir()
     script.write_text(f"raise SystemExit('was run')\np.add_argument('-o', '{option}')\n")
-    assert output_option(script, ENVIRONMENT) == option
+    assert output_option(script, PYTHON, ENVIRONMENT) == option
 
 
 def test_a_script_in_doubt_is_asked(tmp_path: Path) -> None:
@@ -24,7 +26,7 @@ def test_a_script_in_doubt_is_asked(tmp_path: Path) -> None:
     script.write_text(
         "import argparse\np = argparse.ArgumentParser()\np.add_argument('-' + '-output')\np.parse_args()\n"
     )
-    assert output_option(script, ENVIRONMENT) == "--output"
+    assert output_option(script, PYTHON, ENVIRONMENT) == "--output"
 
 
 def test_a_script_without_the_option_is_refused(tmp_path: Path) -> None:
@@ -33,7 +35,7 @@ def test_a_script_without_the_option_is_refused(tmp_path: Path) -> None:
     script.parent.mkdir()
     script.write_text("import argparse\nargparse.ArgumentParser().parse_args()\n")
     with pytest.raises(BatchFailed, match="neither --output-dir nor --output"):
-        output_option(script, ENVIRONMENT)
+        output_option(script, PYTHON, ENVIRONMENT)
 
 
 def test_other_strings_are_no_options() -> None:
