@@ -34,6 +34,8 @@ def worker_policy(
                 "sqs:DeleteMessage",
                 "sqs:ChangeMessageVisibility",
                 "sqs:GetQueueAttributes",
+                # A message for a generator that runs elsewhere is sent again, and costs no receive.
+                "sqs:SendMessage",
             ),
             _allow([dead_letters.queue_arn], "sqs:SendMessage"),
             _allow([log_group.log_group_arn], "logs:CreateLogStream", "logs:PutLogEvents"),

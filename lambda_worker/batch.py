@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
 from lambda_worker import records
 from lambda_worker.delivery import Delivery
-from lambda_worker.failure import BatchFailed, from_exit
+from lambda_worker.failure import BatchFailed, RunsElsewhere, from_exit
+from lambda_worker.generator.environments import Environments
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import GeneratorRun, RunRequest, Tick, run_generator
 from lambda_worker.generator.sandbox import sandbox
@@ -48,12 +50,18 @@ class Worker:
     open_bucket: Callable[[str | None], ObjectStore]
     limits: Limits = field(default_factory=Limits)
 
+    @cached_property
+    def environments(self) -> Environments:
+        """The environments of its generators."""
+        return Environments(self.generators)
+
     def process(self, delivery: Delivery) -> TaskResult:
         """Make and upload one batch; one that is whole in the bucket already is left as it is.
 
         Raises:
             BatchFailed: something asked for is not stored; the failure record is written.
             Cancelled: the delivery was cancelled; nothing is recorded.
+            RunsElsewhere: this worker can't run the generator; nothing is recorded.
             NewerSchemaError: a newer version has filed the batch's receipt.
         """
         message, started = delivery.message, time.monotonic()
@@ -62,19 +70,33 @@ class Worker:
             # Checked while the generator already starts: the answer is almost always no.
             earlier = pool.submit(find_earlier_result, store, message, delivery.seed)
             try:
-                made = self._make(delivery, store, lambda: raise_if_finished(earlier))
+                environment = self.environments.of(message.type)
+                made = self._make(
+                    delivery, store, environment.interpreter, lambda: raise_if_finished(earlier)
+                )
                 made.check(delivery)
                 earlier.result()  # a newer version's receipt is not written over
             except AlreadyFinished as before:
                 return before.result
             except BatchFailed as failed:
-                records.record_failure(store, delivery, failed, code)
+                self.record_failure(delivery, failed)
                 raise
         result = made.result(message, time.monotonic() - started)
-        records.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, code)
+        origin = records.Origin.of(code, environment)
+        records.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, origin)
         return result
 
-    def _make(self, delivery: Delivery, store: ObjectStore, tick: Tick) -> "_Attempt":
+    def record_failure(self, delivery: Delivery, failed: BatchFailed) -> None:
+        """Write why a batch failed."""
+        message = delivery.message
+        try:
+            environment = self.environments.of(message.type)
+        except (BatchFailed, RunsElsewhere):
+            environment = None
+        origin = records.Origin.of(self.generators / message.type, environment)
+        records.record_failure(self.open_bucket(message.output_bucket), delivery, failed, origin)
+
+    def _make(self, delivery: Delivery, store: ObjectStore, interpreter: Path, tick: Tick) -> "_Attempt":
         """Run with streaming; on RERUN run without; after a crash run for fewer samples."""
         message = delivery.message
         job = RunRequest(
@@ -84,6 +106,7 @@ class Worker:
             python_hash_seed=delivery.python_hash_seed,
             seconds=delivery.seconds * (1 - _UPLOAD_SHARE),
             cancelled=delivery.cancelled,
+            interpreter=interpreter,
         )
         deadline = time.monotonic() + job.seconds
         made = self._attempt(delivery, store, job, tick)

@@ -35,6 +35,10 @@ class Cancelled(Exception):  # noqa: N818 - nothing failed
     """The batch was cancelled; another worker makes it."""
 
 
+class RunsElsewhere(Exception):  # noqa: N818 - nothing failed
+    """The generator's code or environment is not on this worker; another may have it."""
+
+
 def from_exit(exit_code: int, stderr_tail: str) -> BatchFailed:
     """Why a generator that ended with `exit_code` did."""
     last = signature(stderr_tail)

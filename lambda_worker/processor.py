@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from lambda_worker import records
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
-from lambda_worker.failure import BatchFailed, Cancelled
+from lambda_worker.failure import BatchFailed, Cancelled, RunsElsewhere
 from lambda_worker.generator import namespaces, processes
 from lambda_worker.generator.limits import Limits, lambda_memory_bytes
 from lambda_worker.generator.sandbox import sweep
@@ -31,6 +31,7 @@ from vbvrdatafactory.core.seeds import batch_seed
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
     from obstore.store import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,10 @@ Record = Mapping[str, Any]
 _BYTES_PER_CORE = 1769 * 1024 * 1024
 # Before a transient failure is tried again: seconds of the first and the longest delay.
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 10, 270
+# A message whose generator this worker can't run goes back for others, later each time, for about six hours.
+_PASSED_ON = "passedOn"
+_PASSES = 75
+_PASS_SECONDS, _LONGEST_PASS_SECONDS = 15, 300
 # A message of a newer schema waits so long for a worker that knows it; every receive counts.
 _NEWER_SECONDS = 900
 
@@ -51,10 +56,11 @@ class Outcome(NamedTuple):
 
     Args:
         delete: whether the message may be deleted: its batch is stored, or it is in the dead letter queue with its
-            cause. If not, it was released and will be received again.
+            cause, or sent again. If not, it was released and will be received again.
         failure: why its batch was not stored, in one line; empty where it was.
         result: what was stored; None where the batch failed.
         message: the message, where it could be read.
+        is_passed_on: whether the message was sent again for other workers, because this one can't run its generator.
         error: an unexpected error, with its traceback; None for every failure that has a cause.
     """
 
@@ -62,6 +68,7 @@ class Outcome(NamedTuple):
     failure: str = ""
     result: TaskResult | None = None
     message: TaskMessage | None = None
+    is_passed_on: bool = False
     error: BaseException | None = None
 
 
@@ -102,6 +109,8 @@ class MessageProcessor:
         except NewerSchemaError as error:
             self._release(record, _NEWER_SECONDS)
             return Outcome(delete=False, failure=str(error))
+        except RunsElsewhere as elsewhere:
+            return self._leave_to_others(record, delivery, str(elsewhere))
         except BatchFailed as failed:
             return Outcome(self._dispose(record, failed, attempt), f"attempt {attempt}: {failed}")
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the network: the message must come back
@@ -109,6 +118,31 @@ class MessageProcessor:
             return Outcome(
                 delete=False, failure=f"attempt {attempt}: {type(error).__name__}: {error}", error=error
             )
+
+    def _leave_to_others(self, record: Record, delivery: Delivery, why: str) -> Outcome:
+        """Send the message again, as new, so that it costs no receive; or give it up where nobody took it for hours."""
+        passes = _passes(record)
+        detail = f"no worker can run {delivery.message.type!r}: {why}"
+        if passes >= _PASSES:
+            failed = BatchFailed(
+                Cause.NO_ENVIRONMENT, f"{detail}; {passes} times it was left to other workers"
+            )
+            self.worker.record_failure(delivery, failed)
+            return Outcome(self._dispose(record, failed, delivery.attempt), str(failed))
+        attributes = _attributes(record)
+        attributes[_PASSED_ON] = {"DataType": "Number", "StringValue": str(passes + 1)}
+        try:
+            self._sqs.send_message(
+                QueueUrl=self._config.sqs_queue_url,
+                MessageBody=record["body"],
+                DelaySeconds=_pass_seconds(passes),
+                MessageAttributes=attributes,
+            )
+        except _errors_of_sqs():
+            log.exception("message %s could not be left to other workers", record["messageId"])
+            self._release(record, _pass_seconds(passes))
+            return Outcome(delete=False, failure=why)
+        return Outcome(delete=True, failure=f"left to other workers: {why}", is_passed_on=True)
 
     def _dispose(self, record: Record, failed: BatchFailed, attempt: int) -> bool:
         """Whether the message is out of the way: a failure that would repeat is not paid for three times."""
@@ -168,13 +202,18 @@ def make_processor(config: Config, concurrency: int) -> MessageProcessor:
 
     What a worker that died left in the temp folder is removed first.
     """
+    prepare_host()
+    memory = lambda_memory_bytes() or psutil.virtual_memory().total
+    limits = Limits.of_host(memory, side_by_side=concurrency)
+    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config)
+
+
+def prepare_host() -> None:
+    """Make this process one that runs generators: it inherits their orphans, and removes what a dead worker left."""
     processes.prepare()
     sweep()
     # Before the first batch waits for them.
     namespaces.are_allowed()
-    memory = lambda_memory_bytes() or psutil.virtual_memory().total
-    limits = Limits.of_host(memory, side_by_side=concurrency)
-    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config)
 
 
 class _Buckets:
@@ -207,6 +246,30 @@ def concurrency() -> int:
 def seed_of(message: TaskMessage, unique: str) -> int:
     """A message's seed; one without a seed gets one of its own, the same at every attempt at it."""
     return batch_seed(0, unique, message.start_index) if message.seed is None else message.seed
+
+
+def _passes(record: Record) -> int:
+    """How often a message was left to other workers already."""
+    said = record.get("messageAttributes", {}).get(_PASSED_ON, {}).get("stringValue", "")
+    return int(said) if said.isdigit() else 0
+
+
+def _attributes(record: Record) -> dict[str, "MessageAttributeValueTypeDef"]:
+    """A record's text attributes, as SendMessage takes them; a Lambda event spells them otherwise."""
+    return {
+        name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
+        for name, value in record.get("messageAttributes", {}).items()
+        if "stringValue" in value
+    }
+
+
+def _pass_seconds(passes: int) -> int:
+    """Seconds until other workers see a message that was left to them `passes` times before.
+
+    >>> [_pass_seconds(passes) for passes in (0, 1, 2, 9)]
+    [15, 30, 60, 300]
+    """
+    return int(next(islice(delays(_PASS_SECONDS, _LONGEST_PASS_SECONDS, factor=2), passes, None)))
 
 
 def _retry_seconds(attempt: int) -> int:

@@ -1,24 +1,42 @@
 """Writes a batch's receipt or failure record. A record that can't be written fails no batch."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from obstore.store import ObjectStore
 
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
+from lambda_worker.generator.environments import Environment
 from lambda_worker.samples.collect import Sample
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskResult
+from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt, TaskResult
 from vbvrdatafactory.core.ranges import compress
-from vbvrdatafactory.files import readable_files
+from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
 
 log = logging.getLogger(__name__)
+
+
+class Origin(NamedTuple):
+    """What made a batch.
+
+    Args:
+        code: digest of the generator's code; None where it has none.
+        made_by: commit, environment and what else the samples depend on; None where nothing could run.
+    """
+
+    code: str | None
+    made_by: MadeBy | None
+
+    @classmethod
+    def of(cls, folder: Path, environment: Environment | None) -> "Origin":
+        """That of the generator in `folder`, in that environment."""
+        code = code_digest(folder)
+        return cls(code, environment.made_by(code) if environment else None)
 
 
 def record_receipt(  # noqa: PLR0913 - a receipt tells much
@@ -27,7 +45,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
     samples: Sequence[Sample],
     digests: Mapping[int, str],
     result: TaskResult,
-    code: Path,
+    origin: Origin,
 ) -> None:
     """Write the receipt of `samples`.
 
@@ -37,7 +55,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         samples: those that were uploaded.
         digests: the content digest of each, by its index.
         result: what was uploaded, counted.
-        code: the generator's folder.
+        origin: what made them.
     """
     message = delivery.message
     key = keys.ReceiptKey(message.type, message.indices, message.salt, delivery.seed)
@@ -50,7 +68,8 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         digests={**_digests_to_keep(store, key, delivery), **digests},
         result=result.model_copy(update={"sample_ids": []}),
         attempt=delivery.attempt,
-        generator_digest=generator_digest(code),
+        generator_digest=origin.code,
+        made_by=origin.made_by,
         finished_at=datetime.now(UTC),
     )
     write(store, keys.receipt(key), receipt)
@@ -65,8 +84,8 @@ def _digests_to_keep(store: ObjectStore, key: keys.ReceiptKey, delivery: Deliver
     return earlier.digests if earlier and (earlier.seed, earlier.python_hash_seed) == seeds else {}
 
 
-def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, code: Path) -> None:
-    """Write why a batch of the generator in the folder `code` failed."""
+def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, origin: Origin) -> None:
+    """Write why a batch failed, and what failed to make it."""
     message = delivery.message
     record = FailureRecord(
         message=message,
@@ -78,7 +97,8 @@ def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, 
         stderr_tail=failed.stderr_tail,
         stored=failed.stored,
         attempt=delivery.attempt,
-        generator_digest=generator_digest(code),
+        generator_digest=origin.code,
+        made_by=origin.made_by,
         failed_at=datetime.now(UTC),
     )
     key = keys.FailureKey(message.type, message.indices, message.salt, delivery.attempt, failed.cause)
@@ -91,17 +111,3 @@ def write(store: ObjectStore, key: str, record: Receipt | FailureRecord) -> None
         records.write(store, key, record)
     except Exception:
         log.exception("%s could not be written: %s", key, record.model_dump_json())
-
-
-def generator_digest(folder: Path) -> str | None:
-    """SHA-256 over the names and bytes of a generator's Python files and requirements; None without any."""
-    digest, found = sha256(), False
-    for path, content in readable_files(folder, _is_code):
-        digest.update(os.fsencode(path.as_posix()) + b"\0%d\0" % len(content))
-        digest.update(content)
-        found = True
-    return digest.hexdigest() if found else None
-
-
-def _is_code(path: Path) -> bool:
-    return path.name.endswith(".py") or (len(path.parts) == 1 and path.match("requirements*.txt"))

@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +35,20 @@ def readable_files(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[tup
         except OSError:
             continue
         yield path, content
+
+
+def code_digest(folder: Path) -> str | None:
+    """SHA-256 over the names and bytes of a generator's Python files and requirements; None without any."""
+    digest, found = sha256(), False
+    for path, content in readable_files(folder, _is_code):
+        digest.update(os.fsencode(path.as_posix()) + b"\0%d\0" % len(content))
+        digest.update(content)
+        found = True
+    return digest.hexdigest() if found else None
+
+
+def _is_code(path: Path) -> bool:
+    return path.name.endswith(".py") or (len(path.parts) == 1 and path.match("requirements*.txt"))
 
 
 def _open_unlinked(path: str, flags: int) -> int:

@@ -97,6 +97,23 @@ def run_generator(box: Sandbox, job: RunRequest, limits: Limits, tick: Tick = la
     environment = box.environment(job.generator.resolve(), job.python_hash_seed)
     option = output_option(script, job.interpreter, environment)
     arguments = ["--num-samples", str(job.num_samples), "--seed", str(job.seed), option, str(box.output)]
+    return run_script(box, script, arguments, job, limits, tick)
+
+
+def run_script(  # noqa: PLR0913 - what, how and within what
+    box: Sandbox,
+    script: Path,
+    arguments: list[str],
+    job: RunRequest,
+    limits: Limits,
+    tick: Tick = lambda: None,
+) -> GeneratorRun:
+    """Run any script in the sandbox as a generator's is run, with these arguments.
+
+    Raises:
+        Cancelled: `job.cancelled` was set.
+    """
+    environment = box.environment(job.generator.resolve(), job.python_hash_seed)
     return _Supervisor(box, job, limits, tick).run(_orders(box, script, arguments, job, limits), environment)
 
 

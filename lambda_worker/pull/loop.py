@@ -199,7 +199,9 @@ class PullWorker:
             self._running.remove(batch)
             self._changed.notify_all()
             self._progress.finished(batch, outcome, stopping=self._stopping.is_set())
-        if outcome.failure and not self._stopping.is_set():
+        if outcome.is_passed_on:
+            log.info("%s: %s", batch, shorten(outcome.failure))
+        elif outcome.failure and not self._stopping.is_set():
             log.warning("%s: %s; %s", batch, shorten(outcome.failure), _NEXT[outcome.delete])
 
     # Ending

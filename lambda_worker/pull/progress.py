@@ -59,16 +59,19 @@ class Totals:
         done: batches whose samples are all stored.
         failed: deliveries that failed; each message is received again or is a dead letter.
         released: messages that were released because the worker was stopped.
+        passed_on: messages that were left to other workers, because this one can't run their generator.
         samples: those of the batches that are done.
     """
 
     done: int = 0
     failed: int = 0
     released: int = 0
+    passed_on: int = 0
     samples: int = 0
 
     def __str__(self) -> str:
         back = f", {self.released:,} released" if self.released else ""
+        back += f", {self.passed_on:,} left to other workers" if self.passed_on else ""
         return f"{format_count(self.done, 'batch', 'batches')} done, {self.failed:,} failed{back}, {self.samples:,} samples"
 
 
@@ -128,6 +131,8 @@ class WorkerProgress:
         if not outcome.failure:
             self.totals.done += 1
             self.totals.samples += batch.samples
+        elif outcome.is_passed_on:
+            self.totals.passed_on += 1
         elif stopping and not outcome.delete:
             self.totals.released += 1
         else:

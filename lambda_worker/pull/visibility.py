@@ -55,6 +55,7 @@ class TaskQueue:
             VisibilityTimeout=self.visibility_seconds,
             WaitTimeSeconds=self.wait_seconds,
             AttributeNames=["ApproximateReceiveCount"],
+            MessageAttributeNames=["All"],
         )
         return [_record(message) for message in answer.get("Messages", [])]
 
@@ -148,6 +149,11 @@ def _record(message: "MessageTypeDef") -> Record:
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": dict(message.get("Attributes", {})),
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+            for name, value in message.get("MessageAttributes", {}).items()
+            if "StringValue" in value
+        },
     }
 
 

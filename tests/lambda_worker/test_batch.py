@@ -14,13 +14,13 @@ from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
 from lambda_worker.idempotency import find_earlier_result
-from lambda_worker.records import generator_digest
 from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.distinct import distinct_samples
 from vbvrdatafactory.driver.messages import messages_for
+from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
@@ -338,7 +338,7 @@ def test_odd_files_beside_a_generator_cost_nothing(
 ) -> None:
     """Only regular files that can be read count for the code's digest: batch, receipt and failure record are written."""
     name = tiny()
-    digest = generator_digest(generators / name)
+    digest = code_digest(generators / name)
     odd(generators / name / "examples")
     deliver(type=name)
     receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)), Receipt)
@@ -353,9 +353,9 @@ def test_odd_files_beside_a_generator_cost_nothing(
 def test_a_name_that_is_no_text_counts_for_the_digest(tiny: Tiny, generators: Path) -> None:
     """A file whose name is not UTF-8 is code like any other."""
     folder = generators / tiny()
-    before = generator_digest(folder)
+    before = code_digest(folder)
     (folder / os.fsdecode(b"caf\xe9.py")).write_text("x = 1")
-    assert generator_digest(folder) not in {before, None}
+    assert code_digest(folder) not in {before, None}
 
 
 def test_a_generator_that_is_gone_by_then_has_no_digest(

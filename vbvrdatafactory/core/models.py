@@ -50,6 +50,7 @@ class Cause(StrEnum):
 
     INVALID_MESSAGE = "invalid-message"
     UNKNOWN_GENERATOR = "unknown-generator"
+    NO_ENVIRONMENT = "no-environment"
     MISSING_DEPENDENCY = "missing-dependency"
     CRASH = "crash"
     WRONG_COUNT = "wrong-count"
@@ -164,6 +165,29 @@ class TaskResult(_Frozen):
     seconds: float = 0.0
 
 
+class MadeBy(BaseModel):
+    """What ran a generator: its code, its environment, and what else its pictures depend on.
+
+    Args:
+        commit: the commit that its code was fetched at; empty where it was not fetched, or was changed since.
+        tree: digest of all its files, where its code is as the generators' lock has it; else empty.
+        environment: digest of its environment; empty where the worker's own Python ran it.
+        python: the version of the environment's Python, as in ``3.11``.
+        libraries: versions of the environment's distributions, by name.
+        fonts: digest of the system's fonts; empty where it has none.
+    """
+
+    # A record grows, wherever in it.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    commit: str = ""
+    tree: str = ""
+    environment: str = ""
+    python: str = ""
+    libraries: dict[str, str] = Field(default_factory=dict)
+    fonts: str = ""
+
+
 class Receipt(_Record):
     """The worker's record of a successful batch: how its samples were made, not that they still exist."""
 
@@ -180,6 +204,7 @@ class Receipt(_Record):
     result: TaskResult
     attempt: int
     generator_digest: str | None = Field(description="None where its code was gone by then")
+    made_by: MadeBy | None = Field(default=None, description="None in older receipts")
     finished_at: datetime
 
 
@@ -201,4 +226,5 @@ class FailureRecord(_Record):
     )
     attempt: int
     generator_digest: str | None = None
+    made_by: MadeBy | None = None
     failed_at: datetime
