@@ -4,14 +4,14 @@ GENERATORS = ("G-3_maze_data-generator", "O-1_first_data-generator", "O-2_second
 
 
 def test_list(run, place):
-    """Every generator is listed with its whole name and path, the authors' template marked as one."""
+    """Every generator is listed with its whole name, its family and what runs it; the authors' template is marked as one."""
     (place.generators / "template" / "examples").mkdir(parents=True)
     (place.generators / "template" / "examples" / "generate.py").write_text("")
     (place.generators / "notes").mkdir()
     lines = [line.split() for line in run("generators", "list").stdout.splitlines()]
     for name in GENERATORS:
-        assert [name, "generator", str(place.generators / name)] in lines
-    assert ["template", "template", "for", "authors", str(place.generators / "template")] in lines
+        assert [name, name[0], "worker's", "own", "ready"] in lines
+    assert ["template", "template", "for", "authors"] in lines
     assert lines[-1][:2] == ["3", "generators"]
 
 
@@ -32,8 +32,8 @@ def test_an_unusable_folder(run, place):
     result = run("generators", "list")
     listed = result.stdout
     assert ["O-1", "(copy)", "unusable"] in [line.split()[:3] for line in listed.splitlines()]
-    assert "note: 'O-1 (copy)' is no generator: its name may have" in result.stderr
-    assert listed.endswith(f"3 generators under {place.generators}, and 1 that can't be used.\n")
+    assert "note: O-1 (copy): its name may have" in result.stderr
+    assert listed.endswith(f"3 generators under {place.generators}, and 1 that can't run.\n")
     assert "ipynb" not in listed
     for pattern in ("all", "O-*"):
         result = run("submit", "-g", pattern, "-n", 1, "--dry-run")

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.generators_lock import GeneratorsLock
 from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.fleet.states import State, state_of
+from vbvrdatafactory.lockfile import read_lock
 from vbvrdatafactory.planning.selection import matches
 
 TEMPLATE = "template"
@@ -33,12 +36,46 @@ class Catalogue(NamedTuple):
         return {name: why for name, why in self.unusable.items() if any(matches(p, name) for p in wanted)}
 
 
-def read_catalogue(path: Path) -> Catalogue:
+def read_catalogue(path: Path, *, on_this_machine: bool = False) -> Catalogue:
     """The generators under `path`, without hidden folders and the template for authors.
+
+    Where there is a lock, those that it has no environment for are unusable. Where there is none, generators run with
+    the worker's own interpreter.
+
+    Args:
+        path: the folder of the generators.
+        on_this_machine: whether they will run on this machine, so that what is not installed here is unusable too.
+
+    Raises:
+        ConfigError: `path` is not a folder, or can't be read, or its lock can't.
+    """
+    found = folders(path)
+    if lock := read_lock(path):
+        found = {
+            name: why or _no_environment(lock, name, path, on_this_machine) for name, why in found.items()
+        }
+    return Catalogue(
+        [name for name, why in found.items() if why == ""], {name: why for name, why in found.items() if why}
+    )
+
+
+def folders_with_generators(path: Path) -> list[str]:
+    """Names of all folders under `path` that hold a generator with a valid name, whatever environment it has.
 
     Raises:
         ConfigError: `path` is not a folder, or can't be read.
     """
+    return [name for name, why in folders(path).items() if not why]
+
+
+def _no_environment(lock: GeneratorsLock, name: str, path: Path, on_this_machine: bool) -> str:  # noqa: FBT001
+    state, why = state_of(lock, name, path)
+    is_usable = state is State.READY or (state is State.NOT_INSTALLED and not on_this_machine)
+    return "" if is_usable else why
+
+
+def folders(path: Path) -> dict[str, str]:
+    """Folders under `path` that look like generators, with what is wrong with their names."""
     if not path.is_dir():
         raise ConfigError(f"GENERATORS_PATH is {str(path)!r}, which is not a folder")
     try:
@@ -48,9 +85,7 @@ def read_catalogue(path: Path) -> Catalogue:
             f"GENERATORS_PATH is {str(path)!r}, which can't be read: {error.strerror}"
         ) from error
     found = {folder.name: _obstacle(folder) for folder in folders if folder.name != TEMPLATE}
-    return Catalogue(
-        [name for name, why in found.items() if why == ""], {name: why for name, why in found.items() if why}
-    )
+    return {name: why for name, why in found.items() if why is not None}
 
 
 def _obstacle(folder: Path) -> str | None:
