@@ -1,5 +1,7 @@
 """The environment of the checkout, `.venv`: made as requirements.lock says, looked at, and mended.
 
+The environments of the generators that lie in the checkout are made after it, as their own lock says.
+
 ``make`` runs this file before there is an environment: it imports nothing but Python's own.
 """
 
@@ -15,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
+# Exit code of `check` where .venv is whole, and an environment of the generators is not there.
+_GENERATORS = 3
 _COMPILED = ("numpy", "PIL", "av", "pydantic")
 
 
@@ -41,6 +46,8 @@ def check() -> None:
     """Run by the Python of .venv."""
     if reasons := missing(CHECKOUT):
         sys.exit("\n".join(reasons))
+    if missing_environments(CHECKOUT / "generators"):
+        sys.exit(_GENERATORS)
 
 
 def missing(checkout: Path) -> list[str]:
@@ -55,6 +62,25 @@ def missing(checkout: Path) -> list[str]:
     if checkout not in {Path(entry).resolve() for entry in sys.path[1:]}:
         return ["it imports the code of another checkout"]
     return [f"{name.removesuffix('.dist-info')} is not there" for name in recorded[1:] if name not in found]
+
+
+def missing_environments(generators: Path) -> list[str]:
+    """Which environments of generators that nobody fetched are not installed, by their ids.
+
+    Those of fetched ones are made by `datafactory generators install`.
+    """
+    try:
+        lock = tomllib.loads((generators / "generators.lock.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    wanted = {
+        locked.get("environment")
+        for name, locked in lock.get("generators", {}).items()
+        if not locked.get("url") and (generators / name).is_dir()
+    }
+    made = {name for name, one in lock.get("environments", {}).items() if not one.get("interpreter")}
+    mark = generators / ".environments"
+    return sorted(name for name in wanted & made if not (mark / name / "environment.json").is_file())
 
 
 def digest(checkout: Path) -> str:
@@ -74,6 +100,9 @@ def make() -> None:
         looked = _python(venv, "check")
         if looked is not None and looked.returncode == 0:
             (venv / ".ready").touch()
+            return
+        if looked is not None and looked.returncode == _GENERATORS:
+            _install_environments(venv)
             return
         if looked is None or not _usable(venv):
             _say("making .venv from requirements.lock")
@@ -164,6 +193,16 @@ def _install(venv: Path) -> None:
     _run([*install, "-r", "requirements.lock"], environment)
     _run([*install, "--no-deps", "--reinstall-package", "vbvrdatafactory", "--editable", "."], environment)
     _run([str(venv / "bin" / "python"), "-I", __file__, "record"], environment)
+    _install_environments(venv)
+
+
+def _install_environments(venv: Path) -> None:
+    """Make the environments of the generators that lie in the checkout, with the .venv that is whole by now."""
+    wanted = missing_environments(CHECKOUT / "generators")
+    if wanted:
+        _say(f"making the environment{'s' if len(wanted) > 1 else ''} of the generators")
+        module = "vbvrdatafactory.fleet.install_here"
+        _run([str(venv / "bin" / "python"), "-I", "-m", module, "generators", *wanted], _environment(venv))
 
 
 def record() -> None:
@@ -195,7 +234,7 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
     done = subprocess.run(command, env=environment, cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(
-            f"the environment .venv could not be made: {Path(command[0]).name} ended with {done.returncode}; see above"
+            f"the environment could not be made: {Path(command[0]).name} ended with {done.returncode}; see above"
         )
 
 

@@ -56,7 +56,8 @@ class Environments:
     """The environments of the generators in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        # A generator's process starts in another folder.
+        self._folder = folder.absolute()
         self._reading = Lock()
         self._stamp: _Stamp | None = None
         self._lock: GeneratorsLock | None = None

@@ -18,6 +18,9 @@ _HEADER = """\
 def format_lock(lock: GeneratorsLock) -> str:
     """The lock as TOML: generators and environments by name, what is empty left out."""
     said = lock.model_dump(mode="json", exclude_defaults=True)
+    for name, environment in said.get("environments", {}).items():
+        # A default may be another tomorrow.
+        environment["python"] = lock.environments[name].python
     top: dict[str, object] = {
         "schema_version": lock.schema_version,
         "python": lock.python,

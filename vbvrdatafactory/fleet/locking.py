@@ -62,7 +62,7 @@ class Locking:
     """
 
     def __init__(self, folder: Path, try_imports: TryImports, say: Say = lambda _: None) -> None:
-        self._folder, self._try, self._say = folder, try_imports, say
+        self._folder, self._try, self._say = folder.absolute(), try_imports, say
         self._before = read_lock(folder) or GeneratorsLock()
         self._overrides = read_overrides(folder)
         self._uv = Uv(self._overrides.python, self._overrides.platform, self._overrides.build)

@@ -66,21 +66,11 @@ class Uv:
                 Resolved("", _end(done)) if done.returncode else Resolved(answer.read_text(encoding="utf-8"))
             )
 
-    def find_python(self) -> Path:
-        """An interpreter of this version: the one that runs this, or another of this machine; none is downloaded.
-
-        Raises:
-            DataFactoryError: there is none.
-        """
-        if f"{sys.version_info.major}.{sys.version_info.minor}" == self.python:
-            return Path(sys.base_prefix) / "bin" / f"python{self.python}"
-        done = self._run("python", "find", "--system", "--no-project", "--no-python-downloads", self.python)
-        if done.returncode:
-            raise DataFactoryError(
-                f"there is no Python {self.python} here, which the generators' lock asks for; install it, "
-                f"or say another version in overrides.toml and run 'datafactory generators lock'"
-            )
-        return Path(done.stdout.strip())
+    def _python(self) -> str:
+        """An interpreter of this version: the one that this runs on, else whichever uv finds or fetches."""
+        own = Path(sys.base_prefix) / "bin" / f"python{self.python}"
+        is_own = f"{sys.version_info.major}.{sys.version_info.minor}" == self.python and own.exists()
+        return str(own) if is_own else self.python
 
     def make(self, folder: Path, requirements: Path) -> None:
         """Make an environment in `folder` that holds exactly what the file `requirements` lists, by its hashes.
@@ -94,7 +84,7 @@ class Uv:
             "--no-project",
             "--relocatable",
             "--python",
-            str(self.find_python()),
+            self._python(),
             str(folder),
         )
         self._check(
