@@ -19,17 +19,16 @@ from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
-from vbvrdatafactory.cli.spec_options import legacy_seeds, replace_spec
+from vbvrdatafactory.cli.spec_options import legacy_seeds, on_mismatch, replace_spec
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.driver import choosing
 from vbvrdatafactory.driver.complete import already_complete
 from vbvrdatafactory.driver.reports import copy_report
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.driver.specs import spec_changes
-from vbvrdatafactory.fleet.catalogue import read_catalogue
-from vbvrdatafactory.planning.plan import DatasetSpec, Plan, make_spec
-from vbvrdatafactory.planning.selection import choose_generators
+from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.run_figures import RunFigures
 
@@ -63,6 +62,7 @@ class Within(NamedTuple):
 @click.option("-s", "--seed", default=DEFAULT_SEED, show_default=True)
 @legacy_seeds
 @replace_spec
+@on_mismatch
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True, callback=Within(0.01, 3600))
@@ -118,10 +118,9 @@ def plan_of(wanted: dict[str, Any]) -> Plan:
         DataFactoryError: it can't be planned, or an address is not set.
     """
     spec = {name: value for name, value in wanted.items() if name in DatasetSpec.model_fields}
-    catalogue = read_catalogue(config.generators_path)
-    chosen = choose_generators(wanted["generators"], catalogue.usable, catalogue.unusable)
+    chosen = choosing.choose(config, wanted["generators"])
     _ = config.sqs_queue_url, config.sqs_dlq_url, config.output_bucket
-    return Plan(make_spec(**{**spec, "generators": chosen}))
+    return choosing.plan(config, chosen, spec)
 
 
 def look_first(services: Services, plan: Plan) -> Report | None:

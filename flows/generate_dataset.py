@@ -26,7 +26,7 @@ from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.seeds import Seeds
-from vbvrdatafactory.planning.plan import BatchSize, Samples
+from vbvrdatafactory.planning.plan import BatchSize, OnMismatch, Samples
 
 
 @flow(
@@ -52,6 +52,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     max_failures: Failures = None,
     max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
+    on_mismatch: OnMismatch = "refuse",
     replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
@@ -75,6 +76,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_failures: Failed batches that the run may have; more end it early. Empty for any number.
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.
+        on_mismatch: When the generators' lock has other code or environments than the dataset was planned with,
+            refuse, or keep what is there and make the rest with these.
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
@@ -97,5 +100,6 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             require=tuple(require),
             overrides=overrides,
             seeds=seeds,
+            on_mismatch=on_mismatch,
         )
         return ending(make_complete(plan, policy, is_new=True, replace_spec=replace_spec))

@@ -9,12 +9,11 @@ from tasks import artifacts, events
 from tasks.retries import RETRIED
 from tasks.services import services
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.driver import observe
+from vbvrdatafactory.driver import choosing, observe
 from vbvrdatafactory.driver.reports import build_report, write_report
-from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.planning.gaps import Observation
-from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.planning.selection import ALL, choose_generators
+from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.selection import ALL
 from vbvrdatafactory.planning.spec_changes import describe
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.run_figures import RunFigures
@@ -29,11 +28,11 @@ def plan_dataset(dataset: str, generators: list[str], **wanted: object) -> Plan:
         SpecError: what can't be planned, with the value.
     """
     log = get_run_logger()
-    catalogue = read_catalogue(services().config.generators_path)
-    chosen = choose_generators(generators or [ALL], catalogue.usable, catalogue.unusable)
-    for name, why in catalogue.left_out(generators or [ALL]).items():
+    config = services().config
+    chosen = choosing.choose(config, generators or [ALL])
+    for name, why in chosen.left_out.items():
         log.warning("generator %r is left out: %s", name, why)
-    plan = Plan(make_spec(dataset=dataset, generators=chosen, **wanted))
+    plan = choosing.plan(config, chosen, {"dataset": dataset, **wanted})
     log.info(
         "planned %d samples of %d generators in %d batches",
         plan.sample_count,

@@ -20,3 +20,12 @@ replace_spec = click.option(
     is_flag=True,
     help="Redefine the dataset where the bucket describes another one under its name; the other spec is kept.",
 )
+
+on_mismatch = click.option(
+    "--on-mismatch",
+    type=click.Choice(["refuse", "keep"]),
+    default="refuse",
+    show_default=True,
+    help="When the generators' lock has other code or environments than the dataset was planned with: refuse, or keep "
+    "what is there and make the rest with these.",
+)

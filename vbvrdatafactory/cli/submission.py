@@ -11,14 +11,13 @@ from vbvrdatafactory.cli.sending import locked, noting, send
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.core.humanize import format_count
+from vbvrdatafactory.driver import choosing
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.observe import observe, with_origins
 from vbvrdatafactory.driver.origins import other_seed
-from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.planning.gaps import Observation
-from vbvrdatafactory.planning.plan import Plan, make_spec
-from vbvrdatafactory.planning.selection import choose_generators
+from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.planning.spec_changes import describe, refusal
 from vbvrdatafactory.s3 import specs
 from vbvrdatafactory.s3.listing import take_evidence
@@ -28,16 +27,19 @@ _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "mess
 
 def choose(app: App, patterns: Sequence[str]) -> tuple[str, ...]:
     """The generators that `patterns` stand for."""
-    catalogue = read_catalogue(app.config.generators_path)
-    chosen = choose_generators(patterns, catalogue.usable, catalogue.unusable)
-    for name, why in catalogue.left_out(patterns).items():
+    return _choose(app, patterns).names
+
+
+def _choose(app: App, patterns: Sequence[str]) -> choosing.Chosen:
+    chosen = choosing.choose(app.config, patterns)
+    for name, why in chosen.left_out.items():
         output.note(f"generator {name!r} is left out: {why}")
     return chosen
 
 
 def plan(app: App, patterns: Sequence[str], asked: dict[str, Any]) -> Plan:
     """What was asked for on the command line, worked out."""
-    return Plan(make_spec(generators=choose(app, patterns), **asked))
+    return choosing.plan(app.config, _choose(app, patterns), asked)
 
 
 class Submission:

@@ -6,7 +6,7 @@ folder there, and is made anew from them on any machine.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
@@ -154,8 +154,11 @@ def parse_lock(text: str, where: str = LOCK) -> GeneratorsLock:
         ) from error
 
 
-def pins(lock: GeneratorsLock | None, generators: Mapping[str, object]) -> dict[str, str]:
-    """What a dataset's spec keeps of the lock: code and environment of each of its `generators`, as one word."""
+def pins(lock: GeneratorsLock | None, generators: Iterable[str]) -> dict[str, str]:
+    """What a dataset's spec keeps of the lock: of each of its `generators`, digests of code and environment.
+
+    Each is shortened to 12 digits, with a stroke between them, as in ``a1b2c3d4e5f6/8050870314d4``.
+    """
     found = {}
     for name in generators:
         if lock and (locked := lock.generators.get(name)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.driver.choosing import check_lock
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.failures import describe_broken
 from vbvrdatafactory.driver.origins import other_seed
@@ -39,12 +40,15 @@ def make_complete(
 
     Raises:
         DataFactoryError: another run makes the dataset, and the policy says to refuse.
-        Redefined: the spec is of another dataset than the one described, and `replace_spec` is not set.
+        Redefined: the spec is of another dataset than the one described, and `replace_spec` is not set; or the
+            generators here are others than it was planned with.
     """
     services = steps.services
     started = services.clock.monotonic()
     if is_new:
         check_spec(services.bucket, plan.spec, replace=replace_spec)
+    else:
+        check_lock(services, plan)
     with steps.locked(plan.spec.dataset, policy) as guard:
         if is_new:
             steps.file_spec(plan, replace=replace_spec)

@@ -5,7 +5,7 @@ same memory as one of ten.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,7 @@ from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
+OnMismatch = Literal["refuse", "keep"]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 # The greatest integer that JavaScript, and so a web form, represents exactly; Prefect stores none above 64 bits.
 MAX_SEED = 2**53 - 1
@@ -46,6 +47,9 @@ class DatasetSpec(Versioned):
         output_format: ``files`` or ``tar``.
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
         overrides: samples and batch size of single generators.
+        pins: code and environment of each generator when the dataset was planned, as the generators' lock had them.
+        on_mismatch: what a run does whose lock has another code or environment: ``refuse``, or ``keep`` what is
+            there and make the rest with what it has.
         seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the predecessor computed them.
     """
 
@@ -60,6 +64,8 @@ class DatasetSpec(Versioned):
     require: tuple[str, ...] = ()
     overrides: dict[str, Override] = Field(default_factory=dict)
     seeds: Seeds = "hashed"
+    pins: dict[str, str] = Field(default_factory=dict)
+    on_mismatch: OnMismatch = "refuse"
 
     @model_validator(mode="after")
     def _consistent(self) -> "DatasetSpec":

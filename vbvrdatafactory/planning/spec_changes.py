@@ -1,12 +1,12 @@
 """Compares two specs of one dataset: whether the new one extends the dataset or redefines it.
 
 A spec extends the dataset where all that it promised stays promised: the same samples, at least as many of each
-generator, at least the same required files. Batch size and format may change. Another seed makes other samples;
+generator, at least the same required files, by the same code in the same environment. Batch size and format may change. Another seed makes other samples;
 fewer samples, generators or required files promise less: those redefine it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from vbvrdatafactory.core.errors import SpecError
@@ -39,6 +39,7 @@ def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
         *_samples(before, now),
         *_batches(before, now),
         *_required(before, now),
+        *_pins(before, now.pins, redefines=now.on_mismatch == "refuse"),
     ]
     if before.output_format != now.output_format:
         found.append(SpecChange(f"output_format: {before.output_format} → {now.output_format}"))
@@ -58,6 +59,25 @@ def refusal(dataset: str, changes: Iterable[SpecChange]) -> Redefined:
         "ask for it as it was, give this one another name, or redefine it with --replace-spec "
         "(replace_spec in a flow, REPLACE_SPEC=1 for make); the spec of before is kept"
     )
+
+
+def check_pins(filed: DatasetSpec, pins: Mapping[str, str]) -> None:
+    """Check that a filed dataset is made on with the generators that it was planned with.
+
+    Args:
+        filed: its spec.
+        pins: code and environment of its generators, as the generators' lock has them now.
+
+    Raises:
+        Redefined: they are others, and its spec says to refuse that.
+    """
+    changes = [*_pins(filed, pins, redefines=True)]
+    if changes and filed.on_mismatch == "refuse":
+        raise Redefined(
+            f"dataset {filed.dataset!r} was planned with other generators than there are now ({describe(changes)}); "
+            "restore the lock that it was planned with, or ask for it anew with --on-mismatch keep (on_mismatch in "
+            "a flow): what is there stays, and the rest is made with the generators of now"
+        )
 
 
 def _seeds(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
@@ -114,6 +134,21 @@ def _required(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
         yield SpecChange(f"no more required: {_some(sorted(dropped))}", redefines=True)
     if added:
         yield SpecChange(f"required besides: {_some(sorted(added))}")
+
+
+def _pins(before: DatasetSpec, now: Mapping[str, str], *, redefines: bool) -> Iterator[SpecChange]:
+    """Generators with another code or another environment than before; one that was pinned nowhere is not told."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, pin in before.pins.items():
+        if name in now and now[name] != pin:
+            (code, environment), (new_code, new_environment) = pin.split("/"), now[name].split("/")
+            changed = [f"code {code} → {new_code}"] if code != new_code else []
+            changed += (
+                [f"environment {environment} → {new_environment}"] if environment != new_environment else []
+            )
+            found[", ".join(changed)].append(name)
+    for text, names in found.items():
+        yield SpecChange(f"{text} of {_some(names)}", redefines=redefines)
 
 
 def _some(names: list[str]) -> str:
