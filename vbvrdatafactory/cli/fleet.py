@@ -1,6 +1,7 @@
 """What the commands of `datafactory generators` share: they fetch, lock and install, and say how it went."""
 
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,14 +11,18 @@ from rich.filesize import decimal
 
 from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.core.checks import CheckReport
+from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock
 from vbvrdatafactory.core.humanize import format_count, format_duration
+from vbvrdatafactory.core.models import is_safe_name
 from vbvrdatafactory.fleet.catalogue import folders_with_generators
 from vbvrdatafactory.fleet.disk import measure, prune_environments
 from vbvrdatafactory.fleet.environments import install as install_environments
 from vbvrdatafactory.fleet.github import API, GitHub
 from vbvrdatafactory.fleet.locking import Locking
+from vbvrdatafactory.fleet.single import environment_for, findings_of
 from vbvrdatafactory.fleet.sources import Source
 from vbvrdatafactory.fleet.why import lock_changes
 from vbvrdatafactory.lockfile import read_lock
@@ -110,3 +115,32 @@ def _environments(found: GeneratorsLock, folder: Path, names: Iterable[str]) -> 
     wanted = (found.generators[name].environment for name in chosen)
     made = (name for name in wanted if name and not found.environments[name].interpreter)
     return list(dict.fromkeys(made))
+
+
+def check(folder: Path, target: str, *, samples: int, seconds: float) -> CheckReport:
+    """Check a generator: by its name in `folder`, in the environment that the lock has for it, or by its path.
+
+    Raises:
+        DataFactoryError: there is no such generator, or no environment for it.
+    """
+    from lambda_worker.check.generator import check_generator
+    from lambda_worker.generator.try_imports import try_imports
+    from lambda_worker.processor import prepare_host
+
+    prepare_host()
+    place = folder / target if is_safe_name(target) and (folder / target).is_dir() else Path(target)
+    if not place.is_dir():
+        raise DataFactoryError(
+            f"there is no generator {target!r} under {str(folder)!r}, and no folder of that path"
+        )
+    place = place.resolve()
+    found = read_lock(place.parent)
+    interpreter = found.interpreter_of(place.name, place.parent) if found else None
+    locked = found.generators[place.name] if found and interpreter else None
+    if locked is None or interpreter is None or not interpreter.exists():
+        interpreter, locked = environment_for(place, try_imports, output.note)
+    about = findings_of(locked)
+    if interpreter is None and (place / ENTRY_POINT).is_file():
+        return CheckReport(generator=place.name, findings=tuple(about))
+    report = check_generator(place, interpreter or Path(sys.executable), samples=samples, seconds=seconds)
+    return report.model_copy(update={"findings": (*about, *report.findings)})

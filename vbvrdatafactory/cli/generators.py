@@ -206,3 +206,48 @@ def why(app: App, name: str) -> None:
         raise DataFactoryError(f"{str(folder)!r} has no lock yet; run 'datafactory generators lock'")
     for line in explain_environment(found, name, folder):
         output.say(line)
+
+
+@generators.command()
+@click.argument("name")
+@pass_app
+def new(app: App, name: str) -> None:
+    """Make a new generator NAME under GENERATORS_PATH from the template for authors."""
+    from vbvrdatafactory.cli import fleet, output
+    from vbvrdatafactory.fleet.new import new_generator
+
+    place = new_generator(fleet.make_folder(app), name)
+    output.say(f"{place} is made. Next: write src/, then 'datafactory generators check {name}'.")
+
+
+@generators.command()
+@click.argument("target", metavar="PATH|NAME")
+@click.option(
+    "--samples", type=click.IntRange(2, 100), default=3, show_default=True, help="Samples of one run."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(1, 3600), default=120, show_default=True, help="Seconds of one run."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_app
+def check(app: App, target: str, samples: int, timeout: float, *, as_json: bool) -> None:
+    """Run a generator a few times in the sandbox, in its environment, and say what is wrong with it.
+
+    The exit code is 1 where it does not keep the contract; warnings alone are 0. A generator that is in no lock gets
+    an environment of its own, kept in the user's cache.
+
+    \b
+    Examples:
+      datafactory generators check .
+      datafactory generators check O-9_shape_scaling_data_generator --json
+    """  # noqa: D301 - click's own mark for text that is not to be wrapped
+    from vbvrdatafactory.cli import fleet, output
+    from vbvrdatafactory.cli.checking import report_lines
+
+    report = fleet.check(app.config.generators_path, target, samples=samples, seconds=timeout)
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        for line in report_lines(report):
+            output.say(line)
+    raise click.exceptions.Exit(0 if report.passes else 1)

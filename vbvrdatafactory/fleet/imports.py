@@ -40,10 +40,12 @@ class Source(NamedTuple):
     """What a generator's source says of its surroundings.
 
     Args:
+        files: its own Python files that the script leads to, the script among them.
         imports: by module, those that are neither Python's nor its own.
         fonts: names of font files in it, without folders.
     """
 
+    files: tuple[Path, ...]
     imports: dict[str, Import]
     fonts: tuple[str, ...]
 
@@ -52,7 +54,7 @@ def read_source(folder: Path) -> Source:
     """What the generator in `folder` imports, as its script leads to it; a file with a syntax error says nothing."""
     reader = _Reader(folder)
     reader.read(folder / ENTRY_POINT)
-    return Source(reader.imports, tuple(sorted(reader.fonts)))
+    return Source(tuple(reader.seen), reader.imports, tuple(sorted(reader.fonts)))
 
 
 class _Reader:
@@ -62,15 +64,15 @@ class _Reader:
         self._own = {path.stem for path in folder.rglob("*.py")} | {
             p.parent.name for p in folder.rglob("*.py")
         }
-        self._seen: set[Path] = set()
+        self.seen: dict[Path, None] = {}
         self.imports: dict[str, Import] = {}
         self.fonts: set[str] = set()
 
     def read(self, path: Path) -> None:
         path = path.resolve()
-        if path in self._seen or not path.is_file() or not path.is_relative_to(self._folder.resolve()):
+        if path in self.seen or not path.is_file() or not path.is_relative_to(self._folder.resolve()):
             return
-        self._seen.add(path)
+        self.seen[path] = None
         try:
             tree = ast.parse(path.read_bytes())
         except (SyntaxError, ValueError, RecursionError):
