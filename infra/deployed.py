@@ -24,7 +24,7 @@ _VOLATILE = {"updated", "status", "last_polled"}
 CODE = (
     "deployments",
     "flows",
-    *(f"vbvrdatafactory/{room}" for room in ("core", "planning", "control", "fleet")),
+    *(f"vbvrdatafactory/{room}" for room in ("core", "planning", "control", "fleet", "lockfile.py")),
 )
 
 
@@ -70,10 +70,15 @@ class Deployed:
         files = [self._checkout / "prefect.yaml", *sorted((self._checkout / "automations").glob("*.yaml"))]
         code = [paths.CHECKOUT / folder for folder in CODE]
         lock = paths.CHECKOUT / "requirements.lock"  # Prefect's version
-        for file in [*files, lock, *(file for folder in code for file in sorted(folder.rglob("*.py")))]:
+        for file in [*files, lock, *(file for one in code for file in _sources(one))]:
             digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
         return digest.hexdigest()
+
+
+def _sources(code: Path) -> list[Path]:
+    """The Python files of a folder; a file is one itself."""
+    return sorted(code.rglob("*.py")) if code.is_dir() else [code]
 
 
 def _there(api: PrefectApi, pool: str) -> str:

@@ -202,7 +202,8 @@ def _install_environments(venv: Path) -> None:
     if wanted:
         _say(f"making the environment{'s' if len(wanted) > 1 else ''} of the generators")
         module = "vbvrdatafactory.fleet.install_here"
-        _run([str(venv / "bin" / "python"), "-I", "-m", module, "generators", *wanted], _environment(venv))
+        command = [str(venv / "bin" / "python"), "-I", "-m", module, "generators", *wanted]
+        _run(command, _environment(venv), "of the generators")
 
 
 def record() -> None:
@@ -230,11 +231,11 @@ def _environment(venv: Path) -> dict[str, str]:
     return installer.installer_environment(os.environ, installer.pip_settings(venv), tables)
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
+def _run(command: list[str], environment: Mapping[str, str], what: str = ".venv") -> None:
     done = subprocess.run(command, env=environment, cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(
-            f"the environment could not be made: {Path(command[0]).name} ended with {done.returncode}; see above"
+            f"the environment {what} could not be made: {Path(command[0]).name} ended with {done.returncode}; see above"
         )
 
 

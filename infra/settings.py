@@ -49,7 +49,8 @@ class StackSettings(BaseModel):
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     worker_packaging: Literal["image", "zip"] = "image"
     system_packages: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    worker_python: Literal["3.11", "3.12", "3.13"] = "3.11"
+    # Images up to 3.11 have a C library older than the wheels of the generators' lock need.
+    worker_python: Literal["3.12", "3.13"] = "3.12"
     # Unset, CloudFormation names the bucket. Set, a bucket of that name can be adopted into the stack
     # (``cdk deploy --import-existing-resources``), as the dataset of an earlier stack.
     bucket_name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")
@@ -71,9 +72,6 @@ class StackSettings(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        # Lambda's image for Python 3.11 has a C library older than our packages' wheels for arm64 need.
-        if self.architecture == "arm64" and self.worker_python == "3.11":
-            raise ValueError("architecture='arm64' needs workerPython=3.12 or later, not '3.11'")
         if self.visibility_timeout < self.lambda_timeout_minutes * 60:
             raise ValueError(
                 f"visibilitySeconds={self.visibility_timeout} is shorter than the function's timeout of "

@@ -201,9 +201,9 @@ def test_nobody_is_told_to_install_a_generators_requirements_into_the_factory() 
 
 @pytest.mark.slow
 def test_an_installation_whatever_the_shell_says(tmp_path: Path) -> None:
-    """With settings that each stop pip, uv or Python: the whole of it is made, and goes on to work when moved."""
+    """With settings that each stop pip, uv or Python: all of it is made, that of the generators too; and works when moved."""
     here = tmp_path / "it's $HOME"
-    shutil.copytree(paths.CHECKOUT, here, ignore=shutil.ignore_patterns(".*", "tests", "docs", "generators"))
+    shutil.copytree(paths.CHECKOUT, here, ignore=shutil.ignore_patterns(".*", "tests", "docs"))
     done = subprocess.run(
         ["make", ".venv/.ready"], cwd=here, env={**os.environ, **HOSTILE}, capture_output=True, text=True
     )
@@ -217,3 +217,5 @@ def test_an_installation_whatever_the_shell_says(tmp_path: Path) -> None:
     assert shown.stdout.splitlines()[0] == str(moved / "infra" / "__init__.py"), shown.stderr
     assert "The embedded AWS" in shown.stdout
     assert str(moved) in shown.stdout.splitlines()[-1]
+    (python,) = moved.glob("generators/.environments/*/bin/python")
+    assert subprocess.run([python, "-c", "import numpy, PIL, av"]).returncode == 0

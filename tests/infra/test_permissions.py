@@ -72,6 +72,7 @@ def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> Non
             "sqs:DeleteMessage",
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
+            "sqs:SendMessage",
         },
         "DeadLetters": {"sqs:SendMessage"},
         "WorkerLog": {"logs:CreateLogStream", "logs:PutLogEvents"},

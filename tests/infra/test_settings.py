@@ -40,7 +40,7 @@ def test_the_command_line_gives_strings() -> None:
         ({"bucketName": "No_Such"}, ["bucketName='No_Such'"]),
         ({"visibilitySeconds": 60}, ["visibilitySeconds=60", "900 s"]),
         ({"queueRetentionDays": 5, "deadLetterRetentionDays": 5}, ["deadLetterRetentionDays=5"]),
-        ({"architecture": "arm64"}, ["arm64", "workerPython"]),
+        ({"workerPython": "3.11"}, ["workerPython='3.11'", "'3.12' or '3.13'"]),
     ],
 )
 def test_a_bad_value_is_explained(context: dict[str, object], said: list[str]) -> None:

@@ -92,9 +92,10 @@ def test_the_build_context_is_tight(image: dict[str, Any], assembly: Path) -> No
         "generators",
         "lambda_worker",
         "pyproject.toml",
+        "requirements.lock",
         "vbvrdatafactory",
     }
-    unwanted = {"__pycache__", ".git", ".venv"}
+    unwanted = {"__pycache__", ".git", ".venv", ".environments"}
     assert not [found for found in context.rglob("*") if found.name in unwanted or found.suffix == ".pyc"]
 
 
