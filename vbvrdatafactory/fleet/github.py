@@ -59,7 +59,7 @@ class GitHub:
             hint = "" if self._has_token else "; a private one needs GITHUB_TOKEN"
             raise DataFactoryError(f"GitHub has no organisation and no user {organisation!r}{hint}")
         while True:
-            yield from (_source(found) for found in _answer(answer))
+            yield from _answer(answer)
             following = answer.links.get("next", {}).get("url")
             if not following:
                 return
@@ -116,14 +116,13 @@ def _seconds_to_wait(answer: httpx.Response, now: float) -> float | None:
     return None
 
 
-def _answer(answer: httpx.Response) -> list[dict[str, Any]]:
+def _answer(answer: httpx.Response) -> list[Source]:
     try:
-        found = answer.raise_for_status().json()
-    except (httpx.HTTPStatusError, ValueError) as error:
-        raise DataFactoryError(f"GitHub answered {answer.status_code} to {answer.url}: {error}") from error
-    if not isinstance(found, list):
-        raise DataFactoryError(f"GitHub answered no list to {answer.url}: {answer.text[:200]}")
-    return found
+        return [_source(found) for found in answer.raise_for_status().json()]
+    except (httpx.HTTPStatusError, ValueError, TypeError, KeyError) as error:
+        raise DataFactoryError(
+            f"GitHub answered {answer.status_code} to {answer.url}, and no list of repositories: {answer.text[:200]!r}"
+        ) from error
 
 
 def _source(found: dict[str, Any]) -> Source:

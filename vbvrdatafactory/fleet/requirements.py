@@ -14,6 +14,7 @@ from pip_requirements_parser import OptionLine, RequirementsFile
 
 FILE = "requirements.txt"
 _DEEPEST = 5
+_NEXT = "say in overrides.toml what to install instead"
 _HEADLESS = {
     "opencv-python": "opencv-python-headless",
     "opencv-contrib-python": "opencv-contrib-python-headless",
@@ -70,7 +71,7 @@ def _read(folder: Path, file: Path, changes: list[str], depth: int) -> Iterator[
     path.read_text(encoding="utf-8", errors="strict")
     parsed = RequirementsFile.from_file(str(path), include_nested=False)
     for line in parsed.invalid_lines:
-        raise ValueError(f"{file}:{line.line_number}: {line.line.strip()[:200]!r} is no requirement")
+        raise ValueError(f"{file}:{line.line_number}: {line.line.strip()[:200]!r} is no requirement; {_NEXT}")
     for option in parsed.options:
         yield from _follow(folder, file, option, changes, depth)
     for asked in parsed.requirements:
@@ -79,8 +80,7 @@ def _read(folder: Path, file: Path, changes: list[str], depth: int) -> Iterator[
             changes.append(f"{text!r} is left out: a generator's own folder is on its path anyway")
         elif asked.link or asked.is_local_path or asked.req is None:
             raise ValueError(
-                f"{file}:{number}: {text[:200]!r} is not a package of an index, so no lock can hold it; "
-                "say in overrides.toml what to install instead"
+                f"{file}:{number}: {text[:200]!r} is not a package of an index, so no lock can hold it; {_NEXT}"
             )
         else:
             marker = f"; {asked.marker}" if asked.marker else ""
