@@ -23,6 +23,7 @@ from typing import Any, Self
 import psutil
 
 from vbvrdatafactory.core.seeds import python_hash_seed
+from vbvrdatafactory.lockfile import read_lock
 
 HERE = Path(__file__).resolve().parent
 _BUCKET = "bench-bucket"
@@ -333,6 +334,13 @@ def _busy() -> float:
     return times.user + times.system + getattr(times, "nice", 0.0) + getattr(times, "steal", 0.0)
 
 
+def _interpreter(generator: Path) -> str:
+    """The Python that the generators' lock has for it; this one where there is no lock."""
+    lock = read_lock(generator.parent)
+    found = lock.interpreter_of(generator.name, generator.parent) if lock else None
+    return str(found or sys.executable)
+
+
 def run_alone(generator: Path, scratch: Path, count: int, seed: int, extra: dict[str, str]) -> Reading:
     """Run the generator's script by itself, as an author would."""
     place = Path(tempfile.mkdtemp(prefix="alone-", dir=scratch))
@@ -344,7 +352,7 @@ def run_alone(generator: Path, scratch: Path, count: int, seed: int, extra: dict
     machine, started = Machine(), time.perf_counter()
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "examples/generate.py", *options],
+            [_interpreter(generator), "examples/generate.py", *options],
             cwd=generator, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)

@@ -4,13 +4,14 @@
 
 Each case (a generator, a format, a delay of the fake S3) is measured several times; in each round everyone has
 a turn: the generator by itself, the predecessor, our worker with one batch, our worker with both processors busy.
-The table has medians. A measurement counts only if it stored exactly the bytes that the generator makes.
+Generators run in the environments of their lock, by themselves too. The table has medians. A measurement counts only if it stored exactly the bytes that the generator makes.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
@@ -38,6 +39,7 @@ from bench.measure import (
     wait_for_quiet,
 )
 from bench.tables import Case, print_tables
+from vbvrdatafactory.core.generators_lock import INSTALLED, LOCK
 
 ROOT = Path(__file__).resolve().parents[1]
 _FIRST_PARTY = {
@@ -200,6 +202,9 @@ def prepare(options: argparse.Namespace) -> Iterator[Bench]:
                 scratch / "generators" / name,
                 ignore=ignore_patterns(".git", "__pycache__", "samples"),
             )
+        if not options.own_python and (options.generators / LOCK).is_file():
+            shutil.copy(options.generators / LOCK, scratch / "generators")
+            (scratch / "generators" / INSTALLED).symlink_to((options.generators / INSTALLED).resolve())
         ours = Handler("ours", options.checkout.resolve(), "lambda_worker.handler")
         predecessor = options.predecessor and Handler(
             "predecessor", options.predecessor.resolve(), "vbvrdatafactory.lambda_handler.handler"
@@ -254,6 +259,7 @@ def arguments() -> argparse.ArgumentParser:
     add(
         "--generators", type=Path, default=ROOT / "generators", help="folder with a folder for each generator"
     )
+    add("--own-python", action="store_true", help="run generators with this Python, as without their lock")
     for weight, name in _FIRST_PARTY.items():
         add(f"--{weight}", default=name, metavar="NAME", help="default: %(default)s")
     add("--weights", nargs="+", choices=_FIRST_PARTY, default=list(_FIRST_PARTY))

@@ -22,7 +22,7 @@ __all__ = ["_cache", "index", "repository", "stand", "wheels"]  # fixtures
 pytestmark = [pytest.mark.soak, pytest.mark.aws]
 
 REPOSITORIES, KILLS = 300, 10
-COMMAND = [sys.executable, "-m", "vbvrdatafactory.cli.start", "generators"]
+DATAFACTORY = str(Path(sys.executable).with_name("datafactory"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def command(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "sub
     def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
         environment = {**os.environ, "GENERATORS_PATH": str(folder)}
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [DATAFACTORY, "generators", *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,7 +102,7 @@ def test_three_hundred_generators(
     assert all(is_installed(whole, environment) for environment in lock.environments.values())
     assert "keeps the contract" in ended(command(whole, "check", planted.good[0].work.name))
 
-    run = [sys.executable, "-m", "vbvrdatafactory.cli.start", "local", "exec", "--own-prefect"]
+    run = [DATAFACTORY, "local", "exec", "--own-prefect"]
     run += ["--generators", str(whole), "--state-dir", str(tmp_path / "state"), "--"]
     flow = ["-m", "flows", "--dataset", "fleet", "-g", "all", "-n", "2", "-b", "2"]
     began = time.monotonic()
