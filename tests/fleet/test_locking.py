@@ -12,7 +12,7 @@ from vbvrdatafactory.core.errors import ConfigError, DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock, parse_lock
 from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.fleet.lock_writer import format_lock, write_lock
-from vbvrdatafactory.fleet.locking import Locked, Locking
+from vbvrdatafactory.fleet.locking import Locked, lock_generators
 from vbvrdatafactory.fleet.states import State, state_of
 from vbvrdatafactory.fleet.why import explain_environment, lock_changes
 from vbvrdatafactory.lockfile import read_lock
@@ -23,7 +23,7 @@ OURS = "numpy>=2\npillow>=11\n"
 
 @pytest.fixture
 def lock(index, fleet: Path) -> Callable[[], Locked]:
-    return lambda: Locking(fleet, try_imports).run()
+    return lambda: lock_generators(fleet, try_imports)
 
 
 def why(locked: Locked, name: str, fleet: Path) -> str:

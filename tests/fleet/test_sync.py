@@ -185,7 +185,7 @@ def test_a_commit_with_other_files_is_refused(fleet: Path, repository: Make) -> 
 def test_one_at_a_time(fleet: Path, repository: Make) -> None:
     """Two syncs of one folder do not mix: the second is refused."""
     made = repository("O-1_one")
-    with pytest.raises(DataFactoryError, match="another sync is at work"):
+    with pytest.raises(DataFactoryError, match="another sync or lock is at work"):
         Sync(fleet, Git()).run(of(made), lambda _: sync(fleet, *of(made)) and None)
 
 

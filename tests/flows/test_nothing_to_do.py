@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.__main__ import main
-from vbvrdatafactory.core.generators_lock import pins
+from vbvrdatafactory.core.generators_lock import pin
 from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.lockfile import read_lock
@@ -20,7 +20,7 @@ from vbvrdatafactory.testing import InMemoryAws
 
 MAZE = "V-1_maze_path_data-generator"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-PINS = pins(read_lock(Path("generators")), [MAZE])
+PINS = pin(read_lock(Path("generators")), [MAZE])
 PLAN = Plan(make_spec(dataset="spring", generators=(MAZE,), samples=2, pins=PINS))
 
 

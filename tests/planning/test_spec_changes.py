@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.generators_lock import (
+    GeneratorsLock,
+    LockedEnvironment,
+    LockedGenerator,
+    Pins,
+    pin,
+)
 from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan, make_spec
-from vbvrdatafactory.planning.spec_changes import compare, describe, refusal
+from vbvrdatafactory.planning.spec_changes import Redefined, check_pins, compare, describe, refusal
 
 BEFORE = make_spec(
     dataset="spring", generators=["A", "B"], samples=30, batch_size=10, require=["ground_truth.mp4"]
@@ -106,3 +113,48 @@ def test_no_sample_that_was_promised_is_lost_without_a_word(before: DatasetSpec,
 
     changes = compare(before, now)
     assert any(change.redefines for change in changes) == (not promised(before) <= promised(now))
+
+
+def pins(code: str = "a" * 64, environment: str = "e1", commit: str = "") -> Pins:
+    """Those of a lock in which A and B have this code and environment."""
+    one = LockedGenerator(code=code, environment=environment, commit=commit, tree="7" * 64)
+    known = LockedEnvironment(digest=environment, libraries={"numpy": "1"})
+    lock = GeneratorsLock(generators={"A": one, "B": one, "C": one}, environments={environment: known})
+    return pin(lock, ["A", "B", "not locked"])
+
+
+PINNED = but(pins=pins())
+
+
+def test_a_spec_says_what_it_was_planned_with() -> None:
+    """Of each of its generators code, commit, tree and environment, and of each environment its libraries; of no others."""
+    assert set(PINNED.pins.generators) == {"A", "B"}
+    assert PINNED.pins.generators["A"].tree == "7" * 64
+    assert PINNED.pins.environments["e1"].libraries == {"numpy": "1"}
+    assert pin(None, ["A"]) == Pins()
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (pins(code="b" * 64), "code aaaaaaaaaaaa → bbbbbbbbbbbb of A, B"),
+        (pins(environment="e2"), "environment e1 → e2 of A, B"),
+        (pins(code="b" * 64, environment="e2", commit="c" * 40), "code aaaaaaaaaaaa → cccccccccccc, environment e1 → e2 of A, B"),
+    ],
+)  # fmt: skip
+def test_other_code_or_another_environment_makes_other_samples(now: Pins, said: str) -> None:
+    """A dataset that was planned with another lock is another one, unless what is there is to be kept."""
+    assert describe(compare(PINNED, but(pins=now))) == said
+    assert compare(PINNED, but(pins=now))[0].redefines
+    assert not compare(PINNED, but(pins=now, on_mismatch="keep"))[0].redefines
+    with pytest.raises(Redefined, match="on-mismatch keep"):
+        check_pins(PINNED, now)
+    check_pins(but(pins=pins(), on_mismatch="keep"), now)
+
+
+def test_what_was_pinned_nowhere_is_no_change() -> None:
+    """A spec of before there were locks, and a machine without one, mix nothing that is known."""
+    assert compare(BEFORE, PINNED) == []
+    assert compare(PINNED, BEFORE) == []
+    check_pins(BEFORE, pins())
+    check_pins(PINNED, Pins())

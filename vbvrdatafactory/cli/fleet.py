@@ -21,7 +21,7 @@ from vbvrdatafactory.fleet.catalogue import folders_with_generators
 from vbvrdatafactory.fleet.disk import measure, prune_environments
 from vbvrdatafactory.fleet.environments import install as install_environments
 from vbvrdatafactory.fleet.github import API, GitHub
-from vbvrdatafactory.fleet.locking import Locking
+from vbvrdatafactory.fleet.locking import lock_generators
 from vbvrdatafactory.fleet.single import environment_for, findings_of
 from vbvrdatafactory.fleet.sources import Source
 from vbvrdatafactory.fleet.why import lock_changes
@@ -63,7 +63,7 @@ def lock(folder: Path) -> None:
 
     prepare_host()
     began = time.monotonic()
-    done = Locking(folder, try_imports, output.note).run()
+    done = lock_generators(folder, try_imports, output.note)
     for line in lock_changes(done.before, done.lock):
         output.say(line)
     here = [one for one in done.lock.generators.values() if one.environment]

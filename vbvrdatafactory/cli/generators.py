@@ -81,9 +81,7 @@ def list_(app: App, *, as_json: bool) -> None:
 @click.option(
     "--max-mb", type=click.IntRange(1), default=2048, show_default=True, help="Most that one may have."
 )
-@click.option(
-    "--lock/--no-lock", default=True, help="Lock and install environments afterwards [default: yes]."
-)
+@click.option("--lock/--no-lock", default=True, help="Make their environments afterwards [default: yes].")
 @pass_app
 def sync(  # noqa: PLR0913 - click gives each option as an argument
     app: App,
@@ -98,15 +96,15 @@ def sync(  # noqa: PLR0913 - click gives each option as an argument
 ) -> None:
     """Fetch generators to exactly the commits of generators.lock.toml; new ones to their newest.
 
-    Without a lock, or with --org, --list or --update, repositories are listed first: by default those of
-    the two public organisations. GITHUB_TOKEN, if it is set, raises GitHub's limit and reaches private ones.
+    With --org or --list repositories are listed first, and where nothing was fetched yet, those of the two public
+    organisations. GITHUB_TOKEN, if it is set, raises GitHub's limit and reaches private ones.
     A sync that was killed goes on where it was. Nothing of a repository is run.
 
     \b
     Examples:
       datafactory generators sync --match '^[OG]-?_?[0-9]'
       datafactory generators sync                      exactly the lock, on another machine
-      datafactory generators sync --update             the newest commits, and what changed
+      datafactory generators sync --update             those of the lock, to their newest commits
       datafactory generators sync --list my-generators.txt
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from vbvrdatafactory.cli import fleet, output
@@ -115,20 +113,20 @@ def sync(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.fleet.sync import Sync
 
     folder = fleet.make_folder(app)
-    sources = choose(_sources(folder, organisations, list_file, update=update), match, only)
+    sources = choose(_sources(folder, organisations, list_file), match, only)
     with output.progress("fetching", len(sources)) as advance:
         git = Git(token=os.environ.get("GITHUB_TOKEN", ""))
         report = Sync(folder, git, most_mb=max_mb, update=update).run(sources, advance)
     _say_synced(report)
-    if lock and (report.fetched or report.updated or not fleet.all_locked(folder)):
+    if lock and not fleet.all_locked(folder):
         fleet.lock(folder)
+    elif lock:
+        fleet.install(folder, (), prune=False)
     if report.left_out and not (report.fetched or report.updated or report.unchanged):
         raise click.exceptions.Exit(1)
 
 
-def _sources(
-    folder: Path, organisations: tuple[str, ...], list_file: Path | None, *, update: bool
-) -> "list[Source]":
+def _sources(folder: Path, organisations: tuple[str, ...], list_file: Path | None) -> "list[Source]":
     """What is to be fetched: what was asked for, else what a killed sync was about, else the lock, else the defaults."""
     from vbvrdatafactory.cli import fleet, output
     from vbvrdatafactory.fleet.sources import DEFAULT_ORGANISATIONS, parse_list
@@ -145,7 +143,7 @@ def _sources(
         return left
     before = read_lock(folder)
     known = locked_sources(before.generators) if before else []
-    return known if known or update else fleet.list_organisations(DEFAULT_ORGANISATIONS)
+    return known or fleet.list_organisations(DEFAULT_ORGANISATIONS)
 
 
 def _say_synced(report: "SyncReport") -> None:

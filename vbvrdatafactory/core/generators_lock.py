@@ -154,13 +154,45 @@ def parse_lock(text: str, where: str = LOCK) -> GeneratorsLock:
         ) from error
 
 
-def pins(lock: GeneratorsLock | None, generators: Iterable[str]) -> dict[str, str]:
-    """What a dataset's spec keeps of the lock: of each of its `generators`, digests of code and environment.
+class Pin(_Part):
+    """What a dataset's spec keeps of one generator: see `LockedGenerator`."""
 
-    Each is shortened to 12 digits, with a stroke between them, as in ``a1b2c3d4e5f6/8050870314d4``.
+    commit: str = ""
+    tree: str = ""
+    code: str = ""
+    environment: str | None = None
+
+
+class PinnedEnvironment(_Part):
+    """What a dataset's spec keeps of one environment: see `LockedEnvironment`."""
+
+    digest: str
+    python: str
+    libraries: dict[str, str] = Field(default_factory=dict)
+    fonts: tuple[str, ...] = ()
+
+
+class Pins(_Part):
+    """What a dataset was planned with.
+
+    Args:
+        generators: by name.
+        environments: those of these generators, by id.
     """
-    found = {}
-    for name in generators:
-        if lock and (locked := lock.generators.get(name)):
-            found[name] = f"{locked.code[:12]}/{locked.environment or '-'}"
-    return found
+
+    generators: dict[str, Pin] = Field(default_factory=dict)
+    environments: dict[str, PinnedEnvironment] = Field(default_factory=dict)
+
+
+def pin(lock: GeneratorsLock | None, generators: Iterable[str]) -> Pins:
+    """What a dataset's spec keeps of the lock, of each of its `generators`; nothing where there is no lock."""
+    known = lock.generators if lock else {}
+    locked = {name: known[name] for name in generators if name in known}
+    wanted = {one.environment for one in locked.values()}
+    environments = {name: one for name, one in (lock.environments if lock else {}).items() if name in wanted}
+    return Pins(
+        generators={name: Pin.model_validate(one.model_dump()) for name, one in locked.items()},
+        environments={
+            name: PinnedEnvironment.model_validate(one.model_dump()) for name, one in environments.items()
+        },
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.generators_lock import pins
+from vbvrdatafactory.core.generators_lock import pin
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.fleet.catalogue import read_catalogue
 from vbvrdatafactory.lockfile import read_lock
@@ -49,7 +49,7 @@ def plan(config: Config, chosen: Chosen, wanted: Mapping[str, object]) -> Plan:
     Raises:
         SpecError: it can't be planned.
     """
-    pinned = pins(read_lock(config.generators_path), chosen.names)
+    pinned = pin(read_lock(config.generators_path), chosen.names)
     return Plan(make_spec(**{**wanted, "generators": chosen.names, "pins": pinned}))
 
 
@@ -62,4 +62,4 @@ def check_lock(services: Services, planned: Plan) -> None:
         Redefined: they are others.
     """
     lock = read_lock(services.config.generators_path)
-    check_pins(planned.spec, pins(lock, planned.spec.generators))
+    check_pins(planned.spec, pin(lock, planned.spec.generators))

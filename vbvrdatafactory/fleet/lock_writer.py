@@ -1,12 +1,15 @@
 """Writes the lock of the generators, and what its environments install."""
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import tomli_w
 
+from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import LOCK, REQUIREMENTS, GeneratorsLock
 
 _HEADER = """\
@@ -38,6 +41,23 @@ def format_lock(lock: GeneratorsLock) -> str:
 def write_lock(folder: Path, lock: GeneratorsLock) -> None:
     """Write the lock into the folder of the generators, whole or not at all."""
     write_whole(folder / LOCK, format_lock(lock))
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder of the generators: who syncs or locks it reads the lock, and writes it a while later.
+
+    Raises:
+        DataFactoryError: another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DataFactoryError(f"another sync or lock is at work in {str(folder)!r}; wait for it") from None
+    finally:
+        os.close(handle)
 
 
 def write_requirements(folder: Path, texts: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ from vbvrdatafactory.fleet.entry import Entry, Trial
 from vbvrdatafactory.fleet.environments import Rivals, build_all
 from vbvrdatafactory.fleet.interpreters import describe
 from vbvrdatafactory.fleet.known import libraries_not_found, needed_libraries
-from vbvrdatafactory.fleet.lock_writer import read_requirements, write_lock, write_requirements
+from vbvrdatafactory.fleet.lock_writer import only_one, read_requirements, write_lock, write_requirements
 from vbvrdatafactory.fleet.overrides import Override, read_overrides
 from vbvrdatafactory.fleet.solving import Asking, Solution, Solver, versions
 from vbvrdatafactory.fleet.uv import Uv
@@ -52,16 +52,23 @@ class Locked:
     is_fewest: bool
 
 
-class Locking:
-    """One lock of the generators in a folder.
+def lock_generators(folder: Path, try_imports: TryImports, say: Say = lambda _: None) -> Locked:
+    """Lock the generators in a folder, and install what was locked.
 
     Args:
         folder: the folder of the generators.
         try_imports: tries imports in the sandbox.
         say: is told what is being done.
-    """
 
-    def __init__(self, folder: Path, try_imports: TryImports, say: Say = lambda _: None) -> None:
+    Raises:
+        DataFactoryError: uv failed, an environment can't be installed, or another process syncs or locks the folder.
+    """
+    with only_one(folder):
+        return _Locking(folder, try_imports, say).run()
+
+
+class _Locking:
+    def __init__(self, folder: Path, try_imports: TryImports, say: Say) -> None:
         self._folder, self._try, self._say = folder.absolute(), try_imports, say
         self._before = read_lock(folder) or GeneratorsLock()
         self._overrides = read_overrides(folder)
@@ -71,11 +78,6 @@ class Locking:
         self._system: dict[str, tuple[str, ...]] = {}
 
     def run(self) -> Locked:
-        """Lock, and install what was locked.
-
-        Raises:
-            DataFactoryError: uv failed, or an environment can't be installed.
-        """
         entries = [self._entry(name) for name in folders_with_generators(self._folder)]
         self._say(f"resolving what {len(entries):,} generators ask for")
         for entry in entries:

@@ -9,7 +9,7 @@ from vbvrdatafactory.core.checks import Finding, Rule
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import INSTALLED, LockedGenerator
 from vbvrdatafactory.core.models import is_safe_name
-from vbvrdatafactory.fleet.locking import Locking, Say, TryImports
+from vbvrdatafactory.fleet.locking import Say, TryImports, lock_generators
 
 
 def environment_for(folder: Path, try_imports: TryImports, say: Say) -> tuple[Path | None, LockedGenerator]:
@@ -30,7 +30,7 @@ def environment_for(folder: Path, try_imports: TryImports, say: Say) -> tuple[Pa
         fleet = Path(place)
         (fleet / folder.name).symlink_to(folder.resolve())
         (fleet / INSTALLED).symlink_to(kept)
-        lock = Locking(fleet, try_imports, say).run().lock
+        lock = lock_generators(fleet, try_imports, say).lock
         locked = lock.generators.get(folder.name, LockedGenerator())
         interpreter = kept / locked.environment / "bin" / "python" if locked.environment else None
         return interpreter, locked

@@ -4,9 +4,7 @@ A folder appears whole, by a rename; a run that is killed goes on where it was w
 fetched or is no generator is reported, and the rest goes on. A folder that somebody changed is never overwritten.
 """
 
-import fcntl
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +22,7 @@ from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.fleet.catalogue import TEMPLATE
 from vbvrdatafactory.fleet.digests import tree_digest
 from vbvrdatafactory.fleet.git import FetchFailed, Git
-from vbvrdatafactory.fleet.lock_writer import write_lock, write_whole
+from vbvrdatafactory.fleet.lock_writer import only_one, write_lock, write_whole
 from vbvrdatafactory.fleet.sources import Source
 from vbvrdatafactory.lockfile import read_lock
 
@@ -67,8 +65,8 @@ class Sync:
         self._folder, self._git, self._most_mb, self._update = folder, git, most_mb, update
         self._staging = folder / STAGING
         self._writing = threading.Lock()
-        self._lock = read_lock(folder) or GeneratorsLock()
-        self._generators = dict(self._lock.generators)
+        self._lock = GeneratorsLock()
+        self._generators: dict[str, LockedGenerator] = {}
         self._report = SyncReport()
 
     def run(self, sources: Sequence[Source], advance: Advance = lambda _: None) -> SyncReport:
@@ -77,7 +75,9 @@ class Sync:
         Raises:
             DataFactoryError: another sync is at work in the folder.
         """
-        with _alone(self._staging):
+        with _staging(self._folder):
+            self._lock = read_lock(self._folder) or GeneratorsLock()
+            self._generators = dict(self._lock.generators)
             chosen = self._one_of_each_name(sources)
             self._note_left(chosen)
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch") as pool:
@@ -200,21 +200,13 @@ def check_contents(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(staging: Path) -> Iterator[None]:
-    """Hold the staging folder; what a run that was killed left in it goes, and it goes itself in the end."""
-    staging.mkdir(parents=True, exist_ok=True)
-    handle = os.open(staging, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataFactoryError(
-                f"another sync is at work in {str(staging.parent)!r}; wait for it"
-            ) from None
+def _staging(folder: Path) -> Iterator[None]:
+    """Hold the folder; what a sync that was killed left half-fetched goes, and the staging folder itself in the end."""
+    with only_one(folder):
+        staging = folder / STAGING
+        staging.mkdir(exist_ok=True)
         for path in staging.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
         yield
         shutil.rmtree(staging)
-    finally:
-        os.close(handle)

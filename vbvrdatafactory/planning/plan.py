@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.generators_lock import Pins
 from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.schema import Versioned
@@ -64,7 +65,7 @@ class DatasetSpec(Versioned):
     require: tuple[str, ...] = ()
     overrides: dict[str, Override] = Field(default_factory=dict)
     seeds: Seeds = "hashed"
-    pins: dict[str, str] = Field(default_factory=dict)
+    pins: Pins = Field(default_factory=Pins)
     on_mismatch: OnMismatch = "refuse"
 
     @model_validator(mode="after")

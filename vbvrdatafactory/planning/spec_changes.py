@@ -6,10 +6,11 @@ fewer samples, generators or required files promise less: those redefine it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from vbvrdatafactory.core.errors import SpecError
+from vbvrdatafactory.core.generators_lock import Pin, Pins
 from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan
 
 _SHOWN = 5
@@ -61,7 +62,7 @@ def refusal(dataset: str, changes: Iterable[SpecChange]) -> Redefined:
     )
 
 
-def check_pins(filed: DatasetSpec, pins: Mapping[str, str]) -> None:
+def check_pins(filed: DatasetSpec, pins: Pins) -> None:
     """Check that a filed dataset is made on with the generators that it was planned with.
 
     Args:
@@ -136,19 +137,23 @@ def _required(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
         yield SpecChange(f"required besides: {_some(sorted(added))}")
 
 
-def _pins(before: DatasetSpec, now: Mapping[str, str], *, redefines: bool) -> Iterator[SpecChange]:
+def _pins(before: DatasetSpec, now: Pins, *, redefines: bool) -> Iterator[SpecChange]:
     """Generators with another code or another environment than before; one that was pinned nowhere is not told."""
     found: dict[str, list[str]] = defaultdict(list)
-    for name, pin in before.pins.items():
-        if name in now and now[name] != pin:
-            (code, environment), (new_code, new_environment) = pin.split("/"), now[name].split("/")
-            changed = [f"code {code} → {new_code}"] if code != new_code else []
-            changed += (
-                [f"environment {environment} → {new_environment}"] if environment != new_environment else []
-            )
+    for name, was in before.pins.generators.items():
+        is_now = now.generators.get(name)
+        if is_now and (is_now.code, is_now.environment) != (was.code, was.environment):
+            changed = [f"code {_code(was)} → {_code(is_now)}"] if was.code != is_now.code else []
+            if was.environment != is_now.environment:
+                changed.append(f"environment {was.environment} → {is_now.environment}")
             found[", ".join(changed)].append(name)
     for text, names in found.items():
         yield SpecChange(f"{text} of {_some(names)}", redefines=redefines)
+
+
+def _code(pin: Pin) -> str:
+    """The commit where there is one, else the digest of the code; shortened."""
+    return (pin.commit or pin.code)[:12]
 
 
 def _some(names: list[str]) -> str:
