@@ -81,6 +81,21 @@ def test_the_command_works(installed: Path, tmp_path: Path, command: str) -> Non
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_new_generator_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """The template for authors is in it; what needs an extra says which, in one line."""
+    (tmp_path / "generators").mkdir()
+    program = "import sys; from pathlib import Path; from vbvrdatafactory.fleet.new import new_generator as new; new(Path(sys.argv[1]), 'O-1_x')"
+    done = run(installed / "python", "-c", program, tmp_path / "generators", cwd=tmp_path)
+    assert done.stderr == ""
+    assert (tmp_path / "generators" / "O-1_x" / "examples" / "generate.py").is_file()
+    listed = run(installed / "datafactory", "generators", "list", cwd=tmp_path)
+    assert (listed.returncode, "1 generator under" in listed.stdout) == (0, True), listed.stderr
+    for command in (("lock",), ("sync", "--list", "/dev/null"), ("check", "O-1_x")):
+        done = run(installed / "datafactory", "generators", *command, cwd=tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert "vbvrdatafactory[fleet]" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["local", "ui"])
 def test_a_command_of_the_checkout_says_where_it_is(installed: Path, tmp_path: Path, command: str) -> None:
     """In one line, with the next move."""

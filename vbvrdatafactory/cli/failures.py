@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from vbvrdatafactory.cli.context import App
 
 
+# What the extra `fleet` installs, as it is imported.
+_OF_FLEET = {"httpx", "packaging", "pip_requirements_parser", "tomli_w", "uv"}
+
+
 class Failure(click.ClickException):
     """Ends the command with its message and exit code 1."""
 
@@ -28,6 +32,8 @@ def explain_expected(error: Exception, app: App) -> str | None:
     """One line about an expected error, which a person can act on; None for any other."""
     if isinstance(error, DataFactoryError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in _OF_FLEET:
+        return f"{error.name} is not installed; pip install 'vbvrdatafactory[fleet]' brings what this command needs"
     if explained := _of_aws(error, app):
         return explained
     if isinstance(error, OSError) and error.strerror:
