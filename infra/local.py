@@ -66,10 +66,6 @@ class EmbeddedAws:
                 server.stop(self._state, record)
             return record is not None
 
-    def is_up(self) -> bool:
-        """Whether it runs."""
-        return server.running(self._state) is not None
-
     def reset(self) -> None:
         """Stop it and delete its state, the bucket's objects with it."""
         with self._state.locked():
@@ -108,6 +104,16 @@ class EmbeddedAws:
                 record = server.running(self._state)
                 if record and record.temporary and not self._state.has_users():
                     server.stop(self._state, record)
+
+    @contextmanager
+    def starting(self) -> Iterator[EmbeddedInfo]:
+        """Have it up inside the block, and from then on if that ends well; else it is as if there had been no block."""
+        with self.running() as info:
+            yield info
+            with self._state.locked():
+                record = server.running(self._state)
+                if record and record.temporary:
+                    self._state.write_record(replace(record, temporary=False))
 
     def _up(self, *, temporary: bool) -> EmbeddedInfo:
         record = server.running(self._state)

@@ -79,15 +79,14 @@ class PrefectHere:
             password.ensure(self._password)
             self._stop_another_kind(say)
             before = [part.name for part in (self._server, self._worker) if part.running()]
-            had_aws = self._aws.is_up()
             try:
-                return self._up(say, before)
+                server = self._server.running() or self._start_server()
+                with self._aws.starting() as info:
+                    return self._up(say, before, server, info)
             except BaseException:
                 for part in (self._worker, self._server):
                     if part.name not in before:
                         part.stop()
-                if not had_aws:
-                    self._aws.down()
                 raise
 
     def down(self, say: Callable[[str], None] = lambda _: None) -> bool:
@@ -132,9 +131,7 @@ class PrefectHere:
         for line in lines:
             say(line)
 
-    def _up(self, say: Callable[[str], None], before: list[str]) -> Up:
-        server = self._server.running() or self._start_server()
-        info = self._aws.up()
+    def _up(self, say: Callable[[str], None], before: list[str], server: Record, info: EmbeddedInfo) -> Up:
         say(f"embedded AWS on {info.endpoint}")
         server = self._wait_for_server(server)
         api = self._api(server.port)

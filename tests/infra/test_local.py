@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -286,6 +287,40 @@ def test_up_inside_running_keeps_it(bare: EmbeddedAws, is_up: Callable[[], bool]
     """Who says up while a block runs keeps it when the block ends."""
     with bare.running():
         bare.up()
+    assert is_up()
+
+
+def test_a_start_that_fails_changes_nothing(
+    bare: EmbeddedAws, state_dir: Path, is_up: Callable[[], bool]
+) -> None:
+    """What ran for a while goes on to run for a while, what nobody else uses stops, what another joined goes on."""
+
+    joined = ExitStack()
+
+    def fail(join: AbstractContextManager[object] = nullcontext()) -> None:  # noqa: B008
+        with EmbeddedAws(state_dir).starting():
+            joined.enter_context(join)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not is_up()
+    with bare.running():
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert is_up()
+    assert not is_up()
+    with pytest.raises(ZeroDivisionError):
+        fail(bare.running())
+    assert is_up()
+    joined.close()
+    assert not is_up()
+
+
+def test_a_start_that_ends_well_stays(bare: EmbeddedAws, is_up: Callable[[], bool]) -> None:
+    """From then on it runs, whoever used it meanwhile."""
+    with bare.running(), bare.starting():
+        pass
     assert is_up()
 
 

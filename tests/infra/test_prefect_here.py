@@ -5,11 +5,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from infra.background import Record
+from infra.local import EmbeddedAws
 from infra.prefect_api import PrefectApi
 from infra.ui import PrefectHere
 from vbvrdatafactory.core.errors import DataFactoryError
@@ -89,18 +89,27 @@ def test_a_server_that_ends_for_another_reason_is_told(
         here._wait_for_server(Record(1, "t", 9))
 
 
+@pytest.mark.aws
 @pytest.mark.parametrize("ran_before", [False, True])
 def test_a_start_that_fails_leaves_running_what_ran_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ran_before: bool
+    tmp_path: Path,
+    bare: EmbeddedAws,
+    is_up: Callable[[], bool],
+    monkeypatch: pytest.MonkeyPatch,
+    ran_before: bool,
 ) -> None:
     """The embedded AWS that it started itself is stopped; one that was up, perhaps in use, is left alone."""
-    here, stopped = PrefectHere(tmp_path), []
-    here._aws = SimpleNamespace(is_up=lambda: ran_before, down=lambda: stopped.append("aws"))
+    here = PrefectHere(tmp_path / "checkout")
+    here._aws = bare
+    if ran_before:
+        bare.up()
 
     def fail(*_: object) -> None:
+        assert is_up()
         raise DataFactoryError("the deployments could not be made")
 
-    monkeypatch.setattr(here, "_up", fail)
-    with pytest.raises(DataFactoryError):
+    monkeypatch.setattr(here, "_start_server", lambda: Record(1, "t", 9))
+    monkeypatch.setattr(here, "_wait_for_server", fail)
+    with pytest.raises(DataFactoryError, match="could not be made"):
         here.up(print)
-    assert stopped == ([] if ran_before else ["aws"])
+    assert is_up() == ran_before
