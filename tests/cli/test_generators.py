@@ -42,3 +42,14 @@ def test_an_unusable_folder(run, place):
     assert run("submit", "-g", GENERATORS[0], "-n", 1, "--dry-run").stderr == ""
     refused = run("submit", "-g", "O-1 (copy)", "--dry-run")
     assert (refused.exit_code, "can't be used" in refused.stderr) == (1, True)
+
+
+def test_a_folder_without_a_contract(run, place):
+    """A program that has its script deeper down is told, with where; a folder of notes is not."""
+    (place.generators / "G-4_nested" / "code" / "examples").mkdir(parents=True)
+    (place.generators / "G-4_nested" / "code" / "examples" / "generate.py").write_text("")
+    (place.generators / "notes").mkdir()
+    result = run("generators", "list")
+    assert ["G-4_nested", "no", "contract"] in [line.split() for line in result.stdout.splitlines()]
+    assert "there is one in 'code', deeper than the contract has it" in result.stderr
+    assert "notes" not in result.stdout

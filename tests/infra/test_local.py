@@ -294,7 +294,6 @@ def test_a_start_that_fails_changes_nothing(
     bare: EmbeddedAws, state_dir: Path, is_up: Callable[[], bool]
 ) -> None:
     """What ran for a while goes on to run for a while, what nobody else uses stops, what another joined goes on."""
-
     joined = ExitStack()
 
     def fail(join: AbstractContextManager[object] = nullcontext()) -> None:  # noqa: B008

@@ -35,6 +35,7 @@ def list_(app: App, *, as_json: bool) -> None:
       not fetched           'datafactory generators sync' fetches it
       needs an environment  'datafactory generators lock' finds one
       needs: bpy            no environment here has that; overrides.toml may name an interpreter
+      no contract           it has no examples/generate.py, or has it deeper down
       broken                see the note
 
     \b

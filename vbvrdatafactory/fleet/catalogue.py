@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.generators_lock import GeneratorsLock
+from vbvrdatafactory.core.generators_lock import REQUIREMENTS, GeneratorsLock
 from vbvrdatafactory.core.models import is_safe_name
 from vbvrdatafactory.fleet.states import State, state_of
 from vbvrdatafactory.lockfile import read_lock
@@ -66,6 +66,27 @@ def folders_with_generators(path: Path) -> list[str]:
         ConfigError: `path` is not a folder, or can't be read.
     """
     return [name for name, why in folders(path).items() if not why]
+
+
+def no_contract(folder: Path) -> str:
+    """Why a folder holds no generator; empty where it does."""
+    if (folder / ENTRY_POINT).is_file():
+        return ""
+    deeper = sorted(path.parents[1].relative_to(folder) for path in folder.rglob(str(ENTRY_POINT)))
+    where = f"; there is one in {str(deeper[0])!r}, deeper than the contract has it" if deeper else ""
+    return f"it has no {ENTRY_POINT}{where}"
+
+
+def others(path: Path) -> dict[str, str]:
+    """Folders under `path` that look like a program's and hold no generator, with the reason."""
+    found = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return {
+        child.name: why
+        for child in found
+        if child.name not in {TEMPLATE, REQUIREMENTS}
+        and next(child.rglob("*.py"), None)
+        and (why := no_contract(child))
+    }
 
 
 def _no_environment(lock: GeneratorsLock, name: str, path: Path, on_this_machine: bool) -> str:  # noqa: FBT001

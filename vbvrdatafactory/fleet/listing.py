@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.generators_lock import GeneratorsLock
-from vbvrdatafactory.fleet.catalogue import TEMPLATE, folders, folders_with_generators
+from vbvrdatafactory.fleet.catalogue import TEMPLATE, folders, folders_with_generators, others
 from vbvrdatafactory.fleet.states import State, state_of
 from vbvrdatafactory.lockfile import read_lock
 
@@ -48,6 +48,7 @@ class Row(NamedTuple):
 
 _TEMPLATE = "template for authors"
 _UNUSABLE = "unusable"
+_NO_CONTRACT = "no contract"
 
 
 def list_fleet(path: Path) -> list[Row]:
@@ -62,11 +63,9 @@ def list_fleet(path: Path) -> list[Row]:
     rows = [_row(lock, name, path) for name in names]
     if (path / TEMPLATE / ENTRY_POINT).is_file():
         rows.append(Row(TEMPLATE, "", str(path / TEMPLATE), "", "", "", _TEMPLATE, ""))
-    odd = {name: why for name, why in folders(path).items() if why}
-    return [
-        *rows,
-        *(Row(name, "", str(path / name), "", "", "", _UNUSABLE, why) for name, why in odd.items()),
-    ]
+    odd = {name: (_UNUSABLE, why) for name, why in folders(path).items() if why}
+    odd |= {name: (_NO_CONTRACT, why) for name, why in others(path).items()}
+    return [*rows, *(Row(name, "", str(path / name), "", "", "", *said) for name, said in odd.items())]
 
 
 def _row(lock: GeneratorsLock | None, name: str, path: Path) -> Row:

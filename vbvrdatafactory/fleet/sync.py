@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock, LockedGenerator
 from vbvrdatafactory.core.models import is_safe_name
 from vbvrdatafactory.files import code_digest
-from vbvrdatafactory.fleet.catalogue import TEMPLATE
+from vbvrdatafactory.fleet.catalogue import TEMPLATE, no_contract
 from vbvrdatafactory.fleet.digests import tree_digest
 from vbvrdatafactory.fleet.git import FetchFailed, Git
 from vbvrdatafactory.fleet.lock_writer import only_one, write_lock, write_whole
@@ -189,10 +188,8 @@ def check_contents(folder: Path) -> None:
     Raises:
         FetchFailed: it does not; the text says what it holds.
     """
-    if not (folder / ENTRY_POINT).is_file():
-        deeper = sorted(path.parents[1].relative_to(folder) for path in folder.rglob(str(ENTRY_POINT)))
-        where = f"; there is one in {str(deeper[0])!r}, deeper than the contract has it" if deeper else ""
-        raise FetchFailed(f"it has no {ENTRY_POINT}{where}")
+    if why := no_contract(folder):
+        raise FetchFailed(why)
     inside = folder.resolve()
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(inside):
