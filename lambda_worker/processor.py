@@ -18,7 +18,7 @@ from lambda_worker import records
 from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, Cancelled, RunsElsewhere
-from lambda_worker.generator import namespaces, processes
+from lambda_worker.generator import landlock, namespaces, processes
 from lambda_worker.generator.limits import Limits, lambda_memory_bytes
 from lambda_worker.generator.sandbox import sweep
 from vbvrdatafactory import aws
@@ -236,8 +236,19 @@ def _errors_of_sqs() -> tuple[type[Exception], ...]:
     return BotoCoreError, ClientError, ConfigError
 
 
-def concurrency() -> int:
-    """How many batches a Lambda makes at once: one for each processor that it is given."""
+def can_isolate() -> bool:
+    """Whether this host keeps one generator from writing into another's folders: AWS Lambda's kernel does not."""
+    return landlock.version() > 0
+
+
+def concurrency(*, trusted: bool = False) -> int:
+    """How many batches a Lambda makes at once: one for each processor that it is given.
+
+    Where the host can't isolate them it is one, unless all generators are trusted: a hostile one could rewrite the
+    samples of its neighbour.
+    """
+    if not (trusted or can_isolate()):
+        return 1
     memory = lambda_memory_bytes()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, round(memory / _BYTES_PER_CORE))) if memory else cores

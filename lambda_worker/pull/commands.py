@@ -13,7 +13,7 @@ import click
 import psutil
 
 from lambda_worker.handler import log as handler_log
-from lambda_worker.processor import make_processor
+from lambda_worker.processor import can_isolate, make_processor
 from lambda_worker.pull.host import default_concurrency
 from lambda_worker.pull.loop import PullOptions, PullWorker
 from lambda_worker.pull.outage import FAULTS, is_away
@@ -75,7 +75,16 @@ def worker(
     the messages of running batches at once; a second one does not wait for anything.
     """
     config = Config(env_file=ctx.find_root().params.get("env_file"))
-    options = PullOptions(concurrency or default_concurrency(), 60 * batch_timeout, until_empty=until_empty)
+    is_safe = can_isolate() or config.trust_generators
+    options = PullOptions(
+        concurrency or (default_concurrency() if is_safe else 1), 60 * batch_timeout, until_empty=until_empty
+    )
+    if options.concurrency > 1 and not is_safe:
+        click.echo(
+            "datafactory: note: this host can't isolate batches from each other (no Landlock); a hostile generator could "
+            "rewrite its neighbour's samples. TRUST_GENERATORS=1 says that all are trusted",
+            err=True,
+        )
     # Without an end, fewer requests; with one, sooner there.
     queue = TaskQueue(
         aws.sqs(config), config.sqs_queue_url, visibility_timeout, wait_seconds=1 if until_empty else 3

@@ -208,7 +208,30 @@ def test_a_worker_makes_a_batch_for_each_processor_it_pays_for(
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
     else:
         monkeypatch.delenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", raising=False)
-    assert processor_module.concurrency() == batches
+    assert processor_module.concurrency(trusted=True) == batches
+
+
+def test_a_host_that_cannot_isolate_makes_one_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Lambda's kernel one generator could rewrite its neighbour's samples: side by side only where all are trusted."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.setattr(processor_module.landlock, "version", lambda: 0)
+    assert (processor_module.concurrency(), processor_module.concurrency(trusted=True)) == (1, 6)
+    monkeypatch.setattr(processor_module.landlock, "version", lambda: 4)
+    assert processor_module.concurrency() == 6
+
+
+def test_each_record_has_its_share_of_the_time() -> None:
+    """Of three records one after the other the last has as much time as the first; what one leaves goes to the others."""
+    left = [90.0]
+    share = module.TimeShare(3, 1, lambda: left[0])
+    assert share.next() == 30
+    left[0] = 60.0
+    assert share.next() == 30
+    left[0] = 55.0
+    assert share.next() == 55
+    two = module.TimeShare(3, 2, lambda: 90.0)
+    assert [two.next(), two.next(), two.next()] == [45, 90, 90]
 
 
 def test_messages_of_one_event_are_worked_on_side_by_side(
@@ -216,7 +239,7 @@ def test_messages_of_one_event_are_worked_on_side_by_side(
 ) -> None:
     """Two batches of one event run at the same time where the worker has two processors."""
     both = Barrier(2, timeout=20)
-    monkeypatch.setattr(module, "concurrency", lambda: 2)
+    monkeypatch.setattr(module, "concurrency", lambda **_: 2)
     processor = SimpleNamespace(process=lambda *_: Outcome(delete=both.wait() >= 0, failure="x"))
     monkeypatch.setattr(module, "processor", lambda: processor)
     records = queue.receive("{}", "{}")

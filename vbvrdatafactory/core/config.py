@@ -40,6 +40,7 @@ class _Settings(BaseModel):
     aws_endpoint_url: str | None = None
     aws_credentials_block: str | None = None
     generators_path: Path = Path("./generators")
+    trust_generators: bool = False
 
 
 class Config:
@@ -152,6 +153,11 @@ class Config:
     def generators_path(self) -> Path:
         """Folder that holds one folder for each generator (``GENERATORS_PATH``)."""
         return self._settings.generators_path
+
+    @property
+    def trust_generators(self) -> bool:
+        """Whether batches may run side by side where the host can't isolate them (``TRUST_GENERATORS=1``)."""
+        return self._settings.trust_generators
 
     @property
     def is_embedded(self) -> bool:

@@ -32,6 +32,7 @@ OWN = "_datafactory/"
 RECEIPTS = f"{OWN}receipts/"
 FAILURES = f"{OWN}failures/"
 DATASETS = f"{OWN}datasets/"
+UNREADABLE = f"{OWN}unreadable/"
 
 _FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
 _ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
@@ -165,7 +166,7 @@ def is_path(key: str) -> bool:
 
 def unreadable(message_id: str) -> str:
     """The key of the failure record of a message that could not be parsed."""
-    return f"{OWN}unreadable/{message_id}.json"
+    return f"{UNREADABLE}{message_id}.json"
 
 
 def dataset_file(dataset: str, name: str) -> str:
