@@ -8,6 +8,8 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from constructs import IConstruct
 
 
@@ -23,14 +25,17 @@ def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
     )
 
 
-def acknowledge_objects(construct: IConstruct, bucket_arn: str) -> None:
-    """Let a policy on `construct` name every object of one bucket."""
+def acknowledge_objects(construct: IConstruct, bucket_arn: str, patterns: Iterable[str]) -> None:
+    """Let a policy on `construct` name these objects of one bucket."""
     # The finding spells a reference to another resource as <LogicalId.Attribute>.
     arn = cdk.Stack.of(construct).resolve(bucket_arn)
     spelt = f"<{'.'.join(arn['Fn::GetAtt'])}>" if "Fn::GetAtt" in arn else _spell(arn["Fn::Join"][1])
-    acknowledge(
-        construct, f"IAM5[Resource::{spelt}/*]", "The worker may write any key of a dataset's bucket."
-    )
+    for pattern in patterns:
+        acknowledge(
+            construct,
+            f"IAM5[Resource::{spelt}/{pattern}]",
+            "A sample's and a record's name is known when it is made.",
+        )
 
 
 def _spell(parts: list[str | dict[str, str]]) -> str:

@@ -1,10 +1,15 @@
-"""The least the worker may do: one bucket's objects, one queue's messages, one log group."""
+"""The least the worker may do: samples and its records in a bucket, one queue's messages, one log group.
+
+It can neither read nor write specs, locks, pauses and reports, which decide what is sent and what counts as done.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
+
+from vbvrdatafactory.core import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,21 +18,35 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
 
+# Objects of a bucket that the worker writes, reads and removes.
+WRITTEN = tuple(f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS, keys.FAILURES, keys.UNREADABLE))
+READ = (f"{keys.RECEIPTS}*", f"{keys.QUESTIONS}*.tar.gz")
+REMOVED = (f"{keys.QUESTIONS}*",)
+
+
 def worker_policy(
     *, bucket_arns: Sequence[str], queue: sqs.IQueue, dead_letters: sqs.IQueue, log_group: logs.ILogGroup
 ) -> iam.PolicyDocument:
-    """What the worker's role allows; the only wildcard is "any object of this bucket"."""
+    """What the worker's role allows; the only wildcards are "any object below this prefix"."""
     return iam.PolicyDocument(
         statements=[
+            _allow(_objects(bucket_arns, *WRITTEN), "s3:PutObject"),
+            # Whether a batch was made before: its receipt, and the size of its archive.
+            _allow(_objects(bucket_arns, *READ), "s3:GetObject"),
+            # Of a run that is done again, what its first turn let out.
             _allow(
-                [f"{arn}/*" for arn in bucket_arns],
-                "s3:GetObject",
-                "s3:PutObject",
+                _objects(bucket_arns, *REMOVED),
                 "s3:DeleteObject",
                 "s3:AbortMultipartUpload",
                 "s3:ListMultipartUploadParts",
             ),
-            _allow(bucket_arns, "s3:ListBucket", "s3:ListBucketMultipartUploads"),
+            iam.PolicyStatement(
+                resources=list(bucket_arns),
+                actions=["s3:ListBucket"],
+                conditions={
+                    "StringLike": {"s3:prefix": [f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS)]}
+                },
+            ),
             _allow(
                 [queue.queue_arn],
                 "sqs:ReceiveMessage",
@@ -41,6 +60,10 @@ def worker_policy(
             _allow([log_group.log_group_arn], "logs:CreateLogStream", "logs:PutLogEvents"),
         ]
     )
+
+
+def _objects(bucket_arns: Sequence[str], *patterns: str) -> list[str]:
+    return [f"{arn}/{pattern}" for arn in bucket_arns for pattern in patterns]
 
 
 def _allow(resources: Sequence[str], *actions: str) -> iam.PolicyStatement:

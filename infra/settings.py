@@ -42,7 +42,10 @@ class StackSettings(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
     )
 
-    lambda_memory_mb: int = Field(3072, ge=128, le=10240, alias="lambdaMemoryMB")
+    # The stack's name: another one is another pipeline, with a bucket and queues of its own.
+    stack_name: str = Field(STACK_ID, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")
+    # 1769 MB are one processor, and one batch at a time needs no more.
+    lambda_memory_mb: int = Field(1769, ge=128, le=10240, alias="lambdaMemoryMB")
     lambda_timeout_minutes: int = Field(15, ge=1, le=15)
     # Temporary files of one batch; what is beyond 512 MB costs 0.2 % of the memory's price.
     ephemeral_storage_mb: int = Field(4096, ge=512, le=10240, alias="ephemeralStorageMB")
@@ -58,7 +61,9 @@ class StackSettings(BaseModel):
     extra_output_buckets: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
 
     sqs_max_concurrency: int = Field(990, ge=2, le=1000)
-    # Messages of one invocation, worked on side by side; unset, one for each processor of the function.
+    # Whether generators may run side by side in one function: Lambda can't keep one from writing into another's folders.
+    trust_generators: bool = False
+    # Messages of one invocation; unset, one, or one for each processor of the function where generators are trusted.
     batches_per_invocation: int | None = Field(None, ge=1, le=10)
     max_receives: int = Field(3, ge=1, le=1000)
     visibility_seconds: int | None = Field(None, ge=1, le=MAX_VISIBILITY_SECONDS)
@@ -66,6 +71,8 @@ class StackSettings(BaseModel):
     # A dead letter's clock starts when it was first sent, so it must be kept longer than the queue keeps.
     dead_letter_retention_days: int = Field(14, ge=2, le=14)
 
+    # Is told of alarms, once it has confirmed the subscription.
+    alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
     log_retention_days: Annotated[
         Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365], BeforeValidator(_number)
     ] = 30
@@ -76,6 +83,11 @@ class StackSettings(BaseModel):
             raise ValueError(
                 f"visibilitySeconds={self.visibility_timeout} is shorter than the function's timeout of "
                 f"{self.lambda_timeout_minutes * 60} s: a message would return while it is being worked on"
+            )
+        if (self.batches_per_invocation or 1) > 1 and not self.trust_generators:
+            raise ValueError(
+                f"batchesPerInvocation={self.batches_per_invocation} needs trustGenerators=true: on Lambda nothing keeps one "
+                "generator from rewriting the samples of another one in the same function"
             )
         if self.dead_letter_retention_days <= self.queue_retention_days:
             raise ValueError(
@@ -92,7 +104,8 @@ class StackSettings(BaseModel):
     @property
     def batch_size(self) -> int:
         """Messages of one invocation. AWS gives a processor for each 1769 MB."""
-        return self.batches_per_invocation or max(1, round(self.lambda_memory_mb / MB_PER_PROCESSOR))
+        side_by_side = max(1, round(self.lambda_memory_mb / MB_PER_PROCESSOR)) if self.trust_generators else 1
+        return self.batches_per_invocation or side_by_side
 
     @classmethod
     def context_keys(cls) -> dict[str, str]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 
+from infra.alarms import Alarms
 from infra.nag import acknowledge, acknowledge_objects
-from infra.permissions import worker_policy
-from infra.settings import STACK_ID, StackSettings
+from infra.permissions import READ, REMOVED, WRITTEN, worker_policy
+from infra.settings import StackSettings
 from infra.worker import image_worker, zip_worker
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PipelineStack(cdk.Stack):
     """Bucket, queues, worker, and the least the worker needs to be allowed."""
 
     def __init__(self, scope: Construct, settings: StackSettings, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(scope, STACK_ID, analytics_reporting=False, **kwargs)
+        super().__init__(scope, settings.stack_name, analytics_reporting=False, **kwargs)
         self._settings = settings
         self.bucket = self._make_bucket()
         self.dead_letters = self._make_queue("DeadLetters", days=settings.dead_letter_retention_days)
@@ -43,8 +43,10 @@ class PipelineStack(cdk.Stack):
         )
         self.worker = self._make_worker()
         self.mapping = self._make_event_source_mapping()
-        self._make_alarm()
+        self._make_alarms()
         self._make_outputs()
+        # What a dataset costs shows by its stack, once this tag is activated in the account's billing.
+        cdk.Tags.of(self).add("vbvr-datafactory", settings.stack_name)
 
     def _make_bucket(self) -> s3.Bucket:
         """The dataset. It outlives the stack; CloudFormation names it unless the settings do."""
@@ -52,7 +54,8 @@ class PipelineStack(cdk.Stack):
             self,
             "Dataset",
             bucket_name=self._settings.bucket_name,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            # A first deployment that fails leaves none behind; from then on it outlives the stack.
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
@@ -60,6 +63,9 @@ class PipelineStack(cdk.Stack):
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(2)),
             ],
         )
+        if bucket.policy:
+            # Else the bucket would lose its TLS-only policy with the stack.
+            bucket.policy.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         acknowledge(
             bucket, "S1", "Access logs would add a second write to each of millions; receipts tell who."
         )
@@ -85,6 +91,7 @@ class PipelineStack(cdk.Stack):
                 "OUTPUT_BUCKET": self.bucket.bucket_name,
                 "SQS_QUEUE_URL": self.queue.queue_url,
                 "SQS_DLQ_URL": self.dead_letters.queue_url,
+                **({"TRUST_GENERATORS": "1"} if self._settings.trust_generators else {}),
             },
             role=self._make_role(log_group),
             log_group=log_group,
@@ -114,7 +121,7 @@ class PipelineStack(cdk.Stack):
             inline_policies={"Worker": policy},
         )
         for arn in bucket_arns:
-            acknowledge_objects(role, arn)
+            acknowledge_objects(role, arn, {*WRITTEN, *READ, *REMOVED})
         return role
 
     def _make_event_source_mapping(self) -> lambda_.EventSourceMapping:
@@ -129,16 +136,19 @@ class PipelineStack(cdk.Stack):
             report_batch_item_failures=True,
         )
 
-    def _make_alarm(self) -> None:
-        self.dead_letters.metric_approximate_number_of_messages_visible().create_alarm(
+    def _make_alarms(self) -> None:
+        """The embedded AWS has no metrics, and refuses alarms on expressions: there are none there."""
+        if self._settings.worker_packaging == "zip":
+            return
+        Alarms(
             self,
-            "DeadLettersAlarm",
-            alarm_description="Tasks failed for good; 'datafactory' shows why",
-            threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            worker=self.worker,
+            timeout=cdk.Duration.minutes(self._settings.lambda_timeout_minutes),
+            retention=cdk.Duration.days(self._settings.queue_retention_days),
+            email=self._settings.alarm_email,
+        ).make_dashboard()
 
     def _make_outputs(self) -> None:
         outputs = {

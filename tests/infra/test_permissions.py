@@ -24,6 +24,7 @@ def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "Action": _listed(statement["Action"]),
                 "Resource": _listed(statement["Resource"]),
                 "Effect": statement["Effect"],
+                "Condition": statement.get("Condition"),
             }
 
 
@@ -51,22 +52,29 @@ def allowed(template: dict[str, Any]) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("packaging", ["image", "zip"])
 def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> None:
-    """The worker may do exactly what its work takes, in either packaging."""
+    """The worker may do exactly what its work takes, in either packaging: no spec, lock, pause or report is its to touch."""
     by_resource = {
-        "".join(kind for kind in ("Dataset", "Tasks", "DeadLetters", "WorkerLog") if kind in name)
-        + ("/*" if name.endswith("/*") else ""): actions
+        "".join(
+            kind
+            for kind in ("Dataset", "Tasks", "DeadLetters", "WorkerLog")
+            if kind in name.partition("/")[0]
+        )
+        + "".join(name.partition("/")[1:]): actions
         for name, actions in allowed(full[packaging]).items()
     }
     assert len(by_resource) == len(allowed(full[packaging]))
     assert by_resource == {
-        "Dataset/*": {
-            "s3:GetObject",
+        "Dataset/questions/*": {
             "s3:PutObject",
             "s3:DeleteObject",
             "s3:AbortMultipartUpload",
             "s3:ListMultipartUploadParts",
         },
-        "Dataset": {"s3:ListBucket", "s3:ListBucketMultipartUploads"},
+        "Dataset/questions/*.tar.gz": {"s3:GetObject"},
+        "Dataset/_datafactory/receipts/*": {"s3:PutObject", "s3:GetObject"},
+        "Dataset/_datafactory/failures/*": {"s3:PutObject"},
+        "Dataset/_datafactory/unreadable/*": {"s3:PutObject"},
+        "Dataset": {"s3:ListBucket"},
         "Tasks": {
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
@@ -80,11 +88,18 @@ def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> Non
 
 
 @pytest.mark.parametrize("packaging", ["image", "zip"])
-def test_no_wildcard_but_the_keys_of_a_bucket(full: dict[str, dict[str, Any]], packaging: str) -> None:
-    """No action has a wildcard, and no resource but "every key of the bucket"."""
+def test_only_samples_and_receipts_are_listed(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """A listing must name one of the two prefixes that the worker looks below."""
+    (listing,) = [one for one in statements(full[packaging]) if "s3:ListBucket" in one["Action"]]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["questions/*", "_datafactory/receipts/*"]}}
+
+
+@pytest.mark.parametrize("packaging", ["image", "zip"])
+def test_no_wildcard_but_keys_below_a_prefix(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """No action has a wildcard, and no resource but "every key below this prefix"."""
     for resource, actions in allowed(full[packaging]).items():
         assert not any("*" in action for action in actions)
-        assert "*" not in resource or resource.endswith(">/*")
+        assert "*" not in resource or "/questions/" in resource or "/_datafactory/" in resource
     assert all(statement["Effect"] == "Allow" for statement in statements(full[packaging]))
 
 
@@ -92,5 +107,9 @@ def test_other_buckets_are_allowed_one_by_one(synthesise: Synthesise) -> None:
     """A message may name another bucket only if the deployment listed it."""
     template = synthesise(StackSettings(extra_output_buckets=("other-one",))).to_json()
     may = {name: actions for name, actions in allowed(template).items() if "other-one" in name}
-    assert set(may) == {"arn:<AWS::Partition>:s3:::other-one", "arn:<AWS::Partition>:s3:::other-one/*"}
-    assert "s3:PutObject" in may["arn:<AWS::Partition>:s3:::other-one/*"]
+    bucket = "arn:<AWS::Partition>:s3:::other-one"
+    assert {name.removeprefix(bucket).split("/")[1] for name in may if name != bucket} == {
+        "questions",
+        "_datafactory",
+    }
+    assert "s3:PutObject" in may[f"{bucket}/questions/*"]

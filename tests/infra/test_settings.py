@@ -13,9 +13,9 @@ def from_context(**context: object) -> StackSettings:
 
 
 def test_defaults() -> None:
-    """Without context a function has 3072 MB and 15 minutes, and 990 of them run at a time."""
+    """Without context a function has one processor's memory and 15 minutes, and 990 of them run at a time."""
     settings = from_context()
-    assert settings.lambda_memory_mb == 3072
+    assert settings.lambda_memory_mb == 1769
     assert settings.lambda_timeout_minutes == 15
     assert settings.sqs_max_concurrency == 990
     assert settings.max_receives == 3
@@ -88,10 +88,11 @@ def test_cdk_json_says_what_the_defaults_say() -> None:
     """The context that `cdk.json` commits to is the documented one, and is valid."""
     context = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     assert from_context(**context) == StackSettings()
-    assert context == {"lambdaMemoryMB": 3072, "lambdaTimeoutMinutes": 15, "sqsMaxConcurrency": 990}
+    assert context == {"lambdaMemoryMB": 1769, "lambdaTimeoutMinutes": 15, "sqsMaxConcurrency": 990}
 
 
 @pytest.mark.parametrize(("memory", "batches"), [(1024, 1), (1769, 1), (3072, 2), (10240, 6)])
-def test_an_invocation_brings_a_batch_for_each_processor(memory: int, batches: int) -> None:
-    """No processor that is paid for idles: as many messages come as the function's memory brings cores."""
-    assert StackSettings(lambda_memory_mb=memory).batch_size == batches
+def test_trusted_generators_run_side_by_side(memory: int, batches: int) -> None:
+    """Where all generators are trusted, as many messages come as the function's memory brings cores; else one."""
+    assert StackSettings(lambda_memory_mb=memory, trust_generators=True).batch_size == batches
+    assert StackSettings(lambda_memory_mb=memory).batch_size == 1

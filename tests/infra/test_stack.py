@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -29,9 +30,10 @@ def test_outputs(on_aws: Template) -> None:
 
 
 def test_the_bucket_outlives_the_stack(on_aws: Template) -> None:
-    """Neither deleting the stack nor replacing the bucket deletes the dataset."""
+    """Neither deleting the stack nor replacing the bucket deletes the dataset or its policy; a failed first deployment does."""
     bucket = only(on_aws, "AWS::S3::Bucket")
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    for one in (bucket, only(on_aws, "AWS::S3::BucketPolicy")):
+        assert (one["DeletionPolicy"], one["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert "BucketName" not in bucket["Properties"]
 
 
@@ -86,20 +88,59 @@ def test_dead_letters_are_kept_longer(on_aws: Template) -> None:
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600 > live["MessageRetentionPeriod"]
 
 
-def test_a_task_for_each_processor_an_invocation(on_aws: Template) -> None:
+def test_one_message_an_invocation(on_aws: Template) -> None:
     """The queue feeds the worker one task at a time, 990 at once, and believes its partial answers."""
     mapping = only(on_aws, "AWS::Lambda::EventSourceMapping")["Properties"]
-    assert mapping["BatchSize"] == 2
+    assert mapping["BatchSize"] == 1
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 990}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_alarm(on_aws: Template) -> None:
-    """One dead letter raises the alarm; silence does not."""
-    on_aws.has_resource_properties(
-        "AWS::CloudWatch::Alarm",
-        {"Threshold": 0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"},
-    )
+def test_the_alarms(on_aws: Template) -> None:
+    """Dead letters, errors, throttles, age, duration, and nothing finished while messages wait; silence raises none."""
+    alarms = [one["Properties"] for one in on_aws.find_resources("AWS::CloudWatch::Alarm").values()]
+    assert {one.get("MetricName", "expression") for one in alarms} == {
+        "ApproximateNumberOfMessagesVisible",
+        "Errors",
+        "Throttles",
+        "ApproximateAgeOfOldestMessage",
+        "Duration",
+        "expression",
+    }
+    thresholds = {one.get("MetricName", "expression"): one["Threshold"] for one in alarms}
+    assert thresholds["Duration"] == 0.9 * 900_000
+    assert thresholds["ApproximateAgeOfOldestMessage"] == 3.5 * 24 * 3600
+    assert all(one["TreatMissingData"] == "notBreaching" and one["AlarmDescription"] for one in alarms)
+    assert not any("AlarmActions" in one for one in alarms)
+
+
+def test_alarms_are_told_to_whom_it_is_asked(synthesise: Synthesise) -> None:
+    """With an address every alarm goes to a topic that it is subscribed to, over TLS alone."""
+    template = synthesise(StackSettings(alarm_email="ops@example.com"))
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+    subscription = only(template, "AWS::SNS::Subscription")["Properties"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+    alarms = template.find_resources("AWS::CloudWatch::Alarm").values()
+    assert all(one["Properties"]["AlarmActions"] == [{"Ref": topic}] for one in alarms)
+    template.resource_count_is("AWS::SNS::TopicPolicy", 1)
+
+
+def test_the_dashboard_answers_first_whether_it_works(on_aws: Template) -> None:
+    """Its first row has the batches finished and the messages that wait."""
+    body = only(on_aws, "AWS::CloudWatch::Dashboard")["Properties"]["DashboardBody"]
+    text = "".join(part if isinstance(part, str) else "x" for part in body["Fn::Join"][1])
+    widgets = json.loads(text)["widgets"]
+    first = [one["properties"]["title"] for one in widgets if one["y"] == 0]
+    assert first == ["Batches finished", "Messages waiting (to zero is done)"]
+
+
+def test_a_second_stack_stands_beside_the_first(synthesise: Synthesise) -> None:
+    """Another name makes another pipeline: no name in it is fixed, so the two share nothing."""
+    second = synthesise(StackSettings(stack_name="Second")).to_json()
+    names = ("BucketName", "QueueName", "FunctionName", "RoleName", "TopicName", "AlarmName", "DashboardName")
+    said = [one.get("Properties", {}).get(name) for one in second["Resources"].values() for name in names]
+    assert not [one for one in said if isinstance(one, str)]
+    assert not [one for one in second["Outputs"].values() if "Export" in one]
 
 
 def test_logs_expire(on_aws: Template) -> None:
@@ -129,11 +170,11 @@ def test_settings_reach_the_resources(synthesise: Synthesise) -> None:
 
 
 def test_one_class_makes_both(full: dict[str, dict[str, Any]]) -> None:
-    """The embedded stack has the same resources under the same names as the one on AWS."""
+    """The embedded stack has the same resources under the same names as the one on AWS, but what watches it: it has no metrics."""
     image, embedded = (
         {name: resource["Type"] for name, resource in full[kind]["Resources"].items()}
         for kind in ("image", "zip")
     )
-    assert image == embedded
+    assert {name: kind for name, kind in image.items() if "CloudWatch" not in kind} == embedded
     assert set(full["image"]["Outputs"]) == set(full["zip"]["Outputs"]) == OUTPUTS
     assert LOCAL.worker_packaging == "zip"
