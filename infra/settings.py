@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from vbvrdatafactory.core.defaults import STACK_NAME
 from vbvrdatafactory.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from constructs import Node
     from pydantic_core import ErrorDetails
 
-STACK_ID = "VBVRDataFactoryPipelineStack"
+STACK_ID = STACK_NAME
 
 # AWS: the queue must hide a message for six times the function's timeout, or throttled deliveries are
 # counted as failed ones; a message may be hidden for twelve hours.

@@ -20,7 +20,18 @@ from vbvrdatafactory.core.escaping import TerminalFormatter, for_terminal
 
 INTERRUPTED = 130
 
-_COMMANDS = ("submit", "monitor", "report", "runs", "pause", "resume", "dlq", "download", "generators")
+_COMMANDS = (
+    "submit",
+    "monitor",
+    "report",
+    "runs",
+    "pause",
+    "resume",
+    "dlq",
+    "download",
+    "generators",
+    "stack",
+)
 
 _PASS_THROUGH = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
 
