@@ -180,3 +180,23 @@ def test_a_lock_file_that_was_deleted_is_nobody_elses(services, store) -> None:
     with lock_dataset(services, "d", QUICK) as guard:
         obstore.delete(store, keys.dataset_lock("d"))
         guard.wait_until_open(services)
+
+
+def test_a_process_number_is_no_run(services: Services) -> None:
+    """Two claims of processes with one number, as on two machines, are two runs: the second is refused."""
+    with (
+        lock_dataset(services, "d", QUICK),
+        pytest.raises(DataFactoryError, match="is being made by"),
+        lock_dataset(services, "d", REFUSING),
+    ):
+        pass
+
+
+def test_another_lambda_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda's machines have one name and the same process numbers: what runs on another one is not taken for ended."""
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]aaaa")
+    claim = new_claim()
+    gone = claim.model_copy(update={"holder": claim.holder._replace(pid=2**22 - 1)})
+    assert (has_ended(claim), has_ended(gone)) == (False, True)
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]bbbb")
+    assert not has_ended(gone)

@@ -138,10 +138,14 @@ def lock_dataset(
 
 
 def new_claim(run: str = "") -> LockClaim:
-    """A claim of this process; `run` is the id of its flow run, where it has one."""
+    """A claim of this process; `run` is the id of its flow run, where it has one: a retry of that run is no other run.
+
+    Process numbers are no such ids: two machines have the same ones.
+    """
+    token = secrets.token_hex(8)
     return LockClaim(
-        token=secrets.token_hex(8),
-        run=run or f"process-{os.getpid()}",
+        token=token,
+        run=run or f"process-{os.getpid()}-{token[:6]}",
         holder=this_process(),
         taken_at=datetime.now(UTC),
     )

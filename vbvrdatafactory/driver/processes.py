@@ -31,7 +31,12 @@ def has_ended(claim: LockClaim) -> bool:
 
 
 def _machine() -> str:
-    """The host name, and on Linux the process namespace: containers of one name number their processes apart."""
+    """The host name, and on Linux the process namespace: containers of one name number their processes apart.
+
+    Lambda's machines have one name and one namespace; there the log stream tells them apart.
+    """
+    if stream := os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"):
+        return f"lambda {stream}"
     namespace = ""
     with suppress(OSError):
         namespace = f"/{Path('/proc/self/ns/pid').stat().st_ino}"
