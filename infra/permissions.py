@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WRITTEN = tuple(f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS, keys.FAILURES, keys.UNREADABLE))
 READ = (f"{keys.RECEIPTS}*", f"{keys.QUESTIONS}*.tar.gz")
 REMOVED = (f"{keys.QUESTIONS}*",)
+# Objects that the submit function writes and reads.
+SUBMIT_OBJECTS = (f"{keys.DATASETS}*", f"{keys.OWN}*")
 
 
 def worker_policy(
@@ -57,6 +59,22 @@ def worker_policy(
                 "sqs:SendMessage",
             ),
             _allow([dead_letters.queue_arn], "sqs:SendMessage"),
+            _allow([log_group.log_group_arn], "logs:CreateLogStream", "logs:PutLogEvents"),
+        ]
+    )
+
+
+def submit_policy(
+    *, bucket_arn: str, queue: sqs.IQueue, log_group: logs.ILogGroup, function_arn: str
+) -> iam.PolicyDocument:
+    """What the submit function's role allows: look at the bucket, keep spec, lock and pause, send, go on by itself."""
+    return iam.PolicyDocument(
+        statements=[
+            _allow(_objects([bucket_arn], f"{keys.DATASETS}*"), "s3:PutObject"),
+            _allow(_objects([bucket_arn], f"{keys.OWN}*"), "s3:GetObject"),
+            _allow([bucket_arn], "s3:ListBucket"),
+            _allow([queue.queue_arn], "sqs:SendMessage", "sqs:GetQueueAttributes"),
+            _allow([function_arn], "lambda:InvokeFunction"),
             _allow([log_group.log_group_arn], "logs:CreateLogStream", "logs:PutLogEvents"),
         ]
     )

@@ -17,11 +17,13 @@ from aws_cdk import aws_sqs as sqs
 
 from infra.alarms import Alarms
 from infra.nag import acknowledge, acknowledge_objects
-from infra.permissions import READ, REMOVED, WRITTEN, worker_policy
-from infra.settings import StackSettings
-from infra.worker import image_worker, zip_worker
+from infra.permissions import READ, REMOVED, SUBMIT_OBJECTS, WRITTEN, submit_policy, worker_policy
+from infra.settings import MB_PER_PROCESSOR, StackSettings
+from infra.worker import HANDLER, SUBMIT_HANDLER, image_function, zip_function
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from constructs import Construct
 
 
@@ -42,6 +44,7 @@ class PipelineStack(cdk.Stack):
             ),
         )
         self.worker = self._make_worker()
+        self.submit = self._make_submit()
         self.mapping = self._make_event_source_mapping()
         self._make_alarms()
         self._make_outputs()
@@ -82,15 +85,14 @@ class PipelineStack(cdk.Stack):
         )
 
     def _make_worker(self) -> lambda_.Function:
-        log_group = self._make_log_group()
-        make = image_worker if self._settings.worker_packaging == "image" else zip_worker
-        return make(
+        log_group = self._make_log_group("WorkerLog")
+        return self._make(
             self,
+            "Worker",
+            HANDLER,
             self._settings,
             environment={
-                "OUTPUT_BUCKET": self.bucket.bucket_name,
-                "SQS_QUEUE_URL": self.queue.queue_url,
-                "SQS_DLQ_URL": self.dead_letters.queue_url,
+                **self._addresses,
                 **({"TRUST_GENERATORS": "1"} if self._settings.trust_generators else {}),
             },
             role=self._make_role(log_group),
@@ -100,8 +102,56 @@ class PipelineStack(cdk.Stack):
             ephemeral_storage_size=cdk.Size.mebibytes(self._settings.ephemeral_storage_mb),
         )
 
-    def _make_log_group(self) -> logs.LogGroup:
-        group = logs.LogGroup(self, "WorkerLog", removal_policy=cdk.RemovalPolicy.DESTROY)
+    def _make_submit(self) -> lambda_.Function:
+        """Asks for a dataset without a clone: the worker's image with another command."""
+        log_group = self._make_log_group("SubmitLog")
+        name = f"{self._settings.stack_name}-submit-tasks"
+        role = iam.Role(
+            self,
+            "SubmitRole",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={
+                "Submit": submit_policy(
+                    bucket_arn=self.bucket.bucket_arn,
+                    queue=self.queue,
+                    log_group=log_group,
+                    function_arn=self.format_arn(
+                        service="lambda",
+                        resource="function",
+                        resource_name=name,
+                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                    ),
+                )
+            },
+        )
+        acknowledge_objects(role, self.bucket.bucket_arn, SUBMIT_OBJECTS)
+        return self._make(
+            self,
+            "Submit",
+            SUBMIT_HANDLER,
+            self._settings,
+            environment=self._addresses,
+            function_name=name,
+            role=role,
+            log_group=log_group,
+            memory_size=MB_PER_PROCESSOR,
+            timeout=cdk.Duration.minutes(15),
+        )
+
+    @property
+    def _make(self) -> Callable[..., lambda_.Function]:
+        return image_function if self._settings.worker_packaging == "image" else zip_function
+
+    @property
+    def _addresses(self) -> dict[str, str]:
+        return {
+            "OUTPUT_BUCKET": self.bucket.bucket_name,
+            "SQS_QUEUE_URL": self.queue.queue_url,
+            "SQS_DLQ_URL": self.dead_letters.queue_url,
+        }
+
+    def _make_log_group(self, name: str) -> logs.LogGroup:
+        group = logs.LogGroup(self, name, removal_policy=cdk.RemovalPolicy.DESTROY)
         group.node.default_child.retention_in_days = self._settings.log_retention_days  # type: ignore[union-attr]
         return group
 
@@ -156,6 +206,7 @@ class PipelineStack(cdk.Stack):
             "DlqUrl": self.dead_letters.queue_url,
             "BucketName": self.bucket.bucket_name,
             "FunctionName": self.worker.function_name,
+            "SubmitFunctionName": self.submit.function_name,
             "EventSourceMappingId": self.mapping.event_source_mapping_id,
         }
         for name, value in outputs.items():

@@ -1,4 +1,4 @@
-"""The worker function in its two packagings: a container image on AWS, a zip file on the embedded AWS."""
+"""The functions in their two packagings: a container image on AWS, a zip file on the embedded AWS; one artifact for both."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from infra.settings import StackSettings
 
 HANDLER = "lambda_worker.handler.handler"
+SUBMIT_HANDLER = "vbvrdatafactory.submit_lambda.handler.handler"
 GENERATORS_IN_IMAGE = "/opt/generators"
 
 # What the image is made of. The digest of these files names the image, so a byte elsewhere in the
@@ -49,25 +50,31 @@ def string_parameter(scope: Construct, name: str, description: str) -> str:
 
     Only strings: a Number reaches the embedded AWS as a string and stops its queue poller.
     """
-    return CfnParameter(scope, name, type="String", description=description).value_as_string
+    made = scope.node.try_find_child(name)
+    if not isinstance(made, CfnParameter):
+        made = CfnParameter(scope, name, type="String", description=description)
+    return made.value_as_string
 
 
-def image_worker(
+def image_function(
     scope: Construct,
+    name: str,
+    handler: str,
     settings: StackSettings,
     environment: dict[str, str],
     **options: Any,  # noqa: ANN401
 ) -> lambda_.Function:
-    """The function as an image built from the checkout."""
+    """A function as the image built from the checkout; all functions have the same image."""
     architecture, platform = _ARCHITECTURES[settings.architecture]
     return lambda_.DockerImageFunction(
         scope,
-        "Worker",
+        name,
         code=lambda_.DockerImageCode.from_image_asset(
             str(CHECKOUT),
             file="lambda_worker/Dockerfile",
             exclude=list(_IMAGE_CONTEXT),
             ignore_mode=IgnoreMode.DOCKER,
+            cmd=[handler],
             platform=platform,
             build_args={
                 "PYTHON_VERSION": settings.worker_python,
@@ -80,24 +87,26 @@ def image_worker(
     )
 
 
-def zip_worker(
+def zip_function(
     scope: Construct,
+    name: str,
+    handler: str,
     settings: StackSettings,
     environment: dict[str, str],
     **options: Any,  # noqa: ANN401
 ) -> lambda_.Function:
-    """The function as a zip file of Python sources, whose packages the host already has."""
+    """A function as a zip file of Python sources, whose packages the host already has."""
     code = s3.Bucket.from_bucket_name(
-        scope, "Code", string_parameter(scope, "CodeBucket", "Bucket of the worker's zip file")
+        scope, f"{name}Code", string_parameter(scope, "CodeBucket", "Bucket of the worker's zip file")
     )
     generators = string_parameter(scope, "GeneratorsPath", "Folder that holds the generators")
     function = lambda_.Function(
         scope,
-        "Worker",
+        name,
         code=lambda_.Code.from_bucket(
             code, string_parameter(scope, "CodeKey", "Key of the worker's zip file")
         ),
-        handler=HANDLER,
+        handler=handler,
         runtime=lambda_.Runtime.PYTHON_3_11,
         architecture=_ARCHITECTURES[settings.architecture][0],
         environment={**environment, "GENERATORS_PATH": generators},

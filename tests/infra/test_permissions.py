@@ -9,10 +9,11 @@ from infra.settings import StackSettings
 Synthesise = Callable[[StackSettings], Template]
 
 
-def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the worker's role allows, each action and resource in a list."""
-    roles = [one for one in template["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
-    assert len(roles) == 1
+def statements(template: dict[str, Any], policy_name: str = "Worker") -> Iterator[dict[str, Any]]:
+    """What a role allows, each action and resource in a list."""
+    found = [one for one in template["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(found) == 2
+    roles = [one for one in found if one["Properties"]["Policies"][0]["PolicyName"] == policy_name]
     assert not any(
         one["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
         for one in template["Resources"].values()
@@ -41,10 +42,10 @@ def spelt(resource: Any) -> str:
     return f"<{resource.get('Ref') or resource['Fn::GetAtt'][0]}>"
 
 
-def allowed(template: dict[str, Any]) -> dict[str, set[str]]:
-    """The actions the worker may take on each resource."""
+def allowed(template: dict[str, Any], policy_name: str = "Worker") -> dict[str, set[str]]:
+    """The actions a role may take on each resource."""
     found: dict[str, set[str]] = {}
-    for statement in statements(template):
+    for statement in statements(template, policy_name):
         for resource in statement["Resource"]:
             found.setdefault(spelt(resource), set()).update(statement["Action"])
     return found
@@ -113,3 +114,24 @@ def test_other_buckets_are_allowed_one_by_one(synthesise: Synthesise) -> None:
         "_datafactory",
     }
     assert "s3:PutObject" in may[f"{bucket}/questions/*"]
+
+
+@pytest.mark.parametrize("packaging", ["image", "zip"])
+def test_the_submit_function_may_look_and_send(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """It reads records and keeps specs and locks; it writes no sample and no receipt, and reads no sample."""
+    may = allowed(full[packaging], "Submit")
+    written = [name.partition("/")[2] for name, actions in may.items() if "s3:PutObject" in actions]
+    read = [name.partition("/")[2] for name, actions in may.items() if "s3:GetObject" in actions]
+    assert (written, read) == (["_datafactory/datasets/*"], ["_datafactory/*"])
+    assert {action for actions in may.values() for action in actions} == {
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sqs:SendMessage",
+        "sqs:GetQueueAttributes",
+        "lambda:InvokeFunction",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    (function,) = [name for name, actions in may.items() if "lambda:InvokeFunction" in actions]
+    assert function.endswith(":function:VBVRDataFactoryPipelineStack-submit-tasks")

@@ -8,7 +8,7 @@ from aws_cdk.assertions import Match, Template
 from infra.settings import LOCAL, STACK_ID, StackSettings
 
 Synthesise = Callable[[StackSettings], Template]
-OUTPUTS = {"QueueUrl", "DlqUrl", "BucketName", "FunctionName", "EventSourceMappingId"}
+OUTPUTS = {"QueueUrl", "DlqUrl", "BucketName", "FunctionName", "SubmitFunctionName", "EventSourceMappingId"}
 
 
 def only(template: Template, kind: str, **properties: Any) -> dict[str, Any]:
@@ -135,17 +135,18 @@ def test_the_dashboard_answers_first_whether_it_works(on_aws: Template) -> None:
 
 
 def test_a_second_stack_stands_beside_the_first(synthesise: Synthesise) -> None:
-    """Another name makes another pipeline: no name in it is fixed, so the two share nothing."""
+    """Another name makes another pipeline: no name in it is fixed but the submit function's, which begins with the stack's."""
     second = synthesise(StackSettings(stack_name="Second")).to_json()
     names = ("BucketName", "QueueName", "FunctionName", "RoleName", "TopicName", "AlarmName", "DashboardName")
     said = [one.get("Properties", {}).get(name) for one in second["Resources"].values() for name in names]
-    assert not [one for one in said if isinstance(one, str)]
+    assert [one for one in said if isinstance(one, str)] == ["Second-submit-tasks"]
     assert not [one for one in second["Outputs"].values() if "Export" in one]
 
 
 def test_logs_expire(on_aws: Template) -> None:
-    """The worker's log is kept for thirty days."""
-    assert only(on_aws, "AWS::Logs::LogGroup")["Properties"]["RetentionInDays"] == 30
+    """The logs of both functions are kept for thirty days."""
+    kept = on_aws.find_resources("AWS::Logs::LogGroup", {"Properties": {"RetentionInDays": 30}})
+    assert len(kept) == 2
 
 
 def test_settings_reach_the_resources(synthesise: Synthesise) -> None:
@@ -160,13 +161,13 @@ def test_settings_reach_the_resources(synthesise: Synthesise) -> None:
             log_retention_days=7,
         )
     )
-    worker = only(template, "AWS::Lambda::Function")["Properties"]
+    worker = only(template, "AWS::Lambda::Function", FunctionName=Match.absent())["Properties"]
     assert (worker["MemorySize"], worker["Timeout"], worker["EphemeralStorage"]) == (1769, 300, {"Size": 512})
     mapping = only(template, "AWS::Lambda::EventSourceMapping")["Properties"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == 50
     queue = only(template, "AWS::SQS::Queue", RedrivePolicy=Match.any_value())["Properties"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert only(template, "AWS::Logs::LogGroup")["Properties"]["RetentionInDays"] == 7
+    assert len(template.find_resources("AWS::Logs::LogGroup", {"Properties": {"RetentionInDays": 7}})) == 2
 
 
 def test_one_class_makes_both(full: dict[str, dict[str, Any]]) -> None:

@@ -14,10 +14,14 @@ from infra.stack import PipelineStack
 Synthesise = Callable[[StackSettings], Template]
 
 
-def function(template: dict[str, Any]) -> dict[str, Any]:
-    (found,) = (one for one in template["Resources"].values() if one["Type"] == "AWS::Lambda::Function")
-    properties: dict[str, Any] = found["Properties"]
-    return properties
+def function(template: dict[str, Any], name: str = "Worker") -> dict[str, Any]:
+    """The properties of a function; CDK adds a digest to its name."""
+    (properties,) = (
+        one["Properties"]
+        for key, one in template["Resources"].items()
+        if one["Type"] == "AWS::Lambda::Function" and key.startswith(name)
+    )
+    return dict(properties)
 
 
 @pytest.fixture(scope="module")
