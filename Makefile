@@ -37,10 +37,10 @@ ifneq ($(STALE),)
 $(READY): FORCE
 endif
 
-.PHONY: run up down test docs check format soak bench lock clean help FORCE
+.PHONY: run up down test docs check format soak bench lock clean help publish-image publish-template FORCE
 .DEFAULT_GOAL := help
 help:  ## what can be made
-	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-16s %s\n", $$1, $$2}' Makefile
 
 $(READY): requirements.lock pyproject.toml
 	@command -v "$$PYTHON" >/dev/null || { echo "there is no '$$PYTHON'; Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
@@ -74,6 +74,16 @@ bench: $(READY)  ## how fast the worker starts and works, how fast the control p
 	$(OWN) $(BIN)/python -m bench.cold
 	$(OWN) $(BIN)/python -m bench.worker
 	$(OWN) $(BIN)/python -m bench.control
+
+# TAG of the image, REPOSITORY in the account's private registry; BUCKET of the template, IMAGE that it is to run.
+TAG ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+REPOSITORY ?= vbvr-datafactory
+
+publish-image: $(READY)  ## build the worker's image where Docker is, and push it to your account's registry
+	$(BIN)/python -m infra.publish image --repository "$(REPOSITORY)" --tag "$(TAG)"
+
+publish-template: $(READY)  ## put the one-click template into BUCKET and print its link: make publish-template BUCKET=… IMAGE=…
+	$(BIN)/python -m infra.publish template --bucket "$(BUCKET)" --image "$(IMAGE)"
 
 docs: $(READY)  ## the documentation site, in build/site; fails on a broken link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -11,7 +11,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,5 +167,7 @@ class Alarms:
 
 def _topic(scope: Construct, email: str) -> sns.Topic:
     topic = sns.Topic(scope, "AlarmTopic", enforce_ssl=True, display_name="VBVR DataFactory")
-    topic.add_subscription(subscriptions.EmailSubscription(email))
+    sns.Subscription(
+        scope, "AlarmSubscription", topic=topic, endpoint=email, protocol=sns.SubscriptionProtocol.EMAIL
+    )
     return topic

@@ -4,6 +4,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCAL_TEMPLATE = CHECKOUT / "infra" / "templates" / "local.json"
+ONE_CLICK_TEMPLATE = CHECKOUT / "infra" / "templates" / "one-click.json"
 GENERATORS = CHECKOUT / "generators"
 STATE = CHECKOUT / ".datafactory"
 # The packages a worker consists of.

@@ -51,7 +51,8 @@ class StackSettings(BaseModel):
     # Temporary files of one batch; what is beyond 512 MB costs 0.2 % of the memory's price.
     ephemeral_storage_mb: int = Field(4096, ge=512, le=10240, alias="ephemeralStorageMB")
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    worker_packaging: Literal["image", "zip"] = "image"
+    # An image built from the checkout, a zip file on the embedded AWS, or an image that a template's parameter names.
+    worker_packaging: Literal["image", "zip", "uri"] = "image"
     system_packages: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     # Images up to 3.11 have a C library older than the wheels of the generators' lock need.
     worker_python: Literal["3.12", "3.13"] = "3.12"

@@ -19,7 +19,7 @@ from infra.alarms import Alarms
 from infra.nag import acknowledge, acknowledge_objects
 from infra.permissions import READ, REMOVED, SUBMIT_OBJECTS, WRITTEN, submit_policy, worker_policy
 from infra.settings import MB_PER_PROCESSOR, StackSettings
-from infra.worker import HANDLER, SUBMIT_HANDLER, image_function, zip_function
+from infra.worker import HANDLER, SUBMIT_HANDLER, image_function, uri_function, zip_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class PipelineStack(cdk.Stack):
         self._make_alarms()
         self._make_outputs()
         # What a dataset costs shows by its stack, once this tag is activated in the account's billing.
-        cdk.Tags.of(self).add("vbvr-datafactory", settings.stack_name)
+        cdk.Tags.of(self).add("vbvr-datafactory", self._name)
 
     def _make_bucket(self) -> s3.Bucket:
         """The dataset. It outlives the stack; CloudFormation names it unless the settings do."""
@@ -105,7 +105,7 @@ class PipelineStack(cdk.Stack):
     def _make_submit(self) -> lambda_.Function:
         """Asks for a dataset without a clone: the worker's image with another command."""
         log_group = self._make_log_group("SubmitLog")
-        name = f"{self._settings.stack_name}-submit-tasks"
+        name = f"{self._name}-submit-tasks"
         role = iam.Role(
             self,
             "SubmitRole",
@@ -139,8 +139,15 @@ class PipelineStack(cdk.Stack):
         )
 
     @property
+    def _name(self) -> str:
+        """The stack's name; who creates it from a template chooses it then."""
+        return cdk.Aws.STACK_NAME if self._settings.worker_packaging == "uri" else self._settings.stack_name
+
+    @property
     def _make(self) -> Callable[..., lambda_.Function]:
-        return image_function if self._settings.worker_packaging == "image" else zip_function
+        return {"image": image_function, "zip": zip_function, "uri": uri_function}[
+            self._settings.worker_packaging
+        ]
 
     @property
     def _addresses(self) -> dict[str, str]:

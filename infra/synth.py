@@ -1,4 +1,4 @@
-"""``python -m infra.synth`` writes the committed template of the embedded AWS."""
+"""``python -m infra.synth`` writes the committed templates: of the embedded AWS, and for one click."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,18 +13,20 @@ from infra.paths import LOCAL_TEMPLATE
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=LOCAL_TEMPLATE,
-    help="File to write [default: the committed one].",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=LOCAL_TEMPLATE.parent,
+    help="Folder to write to [default: that of the committed ones].",
 )
 def main(output: Path) -> None:
-    """Write the template of the embedded AWS anew, from the stack's code."""
+    """Write the committed templates anew, from the stack's code."""
     use_packaged_node()
-    from infra.synthesis import local_template  # noqa: PLC0415 - importing aws_cdk starts Node.js
+    from infra.synthesis import local_template, one_click  # noqa: PLC0415 - importing aws_cdk starts Node.js
 
-    with TemporaryDirectory() as scratch:
-        output.write_text(local_template(Path(scratch)))
-    click.echo(f"wrote {output}")
+    output.mkdir(parents=True, exist_ok=True)
+    for name, make in (("local.json", local_template), ("one-click.json", one_click)):
+        with TemporaryDirectory() as scratch:
+            (output / name).write_text(make(Path(scratch)))
+        click.echo(f"wrote {output / name}")
 
 
 if __name__ == "__main__":

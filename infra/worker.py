@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnParameter, IgnoreMode
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_ecr_assets import Platform
@@ -82,6 +83,26 @@ def image_function(
             },
         ),
         architecture=architecture,
+        environment={**environment, "GENERATORS_PATH": GENERATORS_IN_IMAGE},
+        **options,
+    )
+
+
+def uri_function(
+    scope: Construct,
+    name: str,
+    handler: str,
+    settings: StackSettings,
+    environment: dict[str, str],
+    **options: Any,  # noqa: ANN401
+) -> lambda_.Function:
+    """A function as an image that is there already; `infra.one_click` has a parameter in place of its address."""
+    repository = ecr.Repository.from_repository_name(scope, f"{name}Image", "image")
+    return lambda_.DockerImageFunction(
+        scope,
+        name,
+        code=lambda_.DockerImageCode.from_ecr(repository, tag_or_digest="latest", cmd=[handler]),
+        architecture=_ARCHITECTURES[settings.architecture][0],
         environment={**environment, "GENERATORS_PATH": GENERATORS_IN_IMAGE},
         **options,
     )

@@ -24,11 +24,13 @@ def test_synthesis_repeats_itself(synthesised: str, tmp_path: Path) -> None:
 
 
 def test_synth_writes_the_template(synthesised: str, tmp_path: Path) -> None:
-    """The command writes the template to where it is told; by default that is the committed one."""
-    place = tmp_path / "local.json"
-    synth.main(["--output", str(place)], standalone_mode=False)
-    assert place.read_text() == synthesised
-    assert {option.name: option.default for option in synth.main.params} == {"output": paths.LOCAL_TEMPLATE}
+    """The command writes both templates to where it is told; by default those are the committed ones."""
+    synth.main(["--output", str(tmp_path)], standalone_mode=False)
+    assert (tmp_path / "local.json").read_text() == synthesised
+    assert (tmp_path / "one-click.json").read_text() == paths.ONE_CLICK_TEMPLATE.read_text()
+    assert {option.name: option.default for option in synth.main.params} == {
+        "output": paths.LOCAL_TEMPLATE.parent
+    }
 
 
 def test_only_string_parameters(embedded_template: dict[str, Any]) -> None:
