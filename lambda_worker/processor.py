@@ -136,6 +136,7 @@ class MessageProcessor:
                 QueueUrl=self._config.sqs_queue_url,
                 MessageBody=record["body"],
                 DelaySeconds=_pass_seconds(passes),
+                MessageGroupId=delivery.message.group,
                 MessageAttributes=attributes,
             )
         except _errors_of_sqs():

@@ -7,6 +7,7 @@ fields is optional. Unknown fields are refused: a misspelt ``start_index`` would
 import re
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from itertools import product
 from typing import Annotated, Literal
 
@@ -130,6 +131,15 @@ class TaskMessage(Versioned):
     def wanted(self) -> list[IndexRange]:
         """The indices that are to be stored."""
         return compress(self.only_indices) if self.only_indices else [self.indices]
+
+    @property
+    def group(self) -> str:
+        """The generator, as SQS takes a message group: at most 128 characters, no space.
+
+        In a standard queue groups make SQS fair between them: one slow generator does not starve the others.
+        """
+        is_valid = len(self.type) <= 128 and " " not in self.type
+        return self.type if is_valid else sha256(self.type.encode()).hexdigest()[:32]
 
     def to_json(self) -> str:
         """The message body: what differs from the defaults, plus the contract's fields that are set."""

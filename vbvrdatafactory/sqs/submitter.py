@@ -116,6 +116,8 @@ class TaskSubmitter:
         self._sender = DirectSender(client or aws.sqs(settings))
         self._threads = threads
         self._pause = pause
+        # Until an endpoint refuses them.
+        self._has_groups = True
 
     def create_task_messages(  # noqa: PLR0913 - the signature users call already
         self,
@@ -223,12 +225,13 @@ class TaskSubmitter:
 
     def _send_once(self, left: dict[int, _Entry]) -> dict[int, tuple[str, bool]]:
         """Failed entries: number -> (error, whether a retry would fail too)."""
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": entry.body} for number, entry in left.items()
-        ]
+        entries = [self._entry(number, entry) for number, entry in left.items()]
         try:
             answer = self._sender.send_message_batch(self.queue_url, entries)
         except (ClientError, BotoCoreError) as error:
+            if self._has_groups and "MessageGroupId" in str(error):
+                self._has_groups = False
+                return self._send_once(left)
             if _fails_every_call(error):
                 raise _EveryCallFails(str(error)) from error
             # The call may have succeeded: a batch that is sent twice costs money, never correctness.
@@ -237,8 +240,17 @@ class TaskSubmitter:
             int(failed["Id"]): (f"{failed['Code']}: {failed.get('Message', '')}", failed["SenderFault"])
             for failed in answer.get("Failed", [])
         }
+        if self._has_groups and any("MessageGroupId" in why for why, _ in refused.values()):
+            self._has_groups = False
+            refused = {number: (why, False) for number, (why, _) in refused.items()}
         taken = {int(entry["Id"]) for entry in answer.get("Successful", [])}
         return dict.fromkeys(left.keys() - taken, ("SQS returned no result for it", False)) | refused
+
+    def _entry(self, number: int, entry: _Entry) -> "SendMessageBatchRequestEntryTypeDef":
+        made: SendMessageBatchRequestEntryTypeDef = {"Id": str(number), "MessageBody": entry.body}
+        if self._has_groups:
+            made["MessageGroupId"] = entry.message.group
+        return made
 
 
 def _planned(  # noqa: PLR0913 - what users say, in the order they say it
