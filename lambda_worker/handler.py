@@ -98,4 +98,4 @@ def _log(record: Record, outcome: Outcome) -> None:
 @cache
 def processor() -> MessageProcessor:
     """The processor of a warm Lambda."""
-    return make_processor(config.answering, concurrency(trusted=config.trust_generators))
+    return make_processor(config.answering, concurrency(trusted=config.trust_generators), renews=True)

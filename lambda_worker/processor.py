@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -21,6 +22,7 @@ from lambda_worker.failure import BatchFailed, Cancelled, RunsElsewhere
 from lambda_worker.generator import landlock, namespaces, processes
 from lambda_worker.generator.limits import Limits, lambda_memory_bytes
 from lambda_worker.generator.sandbox import sweep
+from lambda_worker.renewal import Renewals
 from vbvrdatafactory import aws
 from vbvrdatafactory.control.backoff import delays
 from vbvrdatafactory.core import keys
@@ -78,11 +80,13 @@ class MessageProcessor:
     Args:
         worker: makes batches.
         config: the queues.
+        renews: whether a message's visibility timeout is renewed while its batch runs; a caller may see to that itself.
     """
 
-    def __init__(self, worker: Worker, config: Config) -> None:
+    def __init__(self, worker: Worker, config: Config, *, renews: bool = False) -> None:
         self.worker = worker
         self._config = config
+        self._renews = renews
 
     @cached_property
     def _sqs(self) -> "SQSClient":
@@ -102,7 +106,9 @@ class MessageProcessor:
             message = self._parse(record, attempt)
             seed = seed_of(message, record["messageId"])
             delivery = Delivery(message, seed, attempt, seconds, cancelled or threading.Event())
-            return Outcome(delete=True, result=self.worker.process(delivery), message=message)
+            with self._renewed(record):
+                result = self.worker.process(delivery)
+            return Outcome(delete=True, result=result, message=message)
         except Cancelled:
             self._release(record, 0)
             return Outcome(delete=False, failure="it was cancelled")
@@ -118,6 +124,12 @@ class MessageProcessor:
             return Outcome(
                 delete=False, failure=f"attempt {attempt}: {type(error).__name__}: {error}", error=error
             )
+
+    def _renewed(self, record: Record) -> AbstractContextManager[None]:
+        if not self._renews:
+            return nullcontext()
+        renewals = Renewals(lambda: self._sqs, self._config.sqs_queue_url, _errors_of_sqs)
+        return renewals.of(record["receiptHandle"])
 
     def _leave_to_others(self, record: Record, delivery: Delivery, why: str) -> Outcome:
         """Send the message again, as new, so that it costs no receive; or give it up where nobody took it for hours."""
@@ -198,7 +210,7 @@ class MessageProcessor:
             log.exception("the visibility timeout of message %s could not be set", record["messageId"])
 
 
-def make_processor(config: Config, concurrency: int) -> MessageProcessor:
+def make_processor(config: Config, concurrency: int, *, renews: bool = False) -> MessageProcessor:
     """A processor whose worker's limits are a share of this host for each of `concurrency` batches at once.
 
     What a worker that died left in the temp folder is removed first.
@@ -206,7 +218,7 @@ def make_processor(config: Config, concurrency: int) -> MessageProcessor:
     prepare_host()
     memory = lambda_memory_bytes() or psutil.virtual_memory().total
     limits = Limits.of_host(memory, side_by_side=concurrency)
-    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config)
+    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config, renews=renews)
 
 
 def prepare_host() -> None:

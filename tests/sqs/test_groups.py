@@ -19,17 +19,18 @@ class Endpoint:
         self.refuses = refuses
         self.taken: list[Any] = []
 
-    def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:
+    def send_message_batch(self, **asked: Any) -> dict[str, Any]:
+        entries = asked["Entries"]
         text = "The parameter MessageGroupId cannot be used"
-        grouped = [entry for entry in Entries if "MessageGroupId" in entry]
+        grouped = [entry for entry in entries if "MessageGroupId" in entry]
         if grouped and self.refuses == "call":
             response = {"Error": {"Code": "InvalidParameterValue", "Message": text}}
             raise ClientError({**response, "ResponseMetadata": {"HTTPStatusCode": 400}}, "SendMessageBatch")
         if grouped and self.refuses == "entries":
             failed = [{"Id": e["Id"], "Code": "X", "Message": text, "SenderFault": True} for e in grouped]
             return {"Failed": failed, "Successful": []}
-        self.taken += Entries
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+        self.taken += entries
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
 
 
 def test_each_generator_is_a_group() -> None:
