@@ -126,6 +126,6 @@ def template(bucket: str, image_uri: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(standalone_mode=False)
-    except (DataFactoryError, click.ClickException) as error:
+        main()
+    except DataFactoryError as error:
         raise SystemExit(str(error)) from error

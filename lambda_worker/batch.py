@@ -7,9 +7,9 @@ is written before the failure is reported. The receipt is written last.
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from obstore.store import ObjectStore
@@ -25,7 +25,7 @@ from lambda_worker.generator.streaming import RERUN
 from lambda_worker.idempotency import AlreadyFinished, find_earlier_result, raise_if_finished
 from lambda_worker.samples.archives import upload_archives
 from lambda_worker.samples.collect import CollectedSamples, Sample, SampleWatcher, collect
-from lambda_worker.samples.upload import FileUploads, Uploaded
+from lambda_worker.samples.upload import FileUploads, Uploaded, within
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
@@ -34,6 +34,8 @@ from vbvrdatafactory.core.ranges import compress
 _UPLOAD_SHARE = 0.15
 # A crash is salvaged by so many shorter runs at the most.
 _SHORTER_RUNS = 4
+# To write why a batch failed, when the bucket did not take its samples in time.
+_RECORD_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class Worker:
         except (BatchFailed, RunsElsewhere):
             environment = None
         origin = records.Origin.of(self.generators / message.type, environment)
-        records.record_failure(self.open_bucket(message.output_bucket), delivery, failed, origin)
+        # A bucket that refuses this worker takes no record either.
+        bucket = None if failed.cause is Cause.ACCESS_DENIED else message.output_bucket
+        records.record_failure(self.open_bucket(bucket), delivery, failed, origin)
 
     def _make(self, delivery: Delivery, store: ObjectStore, interpreter: Path, tick: Tick) -> "_Attempt":
         """Run with streaming; on RERUN run without; after a crash run for fewer samples."""
@@ -123,11 +127,26 @@ class Worker:
                 break
         return made
 
+    @staticmethod
+    @contextmanager
+    def _closed(uploads: FileUploads) -> Iterator[None]:
+        """End the uploads with the block; after one that was not in time nothing is waited for."""
+        try:
+            yield
+        except BatchFailed:
+            uploads.abandon()
+            raise
+        except BaseException:
+            uploads.close()
+            raise
+        uploads.close()
+
     def _attempt(self, delivery: Delivery, store: ObjectStore, job: RunRequest, tick: Tick) -> "_Attempt":
         """Run the generator once, and upload the whole samples that it wrote."""
         message, wanted = delivery.message, set(delivery.wanted)
         as_files = message.output_format == "files"
-        with sandbox() as box, closing(FileUploads(store, message.type)) as uploads:
+        uploads = FileUploads(store, message.type)
+        with sandbox() as box, self._closed(uploads):
             watch = SampleWatcher(box.output, message)
 
             def upload_new() -> None:
@@ -141,7 +160,12 @@ class Worker:
             run = run_generator(box, job, self.limits, upload_new)
             found = CollectedSamples([]) if run.exit_code == RERUN else collect(box.output, message)
             samples = [sample for sample in found.whole if sample.index in wanted]
-            uploaded = uploads.finish(samples) if as_files else upload_archives(store, message.type, samples)
+            finish = (
+                partial(uploads.finish, samples)
+                if as_files
+                else partial(upload_archives, store, message.type, samples)
+            )
+            uploaded = within(delivery.seconds_left - _RECORD_SECONDS, finish)
         return _Attempt(uploaded, samples, found, run)
 
 

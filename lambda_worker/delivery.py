@@ -1,6 +1,7 @@
 """One attempt at one message."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from vbvrdatafactory.core.models import TaskMessage
@@ -17,6 +18,7 @@ class Delivery:
         attempt: which receive of the message this is, from 1 on.
         seconds: what it may take.
         cancelled: when it is set, the batch ends at once, and another worker makes it.
+        began: when it began, by the monotonic clock.
     """
 
     message: TaskMessage
@@ -24,6 +26,12 @@ class Delivery:
     attempt: int
     seconds: float
     cancelled: threading.Event = field(default_factory=threading.Event)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the time that it may take."""
+        return self.began + self.seconds - time.monotonic()
 
     @property
     def python_hash_seed(self) -> int:

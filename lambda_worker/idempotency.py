@@ -9,11 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
 import obstore
+from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
+from lambda_worker.failure import BatchFailed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import NewerSchemaError
-from vbvrdatafactory.core.models import Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3 import records
@@ -43,7 +45,10 @@ def find_earlier_result(store: ObjectStore, message: TaskMessage, seed: int) -> 
 
     Raises:
         NewerSchemaError: a newer version wrote the batch's receipt, and this one must not write over it.
+        BatchFailed: the bucket that the message names refuses this worker.
     """
+    if message.output_bucket:
+        _check_access(store, message)
     try:
         key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
         receipt = records.find_receipt(store, key)
@@ -52,9 +57,24 @@ def find_earlier_result(store: ObjectStore, message: TaskMessage, seed: int) -> 
         return receipt.result if _is_there(store, message, receipt) else None
     except NewerSchemaError:
         raise
+    except PermissionDeniedError:
+        # S3 answers so to a missing key, where the role may list below some prefixes only.
+        return None
     except Exception as error:  # noqa: BLE001 - without the check the batch is just made once more
         log.warning("whether %s %s was made before is unknown: %s", message.type, message.indices, error)
         return None
+
+
+def _check_access(store: ObjectStore, message: TaskMessage) -> None:
+    """Find out before a generator runs for nothing that another bucket is not this worker's to use."""
+    try:
+        next(iter(obstore.list(store, prefix=f"{keys.RECEIPTS}{message.type}/", chunk_size=1)), None)
+    except (PermissionDeniedError, UnauthenticatedError, NotFoundError) as error:
+        raise BatchFailed(
+            Cause.ACCESS_DENIED,
+            f"the worker may not use bucket {message.output_bucket!r}: {str(error)[:300]}; the deployment lists further "
+            "buckets in extraOutputBuckets",
+        ) from error
 
 
 def _is_there(store: ObjectStore, message: TaskMessage, receipt: Receipt) -> bool:

@@ -7,7 +7,7 @@ read once, and hashed on the way.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from lambda_worker.failure import BatchFailed
@@ -127,9 +127,16 @@ class FileUploads:
             obstore.delete(self._uploader.store, sorted(superfluous))
 
     def close(self) -> None:
-        """Cancel uploads that have not begun."""
+        """Cancel uploads that have not begun, and wait for the others: a next run's must not come before them."""
+        self._shut(wait=True)
+
+    def abandon(self) -> None:
+        """Cancel uploads that have not begun, and wait for none."""
+        self._shut(wait=False)
+
+    def _shut(self, *, wait: bool) -> None:
         for pool in (self._uploader.pool, self._uploader.one):
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=wait, cancel_futures=True)
 
 
 class _Changed(Exception):  # noqa: N818 - nothing failed: a generator may do so while it runs
@@ -241,7 +248,11 @@ class _SampleUpload:
             last = self._last.pop() if self._last and not self._error else None
             self._left = 1
         if last:
-            self._send(last)
+            try:
+                self._send(last)
+            except RuntimeError as abandoned:
+                # Its pool takes no more: nobody waits for this upload, and it must not be waited for for ever.
+                self.done.set_exception(abandoned)
         elif self._error:
             self.done.set_exception(self._error)
         else:
@@ -249,5 +260,24 @@ class _SampleUpload:
 
 
 def failed(error: Exception) -> BatchFailed:
-    """The failure of a batch whose upload failed."""
-    return BatchFailed(Cause.UPLOAD, f"{type(error).__name__}: {str(error)[:500]}")
+    """The failure of a batch whose upload failed; a bucket that refuses this worker would refuse it again."""
+    refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+    cause = Cause.ACCESS_DENIED if refused else Cause.UPLOAD
+    return BatchFailed(cause, f"{type(error).__name__}: {str(error)[:500]}")
+
+
+def within(seconds: float, upload: Callable[[], Uploaded]) -> Uploaded:
+    """What `upload` returns, if that is soon enough: a call that hangs must leave time to say so.
+
+    Raises:
+        BatchFailed: the bucket did not take something, or not in time.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="finish")
+    try:
+        return pool.submit(upload).result(max(0.1, seconds))
+    except TimeoutError:
+        raise BatchFailed(
+            Cause.UPLOAD, f"the bucket did not take everything within {seconds:.0f} s"
+        ) from None
+    finally:
+        pool.shutdown(wait=False)

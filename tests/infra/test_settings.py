@@ -36,7 +36,7 @@ def test_the_command_line_gives_strings() -> None:
         ({"sqsMaxConcurrency": 1}, ["sqsMaxConcurrency=1", "2 to 1000"]),
         ({"sqsMaxConcurrency": "many"}, ["sqsMaxConcurrency='many'", "2 to 1000"]),
         ({"visibilitySeconds": 50_000}, ["visibilitySeconds=50000", "1 to 43200"]),
-        ({"workerPackaging": "rpm"}, ["workerPackaging='rpm'", "'image' or 'zip'"]),
+        ({"workerPackaging": "rpm"}, ["workerPackaging='rpm'", "'image', 'zip' or 'uri'"]),
         ({"bucketName": "No_Such"}, ["bucketName='No_Such'"]),
         ({"visibilitySeconds": 60}, ["visibilitySeconds=60", "900 s"]),
         ({"queueRetentionDays": 5, "deadLetterRetentionDays": 5}, ["deadLetterRetentionDays=5"]),

@@ -60,6 +60,7 @@ class Cause(StrEnum):
     MEMORY = "memory"
     DISK = "disk"
     UPLOAD = "upload"
+    ACCESS_DENIED = "access-denied"
     WORKER_LOST = "worker-lost"
     NEWER_SCHEMA = "newer-schema"
 
