@@ -28,6 +28,7 @@ from vbvrdatafactory.control.backoff import delays
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage, TaskResult
 from vbvrdatafactory.core.seeds import batch_seed
 
@@ -168,7 +169,10 @@ class MessageProcessor:
                 MessageBody=record["body"],
                 MessageAttributes={
                     "cause": {"DataType": "String", "StringValue": str(failed.cause)},
-                    "detail": {"DataType": "String", "StringValue": failed.detail[:1000] or "-"},
+                    "detail": {
+                        "DataType": "String",
+                        "StringValue": for_terminal(failed.detail)[:1000] or "-",
+                    },
                 },
             )
         except _errors_of_sqs():
@@ -180,11 +184,9 @@ class MessageProcessor:
 
     def _parse(self, record: Record, attempt: int) -> TaskMessage:
         try:
-            return TaskMessage.model_validate_json(record["body"])
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            detail = f"{where or 'body'}: {first['msg']}"
+            return TaskMessage.parse(record["body"])
+        except ValueError as error:
+            detail = _what_is_wrong(error)
             failure = FailureRecord(
                 message=None,
                 body=record["body"][:10_000],
@@ -270,6 +272,15 @@ def concurrency(*, trusted: bool = False) -> int:
 def seed_of(message: TaskMessage, unique: str) -> int:
     """A message's seed; one without a seed gets one of its own, the same at every attempt at it."""
     return batch_seed(0, unique, message.start_index) if message.seed is None else message.seed
+
+
+def _what_is_wrong(error: ValueError) -> str:
+    """What is wrong with a message, in one line: the first field that is, or that it is no JSON."""
+    if not isinstance(error, ValidationError):
+        return f"body: {error}"
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where or 'body'}: {first['msg']}"
 
 
 def _passes(record: Record) -> int:

@@ -4,20 +4,23 @@
 fields is optional. Unknown fields are refused: a misspelt ``start_index`` would otherwise overwrite sample 0.
 """
 
+import json
 import re
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
 from vbvrdatafactory.core.schema import Versioned
 
 MAX_BATCH = 1000
+# More often nothing was ever made anew; a receipt's name has room for it.
+MAX_SALT = 1_000_000
 OutputFormat = Literal["files", "tar"]
 
 # A generator's name is opaque, but it is the name of a folder and a part of a key.
@@ -43,7 +46,7 @@ def safe_name(name: str) -> str:
 
 
 SafeName = Annotated[str, AfterValidator(safe_name)]
-HashSeed = Annotated[int, Field(ge=0, lt=2**32)]
+HashSeed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 
 class Cause(StrEnum):
@@ -102,14 +105,20 @@ class TaskMessage(Versioned):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: SafeName = Field(description="Generator name")
-    num_samples: int = Field(ge=1, le=MAX_BATCH, description="Samples to generate")
-    start_index: int = Field(default=0, ge=0, lt=2**31, description="Index of the first sample")
-    seed: int | None = Field(default=None, ge=0, lt=2**32, description="Seed; None lets the worker choose")
+    num_samples: int = Field(strict=True, ge=1, le=MAX_BATCH, description="Samples to generate")
+    start_index: int = Field(default=0, strict=True, ge=0, lt=2**31, description="Index of the first sample")
+    seed: int | None = Field(
+        default=None, strict=True, ge=0, lt=2**32, description="Seed; None lets the worker choose"
+    )
     output_format: OutputFormat = "files"
     output_bucket: str | None = Field(default=None, min_length=3, max_length=63)
     dataset: SafeName | None = Field(default=None, description="Dataset whose plan holds this batch")
-    salt: int = Field(default=0, ge=0, description="How often the generator failed here before")
-    only_indices: tuple[int, ...] | None = Field(default=None, min_length=1, description="Store just these")
+    salt: int = Field(
+        default=0, strict=True, ge=0, le=MAX_SALT, description="How often the generator failed here before"
+    )
+    only_indices: tuple[Annotated[int, Strict()], ...] | None = Field(
+        default=None, min_length=1, description="Store just these"
+    )
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
     python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
     # A field of the predecessor's messages, false by default; some may still be queued.
@@ -122,6 +131,20 @@ class TaskMessage(Versioned):
             raise ValueError(f"only_indices holds {outside[0]}, outside the batch {self.indices}")
         required_files(self.require)
         return self
+
+    @classmethod
+    def parse(cls, text: str) -> "TaskMessage":
+        """The message in a body, as the worker takes it: of what is said twice nobody knows which was meant.
+
+        Raises:
+            ValueError: it is no message; a `ValidationError` names the field.
+            NewerSchemaError: a newer version sent it.
+        """
+        try:
+            data = json.loads(text, object_pairs_hook=_said_once, parse_constant=_no_number)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        return cls.model_validate(data)
 
     @property
     def indices(self) -> IndexRange:
@@ -151,6 +174,19 @@ class TaskMessage(Versioned):
     def moved(self, start_index: int, num_samples: int, seed: int) -> "TaskMessage":
         """The same message for other indices of its generator, without validation."""
         return self.model_copy(update={"start_index": start_index, "num_samples": num_samples, "seed": seed})
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name[:100]!r} is said twice")
+        found[name] = value
+    return found
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 # What stays out of a message's body, by whether it has a salt, requires more, and is of the first schema.
