@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra import bundle, deployment, paths, server
+from infra import bundle, cloudformation, paths, server
 from infra.addresses import EmbeddedInfo, EmbeddedStatus
 from infra.state import ServerRecord, StateFolder
 from vbvrdatafactory import aws
@@ -82,7 +82,7 @@ class EmbeddedAws:
         endpoint = server.endpoint(record.port)
         if not server.answers(record):
             return EmbeddedStatus(self._state.root, record.pid, endpoint)
-        stack = deployment.describe(aws.client(self._config(record), "cloudformation"))
+        stack = cloudformation.describe(aws.client(self._config(record), "cloudformation"))
         return EmbeddedStatus(
             self._state.root,
             record.pid,
@@ -133,10 +133,10 @@ class EmbeddedAws:
 
     def _deploy(self, record: ServerRecord) -> EmbeddedInfo:
         config = self._config(record)
-        cloudformation = aws.client(config, "cloudformation")
-        before = deployment.describe(cloudformation)
+        client = aws.client(config, "cloudformation")
+        before = cloudformation.describe(client)
         parameters = self._parameters(config, before.parameters if before else {})
-        stack = deployment.deploy(cloudformation, self._template.read_text(), parameters)
+        stack = cloudformation.deploy(client, self._template.read_text(), parameters)
         info = self._info(record, stack)
         self._scale(info)
         self._state.write_env_file(info.variables)
@@ -167,7 +167,7 @@ class EmbeddedAws:
             aws_region=DEFAULT_REGION,
         )
 
-    def _info(self, record: ServerRecord, stack: deployment.Deployed) -> EmbeddedInfo:
+    def _info(self, record: ServerRecord, stack: cloudformation.Deployed) -> EmbeddedInfo:
         return EmbeddedInfo(
             endpoint=server.endpoint(record.port),
             queue_url=stack.outputs["QueueUrl"],

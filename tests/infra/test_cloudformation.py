@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra import deployment, server
+from infra import cloudformation as module
+from infra import server
 from infra.settings import STACK_ID
 from infra.state import StateFolder
 from vbvrdatafactory import aws
@@ -54,84 +55,84 @@ def events(cloudformation: Any) -> int:
 
 def test_create(cloudformation: Any) -> None:
     """What is not there is created; its outputs come back."""
-    stack = deployment.deploy(cloudformation, template(A={}), {"Word": "one"})
+    stack = module.deploy(cloudformation, template(A={}), {"Word": "one"})
     assert (stack.status, stack.outputs) == ("CREATE_COMPLETE", {"Said": "one"})
 
 
 def test_the_same_again_does_nothing(cloudformation: Any) -> None:
     """Deploying what is there asks for no change."""
-    first = deployment.deploy(cloudformation, template(A={}), {"Word": "one"})
+    first = module.deploy(cloudformation, template(A={}), {"Word": "one"})
     before = events(cloudformation)
-    assert deployment.deploy(cloudformation, template(A={}), {"Word": "one"}) == first
+    assert module.deploy(cloudformation, template(A={}), {"Word": "one"}) == first
     assert events(cloudformation) == before
 
 
 def test_update(cloudformation: Any) -> None:
     """A changed parameter or a changed template updates the stack."""
-    deployment.deploy(cloudformation, template(A={}), {"Word": "one"})
-    assert deployment.deploy(cloudformation, template(A={}), {"Word": "two"}).outputs == {"Said": "two"}
-    deployment.deploy(cloudformation, template(A={}, B={}), {"Word": "two"})
+    module.deploy(cloudformation, template(A={}), {"Word": "one"})
+    assert module.deploy(cloudformation, template(A={}), {"Word": "two"}).outputs == {"Said": "two"}
+    module.deploy(cloudformation, template(A={}, B={}), {"Word": "two"})
     resources = cloudformation.list_stack_resources(StackName=STACK_ID)["StackResourceSummaries"]
     assert {one["LogicalResourceId"] for one in resources} == {"Bucket", "A", "B"}
 
 
 def test_a_new_description_is_no_change(cloudformation: Any) -> None:
     """A template that differs in nothing that is deployed passes."""
-    first = deployment.deploy(cloudformation, template(), {"Word": "one"})
+    first = module.deploy(cloudformation, template(), {"Word": "one"})
     described = template().replace("{", '{"Description": "Words", ', 1)
-    assert deployment.deploy(cloudformation, described, {"Word": "one"}).outputs == first.outputs
+    assert module.deploy(cloudformation, described, {"Word": "one"}).outputs == first.outputs
 
 
 def test_a_bucket_that_is_there_is_adopted(cloudformation: Any, config: Config) -> None:
     """A new stack takes in the bucket an earlier one left, with what is in it."""
-    deployment.deploy(cloudformation, template(), {"Word": "one"})
+    module.deploy(cloudformation, template(), {"Word": "one"})
     s3 = aws.s3(config)
     s3.put_object(Bucket="kept", Key="sample", Body=b"")
     cloudformation.delete_stack(StackName=STACK_ID)
-    assert deployment.deploy(cloudformation, template(), {"Word": "one"}).status == "CREATE_COMPLETE"
+    assert module.deploy(cloudformation, template(), {"Word": "one"}).status == "CREATE_COMPLETE"
     assert s3.list_objects_v2(Bucket="kept")["KeyCount"] == 1
 
 
 def test_a_failed_creation_names_the_resource(cloudformation: Any) -> None:
     """The error has the resource that failed and its reason, not only that something did."""
     with pytest.raises(DataFactoryError, match=r"A: .*VisibilityTimeout") as raised:
-        deployment.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
+        module.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
     assert STACK_ID in str(raised.value)
 
 
 def test_a_failed_creation_is_made_good(cloudformation: Any) -> None:
     """A stack whose creation failed is replaced by the next deployment."""
     with pytest.raises(DataFactoryError):
-        deployment.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
-    assert deployment.deploy(cloudformation, template(A={}), {"Word": "one"}).status == "CREATE_COMPLETE"
+        module.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
+    assert module.deploy(cloudformation, template(A={}), {"Word": "one"}).status == "CREATE_COMPLETE"
 
 
 def test_a_failed_update_is_made_good(cloudformation: Any) -> None:
     """A stack whose update failed keeps working and takes the next update."""
-    deployment.deploy(cloudformation, template(A={}), {"Word": "one"})
+    module.deploy(cloudformation, template(A={}), {"Word": "one"})
     with pytest.raises(DataFactoryError, match="VisibilityTimeout"):
-        deployment.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
-    assert deployment.deploy(cloudformation, template(A={}), {"Word": "two"}).outputs == {"Said": "two"}
+        module.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
+    assert module.deploy(cloudformation, template(A={}), {"Word": "two"}).outputs == {"Said": "two"}
 
 
 def test_an_older_failure_is_not_told_again(cloudformation: Any) -> None:
     """The reason given is that of the last attempt, not of one before it."""
-    deployment.deploy(cloudformation, template(), {"Word": "one"})
+    module.deploy(cloudformation, template(), {"Word": "one"})
     with pytest.raises(DataFactoryError, match="A: "):
-        deployment.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
+        module.deploy(cloudformation, template(A={"VisibilityTimeout": -1}), {"Word": "one"})
     with pytest.raises(DataFactoryError, match="B: "):
-        deployment.deploy(cloudformation, template(B={"DelaySeconds": -1}), {"Word": "one"})
+        module.deploy(cloudformation, template(B={"DelaySeconds": -1}), {"Word": "one"})
 
 
 def test_a_refused_change_is_explained(cloudformation: Any) -> None:
     """A change CloudFormation will not even plan is told in its words."""
     unretained = template().replace('"DeletionPolicy": "Retain", ', "")
-    deployment.deploy(cloudformation, template(), {"Word": "one"})
+    module.deploy(cloudformation, template(), {"Word": "one"})
     cloudformation.delete_stack(StackName=STACK_ID)
     with pytest.raises(DataFactoryError, match="DeletionPolicy"):
-        deployment.deploy(cloudformation, unretained, {"Word": "one"})
+        module.deploy(cloudformation, unretained, {"Word": "one"})
 
 
 def test_no_stack_is_none(config: Config, tmp_path: Path) -> None:
     """Where there is no stack, there is none to describe."""
-    assert deployment.describe(aws.client(config, "cloudformation")) is None
+    assert module.describe(aws.client(config, "cloudformation")) is None
