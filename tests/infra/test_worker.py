@@ -1,4 +1,6 @@
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,18 @@ def test_the_dockerfile_copies_only_what_is_there() -> None:
     copied = [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
     assert {"pyproject.toml", "generators", "vbvrdatafactory", "lambda_worker"} <= set(copied)
     assert all((CHECKOUT / source).exists() for source in copied if not source.endswith("*"))
+
+
+def test_the_image_installs_what_was_tested() -> None:
+    """The worker's list in the image has the versions of requirements.lock, each with its hashes, and all that it needs."""
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==([^\s;\\]+)", (CHECKOUT / "requirements.lock").read_text(), re.MULTILINE)
+    )
+    text = (CHECKOUT / "lambda_worker" / "requirements.txt").read_text()
+    listed = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+    assert listed == {name: pinned[name] for name in listed}
+    assert text.count("--hash=sha256:") >= len(listed)
+    assert "://" not in text
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[><=\[ ]", one)[0] for one in project["dependencies"]}
+    assert needed <= set(listed)
