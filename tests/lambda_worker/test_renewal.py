@@ -36,7 +36,7 @@ def test_it_is_hidden_again_and_again_while_the_batch_runs() -> None:
     """For minutes each time; when the batch has ended nothing touches the message any more."""
     queue = Queue()
     with renewals(queue).of("handle"):
-        time.sleep(0.4)
+        time.sleep(1.5)
     ended = time.monotonic()
     assert len(queue.calls) >= 3
     assert {seconds for _, seconds in queue.calls} == {HIDDEN_SECONDS}
@@ -56,7 +56,7 @@ def test_sqs_away_ends_no_batch() -> None:
     """What SQS does not take is tried again, and the batch goes on."""
     queue = Queue(EndpointConnectionError(endpoint_url="x"))
     with renewals(queue).of("handle"):
-        time.sleep(0.3)
+        time.sleep(1.0)
     assert len(queue.calls) >= 2
 
 

@@ -55,7 +55,7 @@ class Fleet:
     def start(self) -> None:
         command = [
             *(str(Path(sys.executable).with_name("datafactory")), "worker"),
-            *("--concurrency", "2", "--lease", str(LEASE_SECONDS), "--until-empty"),
+            *("--concurrency", "2", "--visibility-timeout", str(LEASE_SECONDS), "--until-empty"),
         ]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
