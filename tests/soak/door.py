@@ -112,7 +112,9 @@ def _handler(door: Door) -> type[BaseHTTPRequestHandler]:
             question = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             # It is carried out to its end, also when who asked is killed meanwhile.
             with closing(HTTPConnection(door.address, timeout=120)) as behind:
-                behind.request(self.command, self.path, question, dict(self.headers.items()))
+                # The embedded AWS answers who calls it by its own name alone.
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                behind.request(self.command, self.path, question, {**headers, "Host": door.address})
                 answered = behind.getresponse()
                 answer = answered.read()
             door.passed(at, kind, answered.status, question, answer)

@@ -62,7 +62,7 @@ def seeds_of(plan: Plan, generator: str, tiles: Iterable[int], salts: int) -> fr
     """
     seeds: set[int] = set()
     for start in tiles:
-        gap = Gap(generator, (plan.generators[generator].tile(start),))
+        gap = Gap(generator, (plan.generators[generator].planned_range(start),))
         failed: list[tuple[str, datetime]] = []
         for _ in range(salts):
             for message in [*messages(plan, gap, Evidence(failed), {})]:
