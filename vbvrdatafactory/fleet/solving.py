@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from packaging.requirements import Requirement
-
 from vbvrdatafactory.fleet.conflicts import conflict, rivals
 from vbvrdatafactory.fleet.grouping import Conflict, group
 from vbvrdatafactory.fleet.uv import Resolved
@@ -132,8 +130,3 @@ def _said_conflicts(order: Sequence[Asking]) -> dict[Conflict, str]:
             if why := conflict(order[first], asking):
                 found[frozenset({first, second})] = why
     return found
-
-
-def asks_for(asking: Asking, distribution: str) -> bool:
-    """Whether a distribution is asked for by name."""
-    return any(Requirement(text).name == distribution for text in asking)
