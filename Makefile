@@ -14,8 +14,10 @@ SEED ?= 42
 FORMAT ?= files
 # 1 to redefine a dataset under its name, such as with another seed
 REPLACE_SPEC ?=
+# keep or replace samples that are there and not what is asked for, such as those of another seed
+ON_MISMATCH ?= refuse
 REQUIRE ?= final_frame.png ground_truth.mp4 metadata.json
-ASKED := DATASET GENERATORS SAMPLES BATCH SEED FORMAT REPLACE_SPEC REQUIRE
+ASKED := DATASET GENERATORS SAMPLES BATCH SEED FORMAT REPLACE_SPEC ON_MISMATCH REQUIRE
 
 FROM_SHELL := $(foreach name,$(ASKED),$(if $(findstring environment,$(origin $(name))),$(name)))
 
@@ -54,7 +56,7 @@ run: $(READY)  ## make a dataset on the embedded AWS and report on it: make run 
 	for file in $$REQUIRE; do set -- "$$@" --require "$$file"; done; \
 	case "$$REPLACE_SPEC" in ''|0|no|false) ;; *) set -- "$$@" --replace-spec ;; esac; \
 	exec $(BIN)/datafactory local exec --own-prefect -- $(BIN)/python -m flows --dataset "$$DATASET" "$$@" \
-	  -n "$$SAMPLES" -b "$$BATCH" -s "$$SEED" --output-format "$$FORMAT" --report-folder "$(STATE)/reports/$$DATASET"
+	  -n "$$SAMPLES" -b "$$BATCH" -s "$$SEED" --output-format "$$FORMAT" --on-mismatch "$$ON_MISMATCH" --report-folder "$(STATE)/reports/$$DATASET"
 
 up: $(READY)  ## the Prefect UI with everything behind it, on this machine
 	@$(BIN)/datafactory ui up

@@ -19,7 +19,7 @@ from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
-from vbvrdatafactory.cli.spec_options import legacy_seeds, on_mismatch, replace_spec
+from vbvrdatafactory.cli.spec_options import code, legacy_seeds, on_mismatch, replace_spec
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
@@ -63,6 +63,7 @@ class Within(NamedTuple):
 @legacy_seeds
 @replace_spec
 @on_mismatch
+@code
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True, callback=Within(0.01, 3600))
@@ -140,7 +141,7 @@ def show(report: Report, page: str | None) -> None:
         line = f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}"
         click.echo(for_terminal(line))
     click.echo(report.run_line)
-    for remark in (*(report.run.remarks if report.run else ()), *report.origin_notes, *report.repeats):
+    for remark in (*(report.run.remarks if report.run else ()), *report.content_notes, *report.repeats):
         click.echo(for_terminal(remark))
     click.echo(
         f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"

@@ -26,7 +26,7 @@ from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.seeds import Seeds
-from vbvrdatafactory.planning.plan import BatchSize, OnMismatch, Samples
+from vbvrdatafactory.planning.plan import BatchSize, Code, OnMismatch, Samples
 
 
 @flow(
@@ -53,6 +53,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
     on_mismatch: OnMismatch = "refuse",
+    code: Code = "pinned",
     replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
@@ -76,8 +77,10 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_failures: Failed batches that the run may have; more end it early. Empty for any number.
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.
-        on_mismatch: When the generators' lock has other code or environments than the dataset was planned with,
-            refuse, or keep what is there and make the rest with these.
+        on_mismatch: When samples are there that are not what is asked for, or the generators' lock has other code or
+            environments than the dataset was planned with, refuse, keep them and make the rest, or replace them.
+        code: Which code and environments make a sample right. Those that the dataset was planned with, those of the
+            generators' lock now, or any.
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
@@ -101,5 +104,6 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             overrides=overrides,
             seeds=seeds,
             on_mismatch=on_mismatch,
+            code=code,
         )
         return ending(make_complete(plan, policy, is_new=True, replace_spec=replace_spec))

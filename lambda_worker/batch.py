@@ -66,26 +66,47 @@ class Worker:
             RunsElsewhere: this worker can't run the generator; nothing is recorded.
             NewerSchemaError: a newer version has filed the batch's receipt.
         """
-        message, started = delivery.message, time.monotonic()
-        store, code = self.open_bucket(message.output_bucket), self.generators / message.type
         with ThreadPoolExecutor(1, thread_name_prefix="idempotency") as pool:
-            # Checked while the generator already starts: the answer is almost always no.
-            earlier = pool.submit(find_earlier_result, store, message, delivery.seed)
             try:
-                environment = self.environments.of(message.type)
-                made = self._make(
-                    delivery, store, environment.interpreter, lambda: raise_if_finished(earlier)
-                )
-                made.check(delivery)
-                earlier.result()  # a newer version's receipt is not written over
+                return self._process(delivery, pool)
             except AlreadyFinished as before:
                 return before.result
             except BatchFailed as failed:
                 self.record_failure(delivery, failed)
                 raise
-        result = made.result(message, time.monotonic() - started)
-        origin = records.Origin.of(code, environment)
-        records.record_receipt(store, delivery, made.samples, made.uploaded.digests, result, origin)
+
+    def _process(self, delivery: Delivery, pool: ThreadPoolExecutor) -> TaskResult:
+        message, started = delivery.message, time.monotonic()
+        store = self.open_bucket(message.output_bucket)
+        environment = self.environments.of(message.type)
+        origin = records.Origin.of(self.generators / message.type, environment)
+        # Checked while the generator already starts: the answer is almost always no.
+        earlier = pool.submit(find_earlier_result, store, message, delivery.seed, origin)
+        made = self._make(delivery, store, environment.interpreter, lambda: raise_if_finished(earlier))
+        try:
+            made.check(delivery)
+        except BatchFailed:
+            if made.samples:
+                self._record(store, delivery, made, started, origin, is_partial=True)
+            raise
+        earlier.result()  # a newer version's receipt is not followed by one of this version
+        return self._record(store, delivery, made, started, origin)
+
+    def _record(  # noqa: PLR0913 - what was made, when and by what
+        self,
+        store: ObjectStore,
+        delivery: Delivery,
+        made: "_Attempt",
+        started: float,
+        origin: records.Origin,
+        *,
+        is_partial: bool = False,
+    ) -> TaskResult:
+        """Write the receipt of what was stored."""
+        result = made.result(delivery.message, time.monotonic() - started)
+        records.record_receipt(
+            store, delivery, made.samples, made.uploaded, result, origin, is_partial=is_partial
+        )
         return result
 
     def record_failure(self, delivery: Delivery, failed: BatchFailed) -> None:
@@ -227,7 +248,7 @@ class _Attempt:
             generator=message.type,
             samples_uploaded=len(self.samples),
             sample_ids=[keys.sample_name(sample.task, sample.index) for sample in self.samples],
-            tar_files=[key.removeprefix(keys.QUESTIONS) for key in self.uploaded.archives],
+            tar_files=[archive.name for archive in self.uploaded.archives],
             files_uploaded=self.uploaded.files,
             bytes_uploaded=self.uploaded.bytes,
             seconds=round(seconds, 3),

@@ -6,20 +6,21 @@ proves nothing, as a batch may be replayed because its samples were lost.
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 
 import obstore
 from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from lambda_worker.failure import BatchFailed
+from lambda_worker.records import Origin
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.listing import sizes
+from vbvrdatafactory.s3.checksums import unquoted
+from vbvrdatafactory.s3.listing import objects
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,16 @@ def raise_if_finished(check: "Future[TaskResult | None]") -> None:
         raise AlreadyFinished(result)
 
 
-def find_earlier_result(store: ObjectStore, message: TaskMessage, seed: int) -> TaskResult | None:
-    """The result of the run that made just this batch, if all that is wanted of it is whole in the bucket.
+def find_earlier_result(
+    store: ObjectStore, message: TaskMessage, seed: int, origin: Origin
+) -> TaskResult | None:
+    """The result of the run that made just this batch with the same code, if its samples are in the bucket as it left them.
+
+    Args:
+        store: the bucket.
+        message: the batch.
+        seed: its seed.
+        origin: what would make it now.
 
     Raises:
         NewerSchemaError: a newer version wrote the batch's receipt, and this one must not write over it.
@@ -54,7 +63,8 @@ def find_earlier_result(store: ObjectStore, message: TaskMessage, seed: int) -> 
         receipt = records.find_receipt(store, key)
         if receipt is None or receipt.seed != seed or receipt.message != message:
             return None
-        return receipt.result if _is_there(store, message, receipt) else None
+        is_same = _origin_of(receipt).is_same(origin)
+        return receipt.result if is_same and _is_there(store, message, receipt) else None
     except NewerSchemaError:
         raise
     except PermissionDeniedError:
@@ -77,19 +87,39 @@ def _check_access(store: ObjectStore, message: TaskMessage) -> None:
         ) from error
 
 
+def _origin_of(receipt: Receipt) -> Origin:
+    return Origin(receipt.generator_digest, receipt.made_by)
+
+
 def _is_there(store: ObjectStore, message: TaskMessage, receipt: Receipt) -> bool:
     wanted = set(message.only_indices or range(*message.indices))
     if not wanted <= set(expand(receipt.stored)):
         return False
-    inventory = Inventory(message.require)
     if receipt.result.tar_files:
-        names = [f"{keys.QUESTIONS}{name}" for name in receipt.result.tar_files]
-        inventory.add((name, obstore.head(store, name)["size"]) for name in names)
-    else:
-        folders = [
-            keys.sample_folder(keys.SampleFolder(message.type, receipt.task, i)) for i in sorted(wanted)
-        ]
-        with ThreadPoolExecutor(_LIST_THREADS, thread_name_prefix="list") as pool:
-            inventory.add(chain.from_iterable(pool.map(lambda folder: list(sizes(store, folder)), folders)))
-    found = inventory[message.type]
-    return all(found.whole(IndexRange(index, index + 1)) for index in wanted)
+        return _has_archives(store, receipt)
+    with ThreadPoolExecutor(_LIST_THREADS, thread_name_prefix="list") as pool:
+        return all(pool.map(lambda index: _has_sample(store, message, receipt, index), sorted(wanted)))
+
+
+def _has_archives(store: ObjectStore, receipt: Receipt) -> bool:
+    """Whether its archives are there as the bucket took them; of an older receipt, with any content."""
+    recorded = {one.name: (one.size, one.e_tag) for one in receipt.archives}
+    for name in receipt.result.tar_files:
+        found = obstore.head(store, f"{keys.QUESTIONS}{name}")
+        stored = (found["size"], unquoted(found["e_tag"]))
+        if not found["size"] or recorded.get(name, stored) != stored:
+            return False
+    return True
+
+
+def _has_sample(store: ObjectStore, message: TaskMessage, receipt: Receipt, index: int) -> bool:
+    """Whether a sample is there, exactly as the bucket took it; of an older receipt, whole by its names."""
+    task = receipt.tasks.get(index, receipt.task)
+    folder = keys.sample_folder(keys.SampleFolder(message.type, task, index))
+    found = [one for one in objects(store, folder) if one.size]
+    if recorded := receipt.objects.get(index):
+        stored = {(one.path.rpartition("/")[2], one.size, unquoted(one.e_tag)) for one in found}
+        return stored == {tuple(one) for one in recorded if one.size}
+    inventory = Inventory(message.require)
+    inventory.add((one.path, one.size) for one in found)
+    return inventory[message.type].whole(IndexRange(index, index + 1)) == 1

@@ -1,6 +1,7 @@
 """Tasks on the dataset: plan it, file its spec, observe its bucket, report."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -9,6 +10,7 @@ from tasks import artifacts, events
 from tasks.retries import RETRIED
 from tasks.services import services
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver import choosing, observe
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.planning.gaps import Observation
@@ -63,22 +65,25 @@ def read_plan(dataset: str) -> Plan:
 
 @task(task_run_name="{plan.spec.dataset}/{step}/observe", **RETRIED)
 def observe_bucket(
-    plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
+    plan: Plan,
+    step: str,
+    generators: Collection[str] | None = None,
+    *,
+    tried: Mapping[str, Collection[IndexRange]] = MappingProxyType({}),
 ) -> Observation:
-    """List the bucket and subtract it from the plan; only `generators` of it where they are given.
+    """Look at the bucket and subtract what is right from the plan; only `generators` of it where they are given.
 
-    With `origins`, receipts too: they say which seed made what is there.
+    `tried` is what the run has tried to make so far.
     """
     del step  # it names the task run
-    bucket = services().bucket
-    seen = observe.observe(bucket, plan, generators=generators)
+    seen = observe.observe_plan(services(), plan, generators=generators, tried=tried)
     get_run_logger().info(
-        "%d keys listed; %d samples missing or torn, in %d generators",
+        "%d keys listed; %d samples to make, in %d generators",
         seen.inventory.key_count,
         seen.gaps.sample_count,
         len(seen.gaps),
     )
-    return observe.with_origins(bucket, plan, seen) if origins else seen
+    return seen
 
 
 @task(task_run_name="{plan.spec.dataset}/remove-superseded", **RETRIED)

@@ -1,7 +1,8 @@
 """The steps of a run, each as a Prefect task."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
 
 from prefect import unmapped
@@ -13,6 +14,7 @@ from tasks.lock import locked
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.errors import UnreadableRecordError
+from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.run import Run
@@ -38,9 +40,14 @@ class TaskSteps(Steps):
         dataset.file_spec(plan, replace=replace)
 
     def observe(
-        self, plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
+        self,
+        plan: Plan,
+        step: str,
+        generators: Collection[str] | None = None,
+        *,
+        tried: Mapping[str, Collection[IndexRange]] = MappingProxyType({}),
     ) -> Observation:
-        return dataset.observe_bucket(plan, step, generators, origins=origins)
+        return dataset.observe_bucket(plan, step, generators, tried=tried)
 
     def submit(self, run: Run, gaps: Sequence[Gap], step: str, proven: Collection[str]) -> list[Submitted]:
         """One task run for each generator, side by side."""

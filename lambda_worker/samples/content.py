@@ -1,9 +1,9 @@
 """What tells one sample's content from another's: a digest of its frames, its prompt and its video.
 
-Metadata is left out: it may hold the time of day, or an id that counts within its batch.
+Metadata has a digest of its own: it may hold the time of day, or an id that counts within its batch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
@@ -31,10 +31,19 @@ def content_digest(files: Mapping[str, FileContent]) -> str:
     Args:
         files: a sample's files by name; others than `CONTENT_FILES` change nothing.
     """
+    return _digest(files, [name for name in CONTENT_FILES if name in files])
+
+
+def metadata_digest(files: Mapping[str, FileContent]) -> str:
+    """SHA-256, in hex, of all the other files of a sample; empty where it has none."""
+    names = sorted(files.keys() - set(CONTENT_FILES))
+    return _digest(files, names) if names else ""
+
+
+def _digest(files: Mapping[str, FileContent], names: Sequence[str]) -> str:
     digest = sha256()
-    for name in CONTENT_FILES:
-        if file := files.get(name):
-            digest.update(f"{name}\0{file.size}\0".encode() + file.sha256)
+    for name in names:
+        digest.update(f"{name}\0{files[name].size}\0".encode() + files[name].sha256)
     return digest.hexdigest()
 
 

@@ -7,12 +7,12 @@ read once, and hashed on the way.
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -20,11 +20,15 @@ from obstore.store import ObjectStore
 
 from lambda_worker.failure import BatchFailed
 from lambda_worker.samples.collect import Sample
-from lambda_worker.samples.content import FileContent, HashedFile, content_digest
+from lambda_worker.samples.content import FileContent, HashedFile, content_digest, metadata_digest
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.contract import FIRST_FRAME
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.models import Cause, StoredArchive, StoredObject
 from vbvrdatafactory.files import open_regular
+from vbvrdatafactory.s3.checksums import unquoted
+
+if TYPE_CHECKING:
+    from obstore import PutResult
 
 UPLOAD_THREADS = 32
 # The one part of a large file that is held in memory; 5 MiB is S3's least.
@@ -40,13 +44,34 @@ CONTENT_TYPES = {
 }
 
 
+class UploadedSample(NamedTuple):
+    """One sample as it was uploaded.
+
+    Args:
+        digest: of its content.
+        metadata: digest of its other files; empty where it has none.
+        objects: its files as the bucket took them; empty in an archive.
+    """
+
+    digest: str
+    metadata: str
+    objects: tuple[StoredObject, ...] = ()
+
+    @classmethod
+    def of(
+        cls, contents: Mapping[str, FileContent], objects: Iterable[StoredObject] = ()
+    ) -> "UploadedSample":
+        """The sample with these files."""
+        return cls(content_digest(contents), metadata_digest(contents), tuple(sorted(objects)))
+
+
 class Uploaded(NamedTuple):
-    """What was uploaded: counts, keys of archives, and the content digest of each sample by its index."""
+    """What was uploaded: counts, archives, and each sample by its index."""
 
     files: int
     bytes: int
-    archives: tuple[str, ...]
-    digests: dict[int, str]
+    archives: tuple[StoredArchive, ...]
+    samples: dict[int, UploadedSample]
 
     def and_then(self, later: "Uploaded") -> "Uploaded":
         """The sum of two uploads of one batch, one after the other."""
@@ -54,7 +79,7 @@ class Uploaded(NamedTuple):
             self.files + later.files,
             self.bytes + later.bytes,
             self.archives + later.archives,
-            {**self.digests, **later.digests},
+            {**self.samples, **later.samples},
         )
 
 
@@ -117,7 +142,7 @@ class FileUploads:
         except (BaseError, OSError, ValueError, _Changed) as error:
             raise failed(error) from error
         files = sum(len(upload.keys) for upload in uploads.values())
-        return Uploaded(files, total, (), {index: upload.digest for index, upload in uploads.items()})
+        return Uploaded(files, total, (), {index: upload.uploaded for index, upload in uploads.items()})
 
     def _delete_others(self, kept: set[str]) -> None:
         others = [*self._uploads.values(), *self._replaced]
@@ -173,7 +198,7 @@ class _Uploader(NamedTuple):
     one: ThreadPoolExecutor
     room: _MemoryBudget
 
-    def send(self, key: str, path: Path) -> "Future[FileContent]":
+    def send(self, key: str, path: Path) -> "Future[_Put]":
         try:
             size = path.lstat().st_size
         except OSError:
@@ -181,7 +206,7 @@ class _Uploader(NamedTuple):
             size = 0
         return (self.one if size > PART_BYTES else self.pool).submit(self._put, key, path)
 
-    def _put(self, key: str, path: Path) -> FileContent:
+    def _put(self, key: str, path: Path) -> "_Put":
         kind = {"Content-Type": CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
         try:
             file = open_regular(path)
@@ -192,14 +217,26 @@ class _Uploader(NamedTuple):
             if size > PART_BYTES:
                 large = HashedFile(file)
                 pieces = large.pieces()
-                obstore.put(
+                done = obstore.put(
                     self.store, key, pieces, attributes=kind, chunk_size=PART_BYTES, max_concurrency=1
                 )
-                return large.content
+                return _Put(large.content, e_tag_of(done))
             with self.room.taken(size):
                 data = file.read(size)
-                obstore.put(self.store, key, data, attributes=kind, use_multipart=False)
-                return FileContent.of(data)
+                done = obstore.put(self.store, key, data, attributes=kind, use_multipart=False)
+                return _Put(FileContent.of(data), e_tag_of(done))
+
+
+class _Put(NamedTuple):
+    """One file as it was put: what was read, and the ETag that the bucket returned."""
+
+    content: FileContent
+    e_tag: str
+
+
+def e_tag_of(done: "PutResult") -> str:
+    """The ETag of an object that was just put, without quotes."""
+    return unquoted(done["e_tag"])
 
 
 class _SampleUpload:
@@ -213,7 +250,7 @@ class _SampleUpload:
         self.fingerprint = fingerprint
         self.keys = [f"{folder}/{path.name}" for path in files]
         self._uploader, self._folder = uploader, folder
-        self._contents: dict[str, FileContent] = {}
+        self._put: dict[str, _Put] = {}
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._last = [path for path in files if path.name == FIRST_FRAME]
@@ -223,9 +260,10 @@ class _SampleUpload:
             self._send(path)
 
     @property
-    def digest(self) -> str:
-        """The content digest of the sample as it was uploaded."""
-        return content_digest(self._contents)
+    def uploaded(self) -> UploadedSample:
+        """The sample as it was uploaded."""
+        stored = (StoredObject(name, put.content.size, put.e_tag) for name, put in self._put.items())
+        return UploadedSample.of({name: put.content for name, put in self._put.items()}, stored)
 
     def settle(self) -> BaseException | None:
         """Wait until it has ended; the error that ended it, if one did."""
@@ -235,14 +273,14 @@ class _SampleUpload:
         sending = self._uploader.send(f"{self._folder}/{path.name}", path)
         sending.add_done_callback(partial(self._sent, path.name))
 
-    def _sent(self, name: str, future: "Future[FileContent]") -> None:
+    def _sent(self, name: str, future: "Future[_Put]") -> None:
         with self._lock:
             self._left -= 1
             error = CancelledError() if future.cancelled() else future.exception()
             if error:
                 self._error = self._error or error
             else:
-                self._contents[name] = future.result()
+                self._put[name] = future.result()
             if self._left:
                 return
             last = self._last.pop() if self._last and not self._error else None
@@ -256,7 +294,7 @@ class _SampleUpload:
         elif self._error:
             self.done.set_exception(self._error)
         else:
-            self.done.set_result(sum(file.size for file in self._contents.values()))
+            self.done.set_result(sum(put.content.size for put in self._put.values()))
 
 
 def failed(error: Exception) -> BatchFailed:

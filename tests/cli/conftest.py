@@ -17,9 +17,9 @@ import obstore
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.recorded import put_recorded
 from vbvrdatafactory import aws
 from vbvrdatafactory.cli.main import cli
-from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
 
 GENERATORS = ("G-3_maze_data-generator", "O-1_first_data-generator", "O-2_second_data-generator")
@@ -100,10 +100,7 @@ class Place(NamedTuple):
 
     def make(self, generator: str, indices: Iterable[int]) -> None:
         """Put whole samples there, as the worker would."""
-        for index in indices:
-            folder = keys.sample_folder(keys.SampleFolder(generator, "t", index))
-            self.put(f"{folder}/first_frame.png", b"png")
-            self.put(f"{folder}/prompt.txt", b"prompt")
+        put_recorded(self.store, generator, indices)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.recorded import put_recorded
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MAZE = "G-3_maze_data-generator"
 
@@ -25,7 +27,7 @@ def run_script(place):
 
 def test_submit_sends_what_is_missing(run_script, place) -> None:
     """`scripts/submit.py -g NAME -n 5 -b 2` sends just the batches that the bucket lacks."""
-    place.make(MAZE, range(2))
+    put_recorded(place.store, MAZE, range(2), seed=7)
     result = run_script("submit", "-g", MAZE, "-n", "5", "-b", "2", "-s", "7", "--output-format", "tar")
     assert "Sent 2 messages for 3 samples" in result.output
     assert result.exit_code == 0

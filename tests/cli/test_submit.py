@@ -6,6 +6,7 @@ import obstore
 import pytest
 from click.testing import CliRunner
 
+from tests.recorded import put_archive
 from vbvrdatafactory import aws
 from vbvrdatafactory.cli import redefining
 from vbvrdatafactory.cli.main import cli
@@ -78,7 +79,7 @@ def test_more_samples_send_the_difference(run, place):
 
 def test_archives_count(run, place):
     """Samples in an archive are whole; the message asks for the format that was chosen."""
-    place.put(f"questions/{MAZE}_00000-00009.tar.gz")
+    put_archive(place.store, MAZE, IndexRange(0, 10))
     run("submit", "-g", MAZE, "-n", 20, "-b", 10, "--output-format", "tar")
     (message,) = place.messages()
     assert (message["start_index"], message["output_format"]) == (10, "tar")

@@ -6,6 +6,7 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from tests.recorded import put_recorded
 from vbvrdatafactory.control.dataset_lock import LockClaim
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
@@ -27,9 +28,7 @@ HELD = LockClaim(token="t", run="other", holder=this_process(), taken_at=datetim
 def store(cloud: InMemoryAws) -> MemoryStore:
     """A bucket with a complete dataset that a run has reported on, and empty queues."""
     made = cloud.store
-    for index in range(2):
-        for name in ("first_frame.png", "prompt.txt"):
-            obstore.put(made, f"questions/A/t_task/t_{index:04d}/{name}", b"x")
+    put_recorded(made, "A", range(2))
     write_spec(made, SPEC)
     plan = Plan(SPEC)
     write_report(made, build_report(made, plan, observe(made, plan), "bucket"))

@@ -9,6 +9,7 @@ from typing import Any
 import obstore
 import pytest
 
+from tests.recorded import put_recorded
 from vbvrdatafactory.control.circuit_breaker import PROBES, FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core import keys
@@ -102,10 +103,7 @@ class World(Steps):
             self.note(message, cause)
 
     def make(self, generator: str, indices: Iterable[int]) -> None:
-        for index in indices:
-            folder = keys.sample_folder(keys.SampleFolder(generator, "t", index))
-            for name in ("first_frame.png", "prompt.txt"):
-                obstore.put(self.cloud.store, f"{folder}/{name}", b"x")
+        put_recorded(self.cloud.store, generator, indices)
 
     def note(self, message: TaskMessage, cause: Cause | None) -> None:
         if cause:

@@ -59,7 +59,8 @@ def test_the_report_is_the_same(
     """Whole, torn, missing, of another seed, and why."""
     seen = observe(bucket_of_before, plan)
     report = build_report(bucket_of_before, plan, seen, "bucket")
-    assert report.result_line == facts_of_before["result"]
+    assert report.result_line == f"{facts_of_before['result']} right=0"
+    assert (report.total.whole, report.total.unproven) == (13, 13)
     evidence = take_evidence(bucket_of_before, plan.generators)
     (failure,) = explain_failures(bucket_of_before, evidence, seen.gaps)
     assert (failure.generator, failure.cause.value) == ("A-2_crashes", "crash")

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import obstore
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.__main__ import main
+from tests.recorded import put_recorded
 from vbvrdatafactory.core.generators_lock import pin
 from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.driver.reports import build_report, write_report
@@ -27,9 +27,7 @@ PLAN = Plan(make_spec(dataset="spring", generators=(MAZE,), samples=2, pins=PINS
 @pytest.fixture
 def complete(cloud: InMemoryAws) -> InMemoryAws:
     """A bucket that holds all that `make_again` asks for."""
-    for index in range(2):
-        for name in ("first_frame.png", "prompt.txt"):
-            obstore.put(cloud.store, f"questions/{MAZE}/maze_task/maze_{index:04d}/{name}", b"x")
+    put_recorded(cloud.store, MAZE, range(2))
     write_spec(cloud.store, PLAN.spec)
     return cloud
 

@@ -109,7 +109,7 @@ def test_of_two_runs_at_once_the_second_refuses_or_waits(factory, command_enviro
     assert "waiting: 'both' is being made by run" in caplog.text
     assert (
         output.decode().splitlines()[-1]
-        == "RESULT expected=16 whole=16 torn=0 missing=0 messages=8 other_seed=0"
+        == "RESULT expected=16 whole=16 torn=0 missing=0 messages=8 other_seed=0 right=16"
     )
 
 

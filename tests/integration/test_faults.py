@@ -121,7 +121,7 @@ def test_a_flow_killed_half_way_goes_on(factory, command_environment) -> None:
     first.wait()
     second = subprocess.run(command, env=command_environment(), capture_output=True, text=True, check=False)
     assert second.stdout.splitlines()[-1].startswith("RESULT expected=24 whole=24 torn=0 missing=0")
-    assert second.stdout.splitlines()[-1].endswith("messages=0 other_seed=0")
+    assert second.stdout.splitlines()[-1].endswith("messages=0 other_seed=0 right=24")
     assert second.returncode == 0
 
 

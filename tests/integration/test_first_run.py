@@ -73,7 +73,7 @@ def sample_folders(state: Path) -> list[Path]:
 def test_the_first_run_makes_a_complete_dataset(make_run, state: Path) -> None:
     """One command makes every sample of the three generators, a report, and ends with exit code 0."""
     run = make_run(4)
-    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=6 other_seed=0"
+    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=6 other_seed=0 right=12"
     assert run.returncode == 0
     assert len(sample_folders(state)) == 12
     assert "is complete" in (state.parent / "report" / "report.html").read_text()
@@ -84,7 +84,7 @@ def test_the_second_run_sends_nothing(make_run, state: Path) -> None:
     page = state.parent / "report" / "report.html"
     before = page.read_bytes()
     run = make_run(4, server="http://127.0.0.1:9/api")  # nobody is there
-    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=0 other_seed=0"
+    assert result(run) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=0 other_seed=0 right=12"
     assert run.returncode == 0
     assert page.read_bytes() == before
     assert len(list((state.parent / "report" / "runs").iterdir())) == 1
@@ -94,7 +94,9 @@ def test_a_deleted_sample_comes_back(make_run, state: Path) -> None:
     """Deleting one sample's folder costs one message, and the sample is there again."""
     victim = sample_folders(state)[5]
     shutil.rmtree(victim)
-    assert result(make_run(4)) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=1 other_seed=0"
+    assert (
+        result(make_run(4)) == "RESULT expected=12 whole=12 torn=0 missing=0 messages=1 other_seed=0 right=12"
+    )
     # The emulator keeps a file of its own beside each object.
     assert len([path for path in victim.iterdir() if not path.name.endswith(".meta.json")]) == 5
 

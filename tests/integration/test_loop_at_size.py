@@ -163,7 +163,9 @@ def test_samples_of_another_seed_make_no_dataset_complete(make_world, asked) -> 
     world.sent.clear()
     report = world.generate(samples=30, seed=7, **asked)
     assert (report.complete, report.total.whole, report.total.other_seed) == (False, 40, 40)
-    assert report.result_line == "RESULT expected=60 whole=40 torn=0 missing=20 messages=0 other_seed=40"
+    assert (
+        report.result_line == "RESULT expected=60 whole=40 torn=0 missing=20 messages=0 other_seed=40 right=0"
+    )
     assert report.run.early.reason is Reason.OTHER_SEED
     assert "G-000: 20" in report.verdict
     assert "seed 42 made them for dataset 'size'" in report.verdict

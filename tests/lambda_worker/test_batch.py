@@ -14,17 +14,20 @@ from lambda_worker.batch import Worker
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
 from lambda_worker.idempotency import find_earlier_result
+from lambda_worker.records import Origin
 from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.driver.distinct import distinct_samples
+from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.driver.messages import messages_for
+from vbvrdatafactory.driver.observe import observe
 from vbvrdatafactory.files import code_digest
+from vbvrdatafactory.planning.contents import State
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.listing import sizes, take_evidence, take_inventory
+from vbvrdatafactory.s3.listing import objects, sizes, take_inventory
 
 Deliver = Callable[..., object]
 Tiny = Callable[..., str]
@@ -100,7 +103,7 @@ def test_receipt_tells_how_to_replay(
     name = tiny()
     deliver(type=name, start_index=8, output_format=output_format, salt=2)
     key = keys.ReceiptKey(name, IndexRange(8, 12), 2, 7)
-    receipt = records.read(store, keys.receipt(key), Receipt)
+    receipt = records.find_receipt(store, key)
     assert receipt
     assert (receipt.seed, receipt.stored, receipt.message.salt) == (7, [IndexRange(8, 12)], 2)
     assert len(receipt.generator_digest) == 64
@@ -136,10 +139,10 @@ def test_the_receipt_and_the_failure_record_tell_the_hash_seed(
 ) -> None:
     """It is the seed's own, or what the message asks for."""
     name = tiny()
-    key = keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
+    key = keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)
     for asked, used in ((None, 7), (0, 0), (12345, 12345)):
         deliver(type=name, seed=7, python_hash_seed=asked)
-        receipt = records.read(store, key, Receipt)
+        receipt = records.find_receipt(store, key)
         assert receipt
         assert receipt.python_hash_seed == used
     tiny(crash="x")
@@ -164,8 +167,7 @@ def test_a_bucket_from_before_is_refilled_with_its_own_bytes(
     expected = json.loads((BEFORE / "prompts.json").read_text())
     found = {str(int(index)): prompt.decode() for index, prompt in prompts(store).items()}
     assert found == {index: expected[index] for index in ("8", "10", "11")}
-    new = keys.receipt(old._replace(seed=message.seed))
-    assert records.read(store, new, Receipt).python_hash_seed == 0
+    assert records.find_receipt(store, old._replace(seed=message.seed)).python_hash_seed == 0
 
 
 def test_a_failure_record_from_before_is_read() -> None:
@@ -174,8 +176,8 @@ def test_a_failure_record_from_before_is_read() -> None:
     assert (record.cause, record.python_hash_seed) == (Cause.CRASH, 0)
 
 
-def receipt_of(store: MemoryStore, name: str, seed: int = 7) -> Receipt:
-    found = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, seed)), Receipt)
+def receipt_of(store: MemoryStore, name: str, indices: IndexRange | None = None, seed: int = 7) -> Receipt:
+    found = records.find_receipt(store, keys.ReceiptKey(name, indices or IndexRange(0, 4), 0, seed))
     assert found
     return found
 
@@ -206,21 +208,87 @@ def test_repeated_samples_have_one_digest(deliver: Deliver, tiny: Tiny, store: M
     for start in (0, 4):
         deliver(type=name, start_index=start, seed=start + 1, python_hash_seed=0)
     plan = Plan(make_spec(generators=[name], samples=8, batch_size=4))
-    assert str(distinct_samples(store, plan, take_evidence(store, [name]))[name]) == "4 of 8"
+    assert str(observe(store, plan).distinct[name]) == "4 of 8"
 
 
-def test_a_replay_keeps_what_was_known_of_the_others(
-    deliver: Deliver, tiny: Tiny, store: MemoryStore
-) -> None:
-    """The receipt of a replay takes the place of the first one, with the digests of all that the run made."""
+def test_a_replay_leaves_the_first_receipt(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """It has one of its own, about just what it stored, with the same digest."""
     name = tiny()
     deliver(type=name)
     before = receipt_of(store, name)
     deliver(type=name, only_indices=[2])
     after = receipt_of(store, name)
-    assert (after.stored, after.digests) == ([IndexRange(2, 3)], before.digests)
-    deliver(type=name, only_indices=[1], seed=8)
-    assert list(receipt_of(store, name, seed=8).digests) == [1], "another seed made other samples"
+    assert (after.stored, after.digests) == ([IndexRange(2, 3)], {2: before.digests[2]})
+    folder = keys.receipts_of_run(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
+    assert len([*sizes(store, folder)]) == 2
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_the_receipt_has_what_the_bucket_took(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, output_format: str
+) -> None:
+    """Key, size and ETag of every object, as a listing shows them."""
+    name = tiny()
+    deliver(type=name, output_format=output_format)
+    receipt = receipt_of(store, name)
+    stored = {
+        f"{keys.sample_folder(keys.SampleFolder(name, receipt.task, index))}/{one.name}": (
+            one.size,
+            one.e_tag,
+        )
+        for index, stored_files in receipt.objects.items()
+        for one in stored_files
+    } | {f"questions/{one.name}": (one.size, one.e_tag) for one in receipt.archives}
+    listed = {one.path: (one.size, one.e_tag.strip('"')) for one in objects(store, keys.QUESTIONS)}
+    assert stored == listed
+    assert receipt.metadata_digests.keys() == {*range(4)}
+
+
+def test_a_failed_batch_records_what_it_stored(deliver: Deliver, tiny: Tiny, store: MemoryStore) -> None:
+    """Its receipt is partial: no evidence that the run succeeded, and its samples are right."""
+    name = tiny(torn=[1])
+    with pytest.raises(BatchFailed):
+        deliver(type=name, seed=batch_seed(42, name, 0))
+    plan = Plan(make_spec(generators=[name], samples=4, batch_size=4))
+    seen = observe(store, plan)
+    assert seen.contents[name].states == bytes([State.RIGHT, State.NOT_WHOLE, State.RIGHT, State.RIGHT])
+    assert seen.evidence.runs(name) == []
+
+
+def test_a_receipt_that_the_bucket_does_not_take_fails_the_batch(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples without one could not be told from anybody's: the batch is tried again."""
+    name = tiny()
+
+    def refuse(*_: object) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr("lambda_worker.records.records.write_text", refuse)
+    with pytest.raises(BatchFailed) as failed:
+        deliver(type=name)
+    assert failed.value.cause is Cause.UPLOAD
+    assert failed.value.cause.is_transient
+
+
+def test_what_was_changed_or_made_by_other_code_is_made_again(
+    deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore
+) -> None:
+    """The same message again does nothing; after a sample was replaced, or the code has changed, it makes them anew."""
+    name = tiny()
+    deliver(type=name)
+    folder = keys.receipts_of_run(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
+    deliver(type=name, attempt=2)
+    assert len([*sizes(store, folder)]) == 1
+    changed = next(key for key in contents(store) if key.endswith("prompt.txt"))
+    before = contents(store)[changed]
+    obstore.put(store, changed, b"another prompt")
+    deliver(type=name, attempt=2)
+    assert (contents(store)[changed], len([*sizes(store, folder)])) == (before, 2)
+    script = generators / name / "examples" / "generate.py"
+    script.write_text(f"{script.read_text()}\n# mended\n")
+    deliver(type=name, attempt=2)
+    assert len([*sizes(store, folder)]) == 3
 
 
 def test_a_large_file_has_its_digest_too(
@@ -231,7 +299,7 @@ def test_a_large_file_has_its_digest_too(
     script = generators / name / "examples" / "generate.py"
     script.write_text(script.read_text().replace("mp4(digest)", "mp4(digest * 400_000)"))
     deliver(type=name, num_samples=1)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 1), 0, 7)), Receipt)
+    receipt = records.find_receipt(store, keys.ReceiptKey(name, IndexRange(0, 1), 0, 7))
     assert receipt
     assert receipt.digests == digests_of_files(store)
     assert receipt.result.bytes_uploaded > 400_000 * 32
@@ -341,7 +409,7 @@ def test_odd_files_beside_a_generator_cost_nothing(
     digest = code_digest(generators / name)
     odd(generators / name / "examples")
     deliver(type=name)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)), Receipt)
+    receipt = records.find_receipt(store, keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
     assert receipt
     assert receipt.generator_digest == digest
     tiny(crash="x")
@@ -358,10 +426,10 @@ def test_a_name_that_is_no_text_counts_for_the_digest(tiny: Tiny, generators: Pa
     assert code_digest(folder) not in {before, None}
 
 
-def test_a_generator_that_is_gone_by_then_has_no_digest(
+def test_the_digest_is_of_the_code_that_ran(
     deliver: Deliver, tiny: Tiny, generators: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its batch is stored and on record all the same."""
+    """A generator that is gone when its samples are stored is on record all the same."""
     name, put = tiny(), obstore.put
 
     def removing_put(*args: object, **options: object) -> object:
@@ -369,27 +437,11 @@ def test_a_generator_that_is_gone_by_then_has_no_digest(
         return put(*args, **options)
 
     monkeypatch.setattr(obstore, "put", removing_put)
+    before = code_digest(generators / name)
     deliver(type=name)
-    receipt = records.read(store, keys.receipt(keys.ReceiptKey(name, IndexRange(0, 4), 0, 7)), Receipt)
+    receipt = records.find_receipt(store, keys.ReceiptKey(name, IndexRange(0, 4), 0, 7))
     assert receipt
-    assert receipt.generator_digest is None
-
-
-def test_a_receipt_that_cannot_be_written_fails_no_batch(
-    deliver: Deliver, tiny: Tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, caplog
-) -> None:
-    """Evidence is evidence: the samples are there, and the log has the receipt."""
-    name, put = tiny(), obstore.put
-
-    def refusing_put(to: object, key: str, data: object, **options: object) -> object:
-        if key.startswith(keys.RECEIPTS):
-            raise PermissionError("no receipts here")
-        return put(to, key, data, **options)
-
-    monkeypatch.setattr(obstore, "put", refusing_put)
-    assert deliver(type=name).samples_uploaded == 4
-    assert whole(store, name) == [0, 1, 2, 3]
-    assert '"stored":[[0,4]]' in caplog.text
+    assert receipt.generator_digest == before
 
 
 def test_an_unknown_generator_is_named(deliver: Deliver, store: MemoryStore) -> None:
@@ -444,7 +496,7 @@ def test_a_batch_under_two_seeds_leaves_a_receipt_of_each(
     name = tiny()
     for seed in (7, 8):
         deliver(type=name, seed=seed)
-    receipts = [keys.parse_receipt(key) for key, _ in sizes(store, keys.RECEIPTS)]
+    receipts = [keys.parse_receipt(key)._replace(made="") for key, _ in sizes(store, keys.RECEIPTS)]
     assert receipts == [keys.ReceiptKey(name, IndexRange(0, 4), 0, seed) for seed in (7, 8)]
 
 
@@ -456,11 +508,13 @@ def test_a_batch_that_was_made_is_known_by_its_receipt(
     message = TaskMessage(type=tiny(), num_samples=1, seed=7)
     deliver(type=message.type, num_samples=1)
     receipt = keys.ReceiptKey(message.type, message.indices, 0, 7)
-    written = records.read(store, keys.receipt(receipt), Receipt)
-    obstore.delete(store, keys.receipt(receipt))
+    written = records.find_receipt(store, receipt)
+    obstore.delete(store, [key for key, _ in sizes(store, keys.RECEIPTS)])
     records.write(store, keys.receipt(receipt._replace(seed=seed)), written)
-    assert find_earlier_result(store, message, 7)
-    assert find_earlier_result(store, message, 8) is None
+    origin = Origin(written.generator_digest, written.made_by)
+    assert find_earlier_result(store, message, 7, origin)
+    assert find_earlier_result(store, message, 8, origin) is None
+    assert find_earlier_result(store, message, 7, origin._replace(code="other")) is None
 
 
 @pytest.mark.parametrize(
@@ -479,8 +533,10 @@ def test_a_batch_that_was_asked_for_otherwise_is_made(
     """The receipt of a message that differs in anything is no reason to leave a batch as it is."""
     message = TaskMessage(type=tiny(), num_samples=1, seed=7)
     deliver(type=message.type, num_samples=1)
-    assert find_earlier_result(store, message, 7)
-    assert find_earlier_result(store, message.model_copy(update=other), 7) is None
+    written = receipt_of(store, message.type, message.indices)
+    origin = Origin(written.generator_digest, written.made_by)
+    assert find_earlier_result(store, message, 7, origin)
+    assert find_earlier_result(store, message.model_copy(update=other), 7, origin) is None
 
 
 def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

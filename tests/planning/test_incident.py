@@ -11,7 +11,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.evidence import Evidence
-from vbvrdatafactory.planning.gaps import Gaps, find_gaps
+from vbvrdatafactory.planning.gaps import Gaps, Observation, find_gaps
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.replan import messages
@@ -52,6 +52,10 @@ def arrived() -> Inventory:
     return inventory
 
 
+def seen(inventory: Inventory) -> Observation:
+    return Observation(inventory, find_gaps(plan(), inventory))
+
+
 def gaps() -> Gaps:
     return find_gaps(plan(), arrived())
 
@@ -85,10 +89,10 @@ def test_each_generator_is_asked_for_what_it_lacks() -> None:
 
 def test_the_report_says_what_happened() -> None:
     """The morning's line: 97.56 %, and which generators are red."""
-    report = make_report(plan(), arrived(), at=datetime(2026, 1, 15, tzinfo=UTC))
+    report = make_report(plan(), seen(arrived()), at=datetime(2026, 1, 15, tzinfo=UTC))
     assert (
         report.result_line
-        == "RESULT expected=430000 whole=419500 torn=0 missing=10500 messages=0 other_seed=0"
+        == "RESULT expected=430000 whole=419500 torn=0 missing=10500 messages=0 other_seed=0 right=0"
     )
     assert report.total.percent == 97.56
     assert [t.generator for t in report.generators if t.missing] == [
@@ -102,4 +106,4 @@ def test_after_the_gap_fill_nothing_is_missing() -> None:
     inventory = arrived()
     inventory.add((keys.archive(keys.Archive(m.type, m.indices)), 10**6) for m in gap_fill())
     assert find_gaps(plan(), inventory).sample_count == 0
-    assert make_report(plan(), inventory, at=datetime(2026, 1, 16, tzinfo=UTC)).complete
+    assert make_report(plan(), seen(inventory), at=datetime(2026, 1, 16, tzinfo=UTC)).complete

@@ -13,7 +13,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.planning.evidence import Evidence
-from vbvrdatafactory.planning.gaps import Gap, Gaps, find_gaps
+from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation, find_gaps
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.replan import holes, messages
@@ -136,7 +136,7 @@ def check_look(plan: Plan, inventory: Inventory, gaps: Gaps) -> None:
         lacking = list(expand(gaps.of(line.generator).ranges))
         assert set(lacking) <= set(range(line.samples))
         assert line.samples - len(lacking) == inventory[line.generator].whole(IndexRange(0, line.samples))
-    report = make_report(plan, inventory, at=START, bucket="b")
+    report = make_report(plan, Observation(inventory, find_gaps(plan, inventory)), at=START, bucket="b")
     assert report.complete is (gaps.sample_count == 0)
     assert sum(t.whole + t.torn + t.missing for t in report.generators) == plan.sample_count
 

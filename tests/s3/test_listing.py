@@ -10,6 +10,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3.listing import sizes, take_evidence, take_inventory, times
 
 BOTH = ("first_frame.png", "prompt.txt")
@@ -98,7 +99,7 @@ def test_required_files_are_looked_for(bucket: MemoryStore) -> None:
     """A dataset that wants videos does not count samples without one."""
     put_samples(bucket, "A", [0])
     put_samples(bucket, "A", [1], [*BOTH, "ground_truth.mp4"])
-    found = take_inventory(bucket, ["ground_truth.mp4"])["A"]
+    found = take_inventory(bucket, Inventory(["ground_truth.mp4"]))["A"]
     assert (found.whole(TEN), found.torn(TEN)) == (1, 1)
 
 

@@ -102,7 +102,7 @@ def test_a_server_that_is_away_in_a_wait_ends_no_run(server: Server, tmp_path: P
         server.start()
         output, _ = run.communicate(timeout=300)
     sent = SAMPLES // BATCH
-    expected = f"RESULT expected={SAMPLES} whole={SAMPLES} torn=0 missing=0 messages={sent} other_seed=0"
+    expected = f"RESULT expected={SAMPLES} whole={SAMPLES} torn=0 missing=0 messages={sent} other_seed=0 right={SAMPLES}"
     assert output.splitlines()[-1] == expected
     assert run.returncode == 0
 

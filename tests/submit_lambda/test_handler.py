@@ -9,10 +9,10 @@ from typing import Any
 import obstore
 import pytest
 
+from tests.recorded import put_recorded
 from vbvrdatafactory import aws
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.control.run_policy import RunPolicy
-from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.driver.guard import lock_dataset
@@ -56,10 +56,7 @@ def submit(cloud: InMemoryAws, tmp_path: Path) -> Submit:
 
 
 def make(cloud: InMemoryAws, generator: str, count: int) -> None:
-    for index in range(count):
-        folder = keys.sample_folder(keys.SampleFolder(generator, "t", index))
-        for name in ("first_frame.png", "prompt.txt"):
-            obstore.put(cloud.store, f"{folder}/{name}", b"x")
+    put_recorded(cloud.store, generator, range(count))
 
 
 def test_every_generator_of_the_image(submit: Submit, cloud: InMemoryAws) -> None:
@@ -76,7 +73,7 @@ def test_only_what_is_missing_is_sent(submit: Submit, cloud: InMemoryAws) -> Non
     make(cloud, "O-1_first", 25)
     dry = submit(generators=["O-*"], samples=50, dataset="d", dry_run=True)
     assert (dry["whole"], dry["messages_to_send"], len(cloud.messages())) == (25, 3, 0)
-    assert not [key for batch in obstore.list(cloud.store, prefix="_datafactory") for key in batch]
+    assert not [key for batch in obstore.list(cloud.store, prefix="_datafactory/datasets") for key in batch]
     assert submit(generators="O-*", samples=50, dataset="d")["messages_sent"] == 3
     assert {message.type for message in cloud.messages()} == {"O-1_first", "O-2_second"}
 

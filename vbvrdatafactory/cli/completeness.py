@@ -7,7 +7,7 @@ from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.driver.observe import observe
+from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.reports import build_report
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.report.completeness import Report
@@ -17,12 +17,15 @@ from vbvrdatafactory.s3.specs import list_datasets, read_spec
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
 
 
-def report_on(app: App, dataset: str | None) -> Report:
-    """The completeness of `dataset` (default: the only one in the bucket) by a listing now."""
+def report_on(app: App, dataset: str | None, *, save: bool = False) -> Report:
+    """The completeness of `dataset` (default: the only one in the bucket) by a look now.
+
+    With `save`, new receipts are folded into the ledger.
+    """
     store, name = app.store(), app.bucket_name
     with output.listing(f"bucket {name}") as on_listed:
         plan = Plan(_spec(store, name, dataset))
-        return build_report(store, plan, observe(store, plan, on_listed), name)
+        return build_report(store, plan, observe_plan(app.services, plan, on_listed, save=save), name)
 
 
 def show(report: Report) -> None:
@@ -33,7 +36,7 @@ def show(report: Report) -> None:
     if report.failures:
         rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
         output.show(output.table(_FAILURE_COLUMNS, rows))
-    for line in (*report.origin_notes, *report.repeats, *report.foreign):
+    for line in (*report.content_notes, *report.repeats, *report.foreign):
         output.say(line)
     output.say(report.headline)
 

@@ -23,9 +23,18 @@ replace_spec = click.option(
 
 on_mismatch = click.option(
     "--on-mismatch",
-    type=click.Choice(["refuse", "keep"]),
+    type=click.Choice(["refuse", "keep", "replace"]),
     default="refuse",
     show_default=True,
-    help="When the generators' lock has other code or environments than the dataset was planned with: refuse, or keep "
-    "what is there and make the rest with these.",
+    help="When samples are there that are not what is asked for, or the generators' lock has other code or environments "
+    "than the dataset was planned with: refuse, keep them and make the rest, or replace them.",
+)
+
+code = click.option(
+    "--code",
+    type=click.Choice(["pinned", "current", "any"]),
+    default="pinned",
+    show_default=True,
+    help="Which code and environments make a sample right: those that the dataset was planned with, those of the "
+    "generators' lock now, or any.",
 )

@@ -14,13 +14,12 @@ from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.driver import choosing
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.messages import messages_for
-from vbvrdatafactory.driver.observe import observe, with_origins
-from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.driver.mismatch import check_mismatch, refuse_mismatch
+from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.planning.spec_changes import describe, refusal
 from vbvrdatafactory.s3 import specs
-from vbvrdatafactory.s3.listing import take_evidence
 
 _COLUMNS = ("generator", "samples", "batches", "already whole", "to make", "messages to send")
 
@@ -63,7 +62,7 @@ class Submission:
         """Observe the bucket and send what is missing; with `replace` whatever the name stood for before.
 
         Raises:
-            DataFactoryError: the name stands for another dataset, samples in the bucket are of another seed, or
+            DataFactoryError: the name stands for another dataset, samples in the bucket are not what it asks for, or
                 the dataset is busy or paused and is not to be waited for.
         """
         # Looked at first, so that a wrong queue is found before anything is written.
@@ -71,8 +70,7 @@ class Submission:
         spec, store = self._plan.spec, self._services.bucket
         replace = agree(spec.dataset, specs.compare_spec(store, spec), replace=replace)
         seen, counts, _ = self._observe()
-        if refused := other_seed(store, self._plan, seen):
-            raise DataFactoryError(f"{refused.detail}; {refused.next_move}")
+        check_mismatch(store, self._plan, seen)
         with locked(self._services, spec.dataset, self._policy) as guard:
             if guard.waited:
                 seen, counts, _ = self._observe()
@@ -110,12 +108,13 @@ class Submission:
         """What is there, how many messages would make the rest of each generator, and why some can't be planned."""
         store = self._services.bucket
         with output.listing(f"bucket {self._app.bucket_name}") as on_listed:
-            seen = with_origins(store, self._plan, observe(store, self._plan, on_listed))
-            evidence = take_evidence(store, [gap.generator for gap in seen.gaps])
+            seen = observe_plan(self._services, self._plan, on_listed, save=False)
             counts, problems = Counter[str](), []
             for gap in seen.gaps:
                 try:
-                    counts[gap.generator] = sum(1 for _ in messages_for(store, self._plan, [gap], evidence))
+                    counts[gap.generator] = sum(
+                        1 for _ in messages_for(store, self._plan, [gap], seen.evidence)
+                    )
                 except UnreadableRecordError as error:
                     problems.append(str(error))
         return seen, counts, problems
@@ -125,7 +124,7 @@ class Submission:
         store, spec = self._services.bucket, self._plan.spec
         changes = [change for change in specs.compare_spec(store, spec) if change.redefines]
         lines = [str(refusal(spec.dataset, changes))] if changes else []
-        refused = other_seed(store, self._plan, seen)
+        refused = refuse_mismatch(store, self._plan, seen)
         return [*lines, f"{refused.detail}; {refused.next_move}"] if refused else lines
 
     def _file_spec(self, *, replace: bool) -> None:

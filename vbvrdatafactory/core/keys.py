@@ -13,11 +13,15 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/datasets/{dataset}/runs/{YYYYmmddTHHMMSSZ}-{digest}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/lease.json | control.json
     _datafactory/datasets/{dataset}/dead-letters/{message id}.json
-    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}.json
+    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}/{YYYYmmddTHHMMSSffffffZ}-{unique}.json
+    _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}/{YYYYmmddTHHMMSSffffffZ}-{unique}.partial.json
+    _datafactory/adopted/{generator}/{start:05d}-{end:05d}.{YYYYmmddTHHMMSSffffffZ}-{unique}.json
+    _datafactory/ledger/{generator}.parquet
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
 
-Receipts and failures carry in their names all that planning the next round needs, so a listing is enough. Receipts
-of before their names had a seed end in ``.s{salt}.json``.
+Receipts and failures carry in their names all that planning the next round needs, so a listing is enough. A receipt is
+never overwritten: a run that is made twice has two. Older versions wrote one for each run, under
+``{start:05d}-{end:05d}.s{salt}.seed{seed}.json`` or, the oldest, ``{start:05d}-{end:05d}.s{salt}.json``.
 """
 
 import re
@@ -33,15 +37,19 @@ RECEIPTS = f"{OWN}receipts/"
 FAILURES = f"{OWN}failures/"
 DATASETS = f"{OWN}datasets/"
 UNREADABLE = f"{OWN}unreadable/"
+ADOPTED = f"{OWN}adopted/"
+LEDGER = f"{OWN}ledger/"
 
 _FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
 _ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
 _RECEIPT = re.compile(
-    rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})(?:\.seed(\d{{1,12}}))?\.json"
+    rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})"
+    r"(?:\.seed(\d{1,12})(?:/(\d{8}T\d{12}Z-[0-9a-f]{8})(\.partial)?)?)?\.json"
 )
 _FAILURE = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
 )
+_ADOPTION = re.compile(rf"{ADOPTED}([^/]+)/\d{{1,12}}-\d{{1,12}}\.\d{{8}}T\d{{12}}Z-[0-9a-f]{{8}}\.json")
 _RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/(\d{{8}}T\d{{6}}Z-[0-9a-f]+)/?")
 _SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
 # An empty, "." or ".." segment, or a control character of ASCII.
@@ -68,12 +76,16 @@ class ReceiptKey(NamedTuple):
 
     Args:
         seed: the run's; None in older names, where only the receipt itself has it.
+        made: when it was written, and a unique ending; empty in older names.
+        is_partial: whether the batch failed, and the receipt is about what was stored all the same.
     """
 
     generator: str
     indices: IndexRange
     salt: int
     seed: int | None = None
+    made: str = ""
+    is_partial: bool = False
 
 
 class FailureKey(NamedTuple):
@@ -132,16 +144,45 @@ def questions_of(generator: str) -> str:
 
 
 def receipt(key: ReceiptKey) -> str:
-    """The key of a receipt; runs of one batch with two seeds have one each."""
+    """The key of a receipt."""
+    made = f"/{key.made}{'.partial' * key.is_partial}" if key.made else ""
+    return f"{receipts_of_run(key)}{made}.json"
+
+
+def receipt_name(at: datetime, unique: str) -> str:
+    """What tells a receipt from the others of its run: when it was written, and 8 hexadecimal digits."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{unique}"
+
+
+def receipts_of_run(key: ReceiptKey) -> str:
+    """The folder, without the trailing slash, of the receipts of a run: one for each time that it was made."""
     seed = "" if key.seed is None else f".seed{key.seed}"
-    return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}{seed}.json"
+    return f"{RECEIPTS}{key.generator}/{_run(key.indices, key.salt)}{seed}"
 
 
 def parse_receipt(key: str) -> ReceiptKey | None:
+    """The receipt of `key`, a partial one too, or None."""
     match = _RECEIPT.fullmatch(key)
     if match is None or (indices := _indices(match)) is None:
         return None
-    return ReceiptKey(match[1], indices, int(match[4]), None if match[5] is None else int(match[5]))
+    seed = None if match[5] is None else int(match[5])
+    return ReceiptKey(match[1], indices, int(match[4]), seed, match[6] or "", bool(match[7]))
+
+
+def adoption(generator: str, indices: IndexRange, made: str) -> str:
+    """The key of a record of adopted samples; `made` is a `receipt_name`."""
+    return f"{ADOPTED}{generator}/{indices.start:05d}-{indices.stop - 1:05d}.{made}.json"
+
+
+def parse_adoption(key: str) -> str | None:
+    """The generator of a record of adopted samples, or None."""
+    match = _ADOPTION.fullmatch(key)
+    return match and match[1]
+
+
+def ledger(generator: str) -> str:
+    """The key of a generator's part of the ledger."""
+    return f"{LEDGER}{generator}.parquet"
 
 
 def failure(key: FailureKey) -> str:

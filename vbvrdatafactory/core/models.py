@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -235,8 +235,31 @@ class MadeBy(BaseModel):
     fonts: str = ""
 
 
+class StoredObject(NamedTuple):
+    """An object as the bucket took it.
+
+    Args:
+        name: the last part of its key.
+        size: in bytes.
+        e_tag: what PutObject returned, without quotes. It is compared, never read: it need not be an MD5.
+    """
+
+    name: str
+    size: int
+    e_tag: str
+
+
+class StoredArchive(NamedTuple):
+    """An archive as the bucket took it: its key below ``questions/``, the samples in it, size and ETag."""
+
+    name: str
+    indices: IndexRange
+    size: int
+    e_tag: str
+
+
 class Receipt(_Record):
-    """The worker's record of a successful batch: how its samples were made, not that they still exist."""
+    """The worker's record of a successful batch: what it stored, and how that was made; not that it still exists."""
 
     message: TaskMessage
     seed: int
@@ -246,13 +269,82 @@ class Receipt(_Record):
     stored: list[IndexRange]
     digests: dict[int, str] = Field(
         default_factory=dict,
-        description="Content digest of samples of the run by index; older ones have none",
+        description="Content digest of each stored sample, by index; older ones have none",
+    )
+    metadata_digests: dict[int, str] = Field(
+        default_factory=dict, description="Digest of each sample's other files, where it has any"
+    )
+    objects: dict[int, tuple[StoredObject, ...]] = Field(
+        default_factory=dict,
+        description="Objects of each stored sample; empty for archives, and in older ones",
+    )
+    archives: tuple[StoredArchive, ...] = ()
+    tasks: dict[int, str] = Field(
+        default_factory=dict, description="The task of samples whose task is not `task`"
     )
     result: TaskResult
     attempt: int
     generator_digest: str | None = Field(description="None where its code was gone by then")
     made_by: MadeBy | None = Field(default=None, description="None in older receipts")
     finished_at: datetime
+
+
+class AdoptedObject(NamedTuple):
+    """An object as `datafactory adopt` read it: its key, size and ETag."""
+
+    key: str
+    size: int
+    e_tag: str
+
+
+class SampleRun(BaseModel):
+    """The run that made a sample, as the columns of the ledger have it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    receipt: str
+    start: int
+    count: int
+    seed: int | None = None
+    python_hash_seed: int | None = None
+    salt: int = 0
+    code: str | None = None
+    commit: str | None = None
+    tree: str | None = None
+    environment: str | None = None
+    python: str | None = None
+    libraries: str | None = None
+    fonts: str | None = None
+
+
+class AdoptedSample(BaseModel):
+    """One sample as `datafactory adopt` read it.
+
+    Args:
+        index: which it is.
+        task: the task that its name begins with.
+        digest: of its content.
+        metadata_digest: of its other files; empty where it has none.
+        objects: what it consists of.
+        run: what made it, where an older receipt has the same digest; None where nobody knows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    index: int
+    task: str = ""
+    digest: str
+    metadata_digest: str = ""
+    objects: tuple[AdoptedObject, ...]
+    run: SampleRun | None = None
+
+
+class Adoption(_Record):
+    """Samples that were in the bucket without a record of what was stored, as they were when somebody adopted them."""
+
+    generator: str
+    samples: tuple[AdoptedSample, ...]
+    adopted_at: datetime
 
 
 class FailureRecord(_Record):

@@ -4,7 +4,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.control.dataset_lock import LockClaim
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.driver.observe import observe
+from vbvrdatafactory.driver.observe import observe_plan, replaced_objects
 from vbvrdatafactory.driver.reports import REPORT_JSON, build_report
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
@@ -24,8 +24,8 @@ def already_complete(services: Services, plan: Plan) -> Report | None:
     store = services.bucket
     if not _is_settled(store, plan.spec) or _queued(services):
         return None
-    seen = observe(store, plan)
-    if len(seen.gaps) or seen.inventory.superseded(plan.generators):
+    seen = observe_plan(services, plan, save=False)
+    if len(seen.gaps) or seen.inventory.superseded(plan.generators) or replaced_objects(plan, seen):
         return None
     report = build_report(store, plan, seen, services.config.output_bucket)
     return report if report.complete and _is_reported(store, report) else None

@@ -14,7 +14,8 @@ from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.driver.choosing import check_lock
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.failures import describe_broken
-from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.driver.mismatch import refuse_mismatch
+from vbvrdatafactory.driver.observe import replaced_objects
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.steps import Steps
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation
@@ -53,8 +54,8 @@ def make_complete(
         if is_new:
             steps.file_spec(plan, replace=replace_spec)
         early = finish_earlier_messages(steps, Run(plan, policy, guard, Gaps(iter(()))))
-        seen = steps.observe(plan, "start", origins=True)
-        early = early or other_seed(services.bucket, plan, seen)
+        seen = steps.observe(plan, "start")
+        early = early or refuse_mismatch(services.bucket, plan, seen)
         with steps.progress(plan.spec.dataset, seen.gaps.sample_count):
             loop = Loop(steps, Run(plan, policy, guard, seen.gaps), early)
             seen = loop.run_rounds(seen)
@@ -98,8 +99,8 @@ class Loop:
         sent, held_back = self.send(tried, step)
         self.wait(step, held_back)
         letters = self.file_dead_letters(step)
-        seen = self.steps.observe(self.run.plan, step)
-        self.run.count_done(seen.gaps)
+        seen = self.steps.observe(self.run.plan, step, tried=self.run.tried)
+        self.run.take_in(seen)
         self.breaker.progressed(sent, seen.gaps)
         self.judge(self.breaker.stood_still(sent, seen.gaps), letters, step)
         return seen
@@ -157,7 +158,9 @@ class Loop:
         generators = [gap.generator for gap in held_back]
         if not generators:
             return frozenset()
-        missing = self.steps.observe(self.run.plan, f"{step}/probes", generators).gaps
+        seen = self.steps.observe(self.run.plan, f"{step}/probes", generators, tried=self.run.tried)
+        self.run.take_in_refilled(seen)
+        missing = seen.gaps
         return frozenset(
             name for name in generators if missing.of(name).samples < self.run.first.of(name).samples
         )
@@ -189,6 +192,8 @@ class Loop:
             messages=self.messages,
             rounds=self.rounds,
             samples=self.run.done,
+            restored=self.run.refilled.restored,
+            made_anew=self.run.refilled.anew,
             seconds=seconds,
             queued=depth(services.sqs, services.config.sqs_queue_url).total,
             broken=tuple(self.broken),
@@ -199,7 +204,10 @@ class Loop:
             ),
             early=self.early,
         )
-        if self.early is None and seen.inventory.superseded(self.run.plan.generators):
+        has_left = seen.inventory.superseded(self.run.plan.generators) or replaced_objects(
+            self.run.plan, seen
+        )
+        if self.early is None and has_left:
             self.steps.remove_superseded(self.run.plan, seen)
         file = self.early is None or self.early.reason is not Reason.LOCK_LOST
         return self.steps.publish(self.run.plan, seen, figures, file=file)

@@ -8,8 +8,6 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import FailureRecord
-from vbvrdatafactory.driver.distinct import distinct_samples
-from vbvrdatafactory.driver.origins import take_origins
 from vbvrdatafactory.driver.pictures import pick
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation
@@ -19,7 +17,6 @@ from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import to_html
 from vbvrdatafactory.report.tallies import FailureTally
 from vbvrdatafactory.s3 import reading
-from vbvrdatafactory.s3.listing import take_evidence
 from vbvrdatafactory.s3.records import parse, read_if_valid, write_text
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
@@ -81,13 +78,5 @@ def build_report(store: ObjectStore, plan: Plan, seen: Observation, bucket: str)
         seen: what a listing showed.
         bucket: the bucket's name, for people.
     """
-    evidence = take_evidence(store, plan.generators)
-    made = make_report(
-        plan,
-        seen.inventory,
-        at=datetime.now(UTC),
-        bucket=bucket,
-        distinct=distinct_samples(store, plan, evidence),
-        origins=take_origins(store, plan, seen.inventory, evidence),
-    )
-    return made.model_copy(update={"failures": explain_failures(store, evidence, seen.gaps)})
+    made = make_report(plan, seen, at=datetime.now(UTC), bucket=bucket)
+    return made.model_copy(update={"failures": explain_failures(store, seen.evidence, seen.gaps)})

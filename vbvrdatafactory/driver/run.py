@@ -7,11 +7,12 @@ from vbvrdatafactory.control.circuit_breaker import is_proven
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.control.throttle import Throttle
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.guard import SendGuard
-from vbvrdatafactory.driver.observe import observe
+from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import Outcomes
-from vbvrdatafactory.planning.gaps import Gaps
+from vbvrdatafactory.planning.gaps import Gaps, Observation, Refilled
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.s3.listing import take_evidence
 
@@ -28,6 +29,7 @@ class Run:
 
     Attributes:
         done: samples that became whole since the run began.
+        refilled: samples that were made again since the run began.
         outcomes: batches that succeeded and failed in the run.
         failures: failed batches of the run by cause.
         proven: generators whose latest record is a receipt.
@@ -42,6 +44,7 @@ class Run:
         self.first = first
         self.output_bucket = output_bucket
         self.done = 0
+        self.refilled = Refilled()
         self.outcomes = Outcomes(0, 0)
         self.failures: Mapping[Cause, int] = {}
         self.proven: Collection[str] = ()
@@ -53,15 +56,25 @@ class Run:
     def dataset(self) -> str:
         return self.plan.spec.dataset
 
-    def count_done(self, gaps: Gaps) -> None:
-        """Take in what is missing now; samples that somebody deletes meanwhile are not counted backwards."""
-        self.done = max(0, self.first.sample_count - gaps.sample_count)
+    @property
+    def tried(self) -> dict[str, tuple[IndexRange, ...]]:
+        """What the run makes of each generator."""
+        return {gap.generator: gap.ranges for gap in self.first}
+
+    def take_in(self, seen: Observation) -> None:
+        """Take in what is there now; samples that somebody deletes meanwhile are not counted backwards."""
+        self.done = max(0, self.first.sample_count - seen.gaps.sample_count)
+        self.take_in_refilled(seen)
+
+    def take_in_refilled(self, seen: Observation) -> None:
+        """Take in what was made again, from a look at some generators."""
+        self.refilled = self.refilled.and_of(seen.refilled)
 
     def count_samples(self, services: Services) -> None:
         """List the bucket and count this run's samples, if that is due."""
         began = services.clock.monotonic()
         if self._listings.is_due(began):
-            self.count_done(observe(services.bucket, self.plan, generators=self._generators).gaps)
+            self.take_in(observe_plan(services, self.plan, generators=self._generators, tried=self.tried))
             self._listings.took(began, services.clock.monotonic())
 
     def count_failures(self, services: Services, *, at_once: bool = False) -> str | None:

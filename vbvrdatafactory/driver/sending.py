@@ -14,8 +14,8 @@ from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.core.models import SafeName, TaskMessage
 from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
 from vbvrdatafactory.driver.messages import messages_for
-from vbvrdatafactory.driver.observe import observe, with_origins
-from vbvrdatafactory.driver.origins import other_seed
+from vbvrdatafactory.driver.mismatch import check_mismatch
+from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
@@ -78,7 +78,7 @@ def send_missing(
 
     Raises:
         Redefined: the spec is of another dataset, or made with another lock, and `replace_spec` is not set.
-        DataFactoryError: a run makes the dataset, it is paused, or samples of another seed lie there.
+        DataFactoryError: a run makes the dataset, it is paused, or samples that the dataset does not ask for lie there.
     """
     if cursor is None:
         check_spec(services.bucket, plan.spec, replace=replace_spec)
@@ -98,11 +98,10 @@ def look(services: Services, plan: Plan) -> Observation:
     """What the bucket has of the plan.
 
     Raises:
-        DataFactoryError: samples of another seed lie there.
+        DataFactoryError: samples that the dataset does not ask for lie there, and it does not say to keep or replace them.
     """
-    seen = with_origins(services.bucket, plan, observe(services.bucket, plan))
-    if refused := other_seed(services.bucket, plan, seen):
-        raise DataFactoryError(f"{refused.detail}; {refused.next_move}")
+    seen = observe_plan(services, plan, save=False)
+    check_mismatch(services.bucket, plan, seen)
     return seen
 
 

@@ -1,10 +1,12 @@
 """The steps of a run. A caller may carry out each in its own way, as the Prefect flows do in tasks."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver import dead_letters, failures, observe
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
@@ -49,12 +51,16 @@ class Steps:
             self.services.log.info("%s differs from before: %s", plan.spec.dataset, describe(changes))
 
     def observe(
-        self, plan: Plan, step: str, generators: Collection[str] | None = None, *, origins: bool = False
+        self,
+        plan: Plan,
+        step: str,
+        generators: Collection[str] | None = None,
+        *,
+        tried: Mapping[str, Collection[IndexRange]] = MappingProxyType({}),
     ) -> Observation:
-        """List the bucket; with `origins` read from the receipts which seed made what is there."""
+        """Look at the bucket; `tried` is what the run has tried to make so far."""
         del step
-        seen = observe.observe(self.services.bucket, plan, generators=generators)
-        return observe.with_origins(self.services.bucket, plan, seen) if origins else seen
+        return observe.observe_plan(self.services, plan, generators=generators, tried=tried)
 
     def submit(self, run: Run, gaps: Sequence[Gap], step: str, proven: Collection[str]) -> list[Submitted]:
         """Send what each generator lacks, or probes of it; in the order of `gaps`."""

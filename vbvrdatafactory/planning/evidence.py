@@ -52,11 +52,22 @@ class Evidence:
         """Parse (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
         self._made: dict[str, list[SuccessRecord]] = defaultdict(list)
         self._failed: dict[str, list[FailedAttempt]] = defaultdict(list)
+        self._receipts: dict[str, list[keys.ReceiptKey]] = defaultdict(list)
         for key, at in listing:
             if receipt := keys.parse_receipt(key):
-                self._made[receipt.generator].append(SuccessRecord(receipt, at))
+                self._receipts[receipt.generator].append(receipt)
+                if not receipt.is_partial:
+                    self._made[receipt.generator].append(SuccessRecord(receipt, at))
             elif failure := keys.parse_failure(key):
                 self._failed[failure.generator].append(FailedAttempt(failure, at))
+
+    def receipts(self, generator: str) -> list[keys.ReceiptKey]:
+        """All its receipts, partial ones too, in no order."""
+        return self._receipts.get(generator, [])
+
+    def tried(self, generator: str) -> list[IndexRange]:
+        """Indices of runs that failed, whether they succeeded since or not."""
+        return sorted({failed.key.indices for failed in self._failed.get(generator, ())})
 
     def runs(self, generator: str) -> list[SuccessRecord]:
         """Successful runs, the latest first: of two with the same indices, its samples are the ones in the bucket.

@@ -1,12 +1,18 @@
-"""Plan minus inventory: what is planned and not whole in the bucket, exact to the sample."""
+"""Plan minus inventory: what is planned and not in the bucket as the dataset asks for it, exact to the sample."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.contents import ACCEPTED, MISMATCHED, Contents, State
+from vbvrdatafactory.planning.distinct import Distinct
+from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.inventory import Inventory
-from vbvrdatafactory.planning.origins import Origin
-from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.plan import DatasetSpec, GeneratorPlan, Plan
+
+_ABSENT_RUN = re.compile(rb"\x00+")
 
 
 class Gap(NamedTuple):
@@ -67,29 +73,79 @@ class Gaps:
         return sum(gap.samples for gap in self._gaps.values())
 
 
+class Refilled(NamedTuple):
+    """Samples that were made again since they were last seen.
+
+    Args:
+        restored: with the content that they had.
+        anew: with another content, by the same run: its generator does not repeat itself.
+    """
+
+    restored: int = 0
+    anew: int = 0
+
+    def and_of(self, other: "Refilled") -> "Refilled":
+        """The sum of two."""
+        return Refilled(self.restored + other.restored, self.anew + other.anew)
+
+
 class Observation(NamedTuple):
-    """What one listing of the bucket shows of a plan.
+    """What one look at the bucket shows of a plan.
 
     Args:
         inventory: the samples that exist.
-        gaps: the planned samples that are missing or torn.
-        origins: the seeds of the existing samples, by generator; None where receipts were not listed.
+        gaps: the planned samples that have to be made.
+        contents: what the samples of each generator are by their content.
+        evidence: receipts and failure records of the plan's generators.
+        distinct: how many samples of each generator differ.
+        left: keys of objects whose samples are all there in another place, by generator.
+        refilled: samples that were made again since the look before.
     """
 
     inventory: Inventory
     gaps: Gaps
-    origins: Mapping[str, Origin] | None = None
+    contents: Mapping[str, Contents] = MappingProxyType({})
+    evidence: Evidence = Evidence()
+    distinct: Mapping[str, Distinct] = MappingProxyType({})
+    left: Mapping[str, Sequence[str]] = MappingProxyType({})
+    refilled: Refilled = Refilled()
 
-    @property
-    def other_seed(self) -> int:
-        """How many existing samples were made for another seed; 0 where receipts were not listed."""
-        return sum(origin.other_seed for origin in (self.origins or {}).values())
+    def count(self, *states: State) -> int:
+        """How many samples have one of these states."""
+        return sum(contents.count(*states) for contents in self.contents.values())
 
 
-def find_gaps(plan: Plan, inventory: Inventory, among: Collection[str] | None = None) -> Gaps:
-    """The planned samples that are not whole in the inventory, of all generators or of those in `among`."""
+def accepted(spec: DatasetSpec) -> frozenset[State]:
+    """The states of samples that are not made again."""
+    return ACCEPTED if spec.on_mismatch == "replace" else ACCEPTED | MISMATCHED
+
+
+def find_gaps(
+    plan: Plan,
+    inventory: Inventory,
+    among: Collection[str] | None = None,
+    contents: Mapping[str, Contents] = MappingProxyType({}),
+) -> Gaps:
+    """The planned samples that have to be made, of all generators or of those in `among`.
+
+    Args:
+        plan: the dataset's plan.
+        inventory: which samples are whole.
+        among: look at these generators only.
+        contents: what the whole samples are; one of a generator that is not in it counts by its name alone.
+    """
     return Gaps(
-        Gap(line.generator, tuple(inventory[line.generator].missing(IndexRange(0, line.samples))))
+        Gap(line.generator, _missing(plan, inventory, contents.get(line.generator), line))
         for line in plan.generators.values()
         if among is None or line.generator in among
     )
+
+
+def _missing(
+    plan: Plan, inventory: Inventory, contents: Contents | None, line: GeneratorPlan
+) -> tuple[IndexRange, ...]:
+    planned = IndexRange(0, line.samples)
+    if contents is None:
+        return tuple(inventory[line.generator].missing(planned))
+    there = contents.present(accepted(plan.spec), planned)
+    return tuple(IndexRange(run.start(), run.end()) for run in _ABSENT_RUN.finditer(there))

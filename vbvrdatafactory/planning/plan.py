@@ -19,7 +19,8 @@ from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
-OnMismatch = Literal["refuse", "keep"]
+OnMismatch = Literal["refuse", "keep", "replace"]
+Code = Literal["any", "pinned", "current"]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 # The greatest integer that JavaScript, and so a web form, represents exactly; Prefect stores none above 64 bits.
 MAX_SEED = 2**53 - 1
@@ -49,8 +50,11 @@ class DatasetSpec(Versioned):
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
         overrides: samples and batch size of single generators.
         pins: code and environment of each generator when the dataset was planned, as the generators' lock had them.
-        on_mismatch: what a run does whose lock has another code or environment: ``refuse``, or ``keep`` what is
-            there and make the rest with what it has.
+        code: which code and environment make a sample right: ``pinned``, those in `pins`; ``current``, those of the
+            generators' lock when it is looked at; ``any``. The seed always counts.
+        on_mismatch: what a run does about samples that are there and not what is asked for: ``refuse`` to send
+            anything, ``keep`` and count them, or ``replace`` them. So too where the lock has another code or
+            environment than the pins.
         seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the predecessor computed them.
     """
 
@@ -66,6 +70,7 @@ class DatasetSpec(Versioned):
     overrides: dict[str, Override] = Field(default_factory=dict)
     seeds: Seeds = "hashed"
     pins: Pins = Field(default_factory=Pins)
+    code: Code = "pinned"
     on_mismatch: OnMismatch = "refuse"
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from vbvrdatafactory.core.ranges import IndexRange, compress, expand
 from vbvrdatafactory.core.seeds import python_hash_seed
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, SuccessRecord
 from vbvrdatafactory.planning.gaps import Gap
-from vbvrdatafactory.planning.origins import is_planned
+from vbvrdatafactory.planning.judging import is_planned
 from vbvrdatafactory.planning.plan import Batch, GeneratorPlan, Plan
 
 _Run = ReceiptKey | FailureKey

@@ -40,7 +40,7 @@ def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
         *_samples(before, now),
         *_batches(before, now),
         *_required(before, now),
-        *_pins(before, now.pins, redefines=now.on_mismatch == "refuse"),
+        *_pins(before, now.pins, redefines=now.on_mismatch == "refuse" and now.code == "pinned"),
     ]
     if before.output_format != now.output_format:
         found.append(SpecChange(f"output_format: {before.output_format} → {now.output_format}"))
@@ -73,11 +73,11 @@ def check_pins(filed: DatasetSpec, pins: Pins) -> None:
         Redefined: they are others, and its spec says to refuse that.
     """
     changes = [*_pins(filed, pins, redefines=True)]
-    if changes and filed.on_mismatch == "refuse":
+    if changes and filed.on_mismatch != "keep" and filed.code == "pinned":
         raise Redefined(
             f"dataset {filed.dataset!r} was planned with other generators than there are now ({describe(changes)}); "
-            "restore the lock that it was planned with, or ask for it anew with --on-mismatch keep (on_mismatch in "
-            "a flow): what is there stays, and the rest is made with the generators of now"
+            "restore the lock that it was planned with, or ask for it anew with --on-mismatch keep or replace (on_mismatch in "
+            "a flow): what is there stays, or is replaced, and the rest is made with the generators of now"
         )
 
 

@@ -1,53 +1,34 @@
-"""Builds a report from a plan, the inventory and the records."""
+"""Builds a report from a plan, what was seen of it, and the records."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from types import MappingProxyType
 
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.contents import MISMATCHED, Contents, State
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
-from vbvrdatafactory.planning.gaps import Gap
-from vbvrdatafactory.planning.inventory import Inventory
-from vbvrdatafactory.planning.origins import Origin
+from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import FailureTally, Tally
 
 
-def make_report(  # noqa: PLR0913 - what a report is made of
-    plan: Plan,
-    inventory: Inventory,
-    *,
-    at: datetime,
-    bucket: str = "",
-    distinct: Mapping[str, Distinct] = MappingProxyType({}),
-    origins: Mapping[str, Origin] = MappingProxyType({}),
-) -> Report:
-    """The completeness of the plan's dataset as the inventory shows it.
+def make_report(plan: Plan, seen: Observation, *, at: datetime, bucket: str = "") -> Report:
+    """The completeness of the plan's dataset as it was seen.
 
     Args:
         plan: the dataset's plan.
-        inventory: the samples in the bucket.
+        seen: the samples in the bucket, and what they are.
         at: when the bucket was listed.
         bucket: the bucket's name.
-        distinct: distinct samples by generator, from receipts.
-        origins: samples of another seed by generator, from receipts.
     """
+    inventory = seen.inventory
     return Report(
         dataset=plan.spec.dataset,
         at=at,
         bucket=bucket,
-        generators=[
-            _tally(
-                inventory,
-                line,
-                distinct.get(line.generator, Distinct()),
-                origins.get(line.generator, Origin()),
-            )
-            for line in plan.generators.values()
-        ],
+        generators=[_tally(plan, seen, line) for line in plan.generators.values()],
         strangers=sum(name not in plan.generators for name in inventory),
         unrecognised=inventory.unrecognised,
         unrecognised_example=inventory.unrecognised_example,
@@ -69,17 +50,23 @@ def tally_failures(evidence: Evidence, gaps: Iterable[Gap]) -> list[FailureTally
     return sorted(tallies, key=lambda t: (-t.count, t.generator))
 
 
-def _tally(inventory: Inventory, line: GeneratorPlan, distinct: Distinct, origin: Origin) -> Tally:
+def _tally(plan: Plan, seen: Observation, line: GeneratorPlan) -> Tally:
     generator, samples = line.generator, line.samples
-    found, planned = inventory[generator], IndexRange(0, samples)
+    found, planned = seen.inventory[generator], IndexRange(0, samples)
+    contents = seen.contents.get(generator, Contents())
     return Tally(
         generator=generator,
         expected=samples,
         whole=found.whole(planned),
         torn=found.torn(planned),
         stray=found.strays(samples),
-        other_seed=origin.other_seed,
-        without_receipt=origin.without_receipt,
+        right=contents.count(State.RIGHT),
+        unproven=contents.count(State.UNPROVEN),
+        adopted=contents.count(State.ADOPTED),
+        stale=contents.count(State.STALE_SEED, State.STALE_CODE),
+        foreign=contents.count(State.FOREIGN, State.UNFINISHED),
+        other_seed=contents.count(State.STALE_SEED),
+        kept=contents.count(*MISMATCHED) if plan.spec.on_mismatch == "keep" else 0,
         gaps=tuple(found.missing(planned)),
-        distinct=distinct,
+        distinct=seen.distinct.get(generator, Distinct()),
     )

@@ -21,6 +21,7 @@ from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 # Further generators are only counted.
 _REPEATING_SHOWN = 20
 _OTHERS_SHOWN = 20
+_STATES = ("right", "unproven", "adopted", "stale", "foreign", "other_seed", "kept")
 
 
 class Report(Versioned):
@@ -48,23 +49,16 @@ class Report(Versioned):
             torn=sum(t.torn for t in self.generators),
             stray=sum(t.stray for t in self.generators),
             distinct=reduce(Distinct.and_of, (t.distinct for t in self.generators), Distinct()),
-            other_seed=sum(t.other_seed for t in self.generators),
-            without_receipt=sum(t.without_receipt for t in self.generators),
+            **{name: sum(getattr(t, name) for t in self.generators) for name in _STATES},
         )
 
     @property
     def repeats(self) -> list[str]:
-        """Generators whose samples repeat, a line each, and how many receipts were read to find out."""
+        """Generators whose samples repeat, a line each."""
         repeating = [tally for tally in self.generators if tally.distinct.repeats]
-        lines = [
-            f"{tally.generator} repeats itself: {tally.distinct} samples checked are distinct."
-            for tally in repeating[:_REPEATING_SHOWN]
-        ]
+        lines = [_repeats(tally) for tally in repeating[:_REPEATING_SHOWN]]
         if (more := len(repeating) - _REPEATING_SHOWN) > 0:
             lines.append(f"{more:,} more generators repeat themselves.")
-        seen = self.total.distinct
-        if seen.looked_at < seen.receipts:
-            lines.append(f"Distinct samples are counted in {seen.looked_at:,} of {seen.receipts:,} receipts.")
         return lines
 
     @property
@@ -82,25 +76,36 @@ class Report(Versioned):
         """Whether the dataset is complete, in one sentence."""
         total = self.total
         if self.complete:
-            return f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole."
-        lacking = total.missing + total.torn
-        found = [f"{lacking:,} of {total.expected:,} samples are missing or torn"] if lacking else []
-        if total.other_seed:
-            found.append(f"{total.other_seed:,} of {total.expected:,} samples were made for another seed")
+            right = f", {total.right:,} are right" if total.right else ""
+            return (
+                f"{self.dataset} is complete: {total.whole:,} of {total.expected:,} samples are whole{right}."
+            )
+        counts = {
+            "are missing or torn": total.missing + total.torn,
+            "were made for another seed": total.other_seed,
+            "were made by other code or in another environment": total.stale - total.other_seed,
+            "are foreign": total.foreign,
+        }
+        found = [f"{count:,} of {total.expected:,} samples {what}" for what, count in counts.items() if count]
         return f"{self.dataset} is incomplete: {', '.join(found)}."
 
     @property
-    def origin_notes(self) -> list[str]:
-        """Samples of another or an unknown seed, a line each."""
-        others = [tally for tally in self.generators if tally.other_seed]
-        lines = [
-            f"{tally.generator}: {tally.other_seed:,} samples were made for another seed than the dataset's."
-            for tally in others[:_OTHERS_SHOWN]
-        ]
+    def content_notes(self) -> list[str]:
+        """What whole samples are that are not right, a line for each generator, then for each kind."""
+        others = [tally for tally in self.generators if tally.stale or tally.foreign]
+        lines = [_mismatch(tally) for tally in others[:_OTHERS_SHOWN]]
         if (more := len(others) - _OTHERS_SHOWN) > 0:
-            lines.append(f"{more:,} more generators have samples that were made for another seed.")
-        if unknown := self.total.without_receipt:
-            lines.append(f"{unknown:,} whole samples have no receipt: which seed made them is not known.")
+            lines.append(f"{more:,} more generators have samples that are not what the dataset asks for.")
+        total = self.total
+        if total.kept:
+            lines.append(f"{total.kept:,} of these are kept, as the dataset's on_mismatch says.")
+        if total.adopted:
+            lines.append(f"{total.adopted:,} samples were adopted: nobody recorded how they were made.")
+        if total.unproven:
+            lines.append(
+                f"{total.unproven:,} samples are unproven: receipts of an older version cover them, which do not say "
+                f"what was stored. 'datafactory adopt {self.dataset}' reads and proves them."
+            )
         return lines
 
     @property
@@ -115,7 +120,7 @@ class Report(Versioned):
         total, sent = self.total, self.run.messages if self.run else 0
         return (
             f"RESULT expected={total.expected} whole={total.whole} torn={total.torn} "
-            f"missing={total.missing} messages={sent} other_seed={total.other_seed}"
+            f"missing={total.missing} messages={sent} other_seed={total.other_seed} right={total.right}"
         )
 
     @property
@@ -171,9 +176,30 @@ class Report(Versioned):
             if self.run
             else []
         )
-        notes += [f"- {for_markdown(line)}" for line in (*self.origin_notes, *self.repeats)]
+        notes += [f"- {for_markdown(line)}" for line in (*self.content_notes, *self.repeats)]
         notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []
+
+
+def _repeats(tally: Tally) -> str:
+    """That a generator repeats itself, and whether it can make as many distinct samples as are asked for."""
+    found = tally.distinct
+    text = f"{tally.generator} repeats itself: {found} samples are distinct"
+    if found.can_make is None:
+        return f"{text}."
+    bound = f"it can make {found.can_make:,} at least (Chao1's estimate)"
+    return f"{text}, and {bound}{f', fewer than the {tally.expected:,} asked for' * (found.can_make < tally.expected)}."
+
+
+def _mismatch(tally: Tally) -> str:
+    """How many samples of a generator are not what the dataset asks for, and why."""
+    counts = {
+        "were made for another seed than the dataset's": tally.other_seed,
+        "were made by other code or in another environment": tally.stale - tally.other_seed,
+        "are foreign: nobody recorded them, or they were changed since": tally.foreign,
+    }
+    found = "; ".join(f"{count:,} samples {what}" for what, count in counts.items() if count)
+    return f"{tally.generator}: {found}."
 
 
 def _row(cells: object) -> str:

@@ -65,7 +65,7 @@ def _worst_first(tallies: Iterable[Tally]) -> list[Tally]:
 
 def _remarks(report: Report) -> list[str]:
     notes = report.run.remarks[:_REMARKS] if report.run else []
-    return [for_markdown(note) for note in (*notes, *report.origin_notes, *report.repeats, *report.foreign)]
+    return [for_markdown(note) for note in (*notes, *report.content_notes, *report.repeats, *report.foreign)]
 
 
 def _lacking(tally: Tally) -> int:

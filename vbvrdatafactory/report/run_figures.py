@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BUDGET = "budget"
     STALLED = "stalled"
     OTHER_SEED = "other-seed"
+    MISMATCH = "mismatch"
     # Reports have called it so from the first.
     LOCK_LOST = "lease"
 
@@ -52,6 +53,8 @@ class RunFigures(Frozen):
         messages: messages that were sent.
         rounds: rounds of the loop.
         samples: samples that became whole during the run.
+        restored: samples that were made again with the content that they had.
+        made_anew: samples that were made again and have another content: their generator does not repeat itself.
         seconds: its duration.
         queued: messages still in the queue at its end, waiting or in flight.
         broken: generators that were skipped.
@@ -63,6 +66,8 @@ class RunFigures(Frozen):
     messages: int = 0
     rounds: int = 0
     samples: int = 0
+    restored: int = 0
+    made_anew: int = 0
     seconds: float = 0.0
     queued: int = Field(default=0, description="Messages still in the queue, waiting or in flight")
     broken: tuple[Broken, ...] = ()
@@ -74,6 +79,11 @@ class RunFigures(Frozen):
     def remarks(self) -> list[str]:
         """Notes besides the counts, a line each."""
         lines = [f"{self.early}."] if self.early else []
+        if self.restored or self.made_anew:
+            lines.append(
+                f"Of samples that were there before, {self.restored:,} were restored with the same content and "
+                f"{self.made_anew:,} were made anew with another."
+            )
         if self.queued:
             lines.append(f"{self.queued:,} messages are still in the queue; the next run waits for them.")
         if self.dead_letters:

@@ -6,7 +6,7 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.distinct import Distinct
 
-COLUMNS = ("generator", "expected", "whole", "torn", "missing", "stray", "percent", "distinct")
+COLUMNS = ("generator", "expected", "whole", "right", "torn", "missing", "stray", "percent", "distinct")
 
 
 class Frozen(BaseModel):
@@ -16,15 +16,26 @@ class Frozen(BaseModel):
 
 
 class Tally(Frozen):
-    """Counts of samples: expected = whole + torn + missing; stray samples are beyond the plan."""
+    """Counts of samples: expected = whole + torn + missing; stray samples are beyond the plan.
+
+    Whole samples are right, unproven, adopted, stale or foreign: `vbvrdatafactory.planning.contents.State` has what
+    these mean. A report of before has none of these counts.
+    """
 
     generator: str
     expected: int
     whole: int
     torn: int
     stray: int = 0
-    other_seed: int = Field(default=0, description="Whole, but made for another seed than the dataset's")
-    without_receipt: int = Field(default=0, description="Whole, without a receipt")
+    right: int = Field(default=0, description="Exactly as recorded, and made as the dataset asks")
+    unproven: int = Field(default=0, description="Recorded by an older version, which kept no ETags")
+    adopted: int = Field(default=0, description="Recorded by nobody, taken over by 'datafactory adopt'")
+    stale: int = Field(default=0, description="As recorded, but made with another seed, code or environment")
+    foreign: int = Field(default=0, description="Recorded by nobody, or changed since")
+    other_seed: int = Field(default=0, description="Of the stale ones: made for another seed")
+    kept: int = Field(
+        default=0, description="Of the stale and foreign ones: those that the dataset's policy keeps"
+    )
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
     distinct: Distinct = Field(default=Distinct(), description="Distinct samples, by the digests in receipts")
 
@@ -42,12 +53,12 @@ class Tally(Frozen):
 
     @property
     def is_complete(self) -> bool:
-        """Whether all samples are whole, and none has a receipt of another seed."""
-        return self.whole == self.expected and not self.other_seed
+        """Whether all samples are whole, and each is what was asked for, or is to be kept."""
+        return self.whole == self.expected and self.stale + self.foreign == self.kept
 
     @property
     def cells(self) -> tuple[str, ...]:
-        counts = (self.expected, self.whole, self.torn, self.missing, self.stray)
+        counts = (self.expected, self.whole, self.right, self.torn, self.missing, self.stray)
         return (
             self.generator,
             *(f"{count:,}" for count in counts),

@@ -20,6 +20,15 @@ def md5_of(e_tag: str | None) -> str | None:
     return match[1] if match else None
 
 
+def unquoted(e_tag: str | None) -> str:
+    """An ETag as records have it: without quotes; empty for None.
+
+    >>> unquoted('"9dd4e461268c8034f5c8564e155c67a6-2"')
+    '9dd4e461268c8034f5c8564e155c67a6-2'
+    """
+    return (e_tag or "").strip('"')
+
+
 class ExpectedContent(NamedTuple):
     """Size in bytes and ETag of an object, as S3 reports them."""
 

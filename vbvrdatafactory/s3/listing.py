@@ -12,6 +12,7 @@ from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 import obstore
+from arro3.core import RecordBatch
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
@@ -24,6 +25,9 @@ LISTING_THREADS = 32
 _PAGE = 1000
 
 Listed = Callable[[int], None]
+# A page of a listing: an Arrow table with the columns path, size, e_tag and last_modified, or its objects.
+Page = RecordBatch | list[Stored]
+OnObjects = Callable[[str, Sequence[Page]], None]
 
 
 class Top(NamedTuple):
@@ -78,23 +82,31 @@ def _odd_top(store: ObjectStore, failure: BaseError, prefix: str, on_odd_key: On
 
 
 def _listed(store: ObjectStore, folder: str, columns: Sequence[str], on_odd_key: OnOddKey) -> Iterator[Any]:
-    """The columns, the path first, of every object below `folder`; `OddListing` lists a page that obstore fails."""
+    """The columns, the path first, of every object below `folder`."""
+    for page in _pages(store, folder, on_odd_key):
+        if isinstance(page, RecordBatch):
+            yield from zip(*(page[column].to_pylist() for column in columns), strict=True)
+        else:
+            yield from (tuple(getattr(one, column) for column in columns) for one in page)
+
+
+def _pages(store: ObjectStore, folder: str, on_odd_key: OnOddKey) -> Iterator[Page]:
+    """The pages of a listing, as Arrow tables; `OddListing` lists a page that obstore fails."""
     prefix, after = folder.rstrip("/"), ""
     while True:
         try:
             for page in obstore.list(
                 store, prefix, offset=after or None, chunk_size=_PAGE, return_arrow=True
             ):
-                found = [page[column].to_pylist() for column in columns]
-                yield from zip(*found, strict=True)
-                after = found[0][-1]
+                yield page
+                after = page["path"][-1].as_py()
         except BaseError as error:
             failure = error
         else:
             return
         odd_listing = OddListing(store, failure, on_odd_key)
         for listed in odd_listing.pages(f"{prefix}/", after=after):
-            yield from (tuple(getattr(one, column) for column in columns) for one in listed.objects)
+            yield listed.objects
             if listed.is_last:
                 return
             if keys.is_path(listed.last):
@@ -104,29 +116,60 @@ def _listed(store: ObjectStore, folder: str, columns: Sequence[str], on_odd_key:
 
 def take_inventory(
     store: ObjectStore,
-    require: Iterable[str] = (),
+    into: Inventory | None = None,
     *,
     generators: Iterable[str] | None = None,
     on_listed: Listed | None = None,
+    on_objects: OnObjects | None = None,
 ) -> Inventory:
     """List ``questions/`` and count what is whole, torn or archived.
 
     Args:
         store: the dataset's bucket.
-        require: files a sample needs besides the contract's two.
+        into: an empty inventory, which says what samples need; default one of the contract's two files.
         generators: only these generators' folders are listed; archives always are. Default: all.
         on_listed: called with the number of keys seen so far each time a generator's listing ends.
+        on_objects: called with each generator and its objects, archives too, in one of the threads that list.
     """
-    inventory = Inventory(require)
+    inventory = Inventory() if into is None else into
     found = top(store, keys.QUESTIONS, inventory.leave_out)
     inventory.add((one.path, one.size) for one in found.objects)
-    wanted = None if generators is None else {keys.questions_of(name) for name in generators}
-    folders = [folder for folder in found.folders if wanted is None or folder in wanted]
+    archives = _by_generator(found.objects)
+    wanted = None if generators is None else set(generators)
+    names = dict.fromkeys(folder.removeprefix(keys.QUESTIONS) for folder in found.folders) | archives
     with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="list") as pool:
-        for _ in pool.map(lambda folder: inventory.add(sizes(store, folder, inventory.leave_out)), folders):
+
+        def take(name: str) -> None:
+            pages: list[Page] = [archives.get(name, [])]
+            inventory.add(_kept(store, keys.questions_of(name), inventory.leave_out, pages))
+            if on_objects:
+                on_objects(name, pages)
+
+        for _ in pool.map(take, (name for name in names if wanted is None or name in wanted)):
             if on_listed:
                 on_listed(inventory.key_count)
     return inventory
+
+
+def _by_generator(listed: Iterable[Stored]) -> dict[str, list[Stored]]:
+    """Archives by generator."""
+    found: dict[str, list[Stored]] = {}
+    for one in listed:
+        if archive := keys.parse_archive(one.path):
+            found.setdefault(archive.generator, []).append(one)
+    return found
+
+
+def _kept(
+    store: ObjectStore, folder: str, on_odd_key: OnOddKey, pages: list[Page]
+) -> Iterator[tuple[str, int]]:
+    """(key, size) of every object below `folder`; its pages are added to `pages`."""
+    for page in _pages(store, folder, on_odd_key):
+        pages.append(page)
+        if isinstance(page, RecordBatch):
+            yield from zip(page["path"].to_pylist(), page["size"].to_pylist(), strict=True)
+        else:
+            yield from ((one.path, one.size) for one in page)
 
 
 def take_evidence(store: ObjectStore, generators: Iterable[str]) -> Evidence:

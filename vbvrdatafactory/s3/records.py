@@ -12,6 +12,7 @@ from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError, Unre
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Receipt
 from vbvrdatafactory.s3 import reading
+from vbvrdatafactory.s3.listing import top
 
 log = logging.getLogger(__name__)
 
@@ -82,16 +83,18 @@ def read_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
     return read(store, keys.receipt(key), Receipt)
 
 
-def find_receipt(store: ObjectStore, key: keys.ReceiptKey) -> Receipt | None:
-    """The receipt of a run with its seed, under its name, or under the older one without the seed.
+def find_receipt(store: ObjectStore, run: keys.ReceiptKey) -> Receipt | None:
+    """The latest receipt of a run with its seed, under its name, or under an older one without time or seed.
 
-    None where there is none, or only a damaged one, which a receipt of the same run may replace; of the latter name
-    it may be another seed's.
+    None where there is none, or only damaged ones; of the oldest name it may be another seed's.
 
     Raises:
-        NewerSchemaError: a newer version wrote it. It must not be replaced by what this version knows.
+        NewerSchemaError: a newer version wrote it.
     """
-    names = (key, key._replace(seed=None))
+    listed = (keys.parse_receipt(one.path) for one in top(store, keys.receipts_of_run(run)).objects)
+    complete = (key for key in listed if key and not key.is_partial)
+    latest_first = sorted(complete, key=lambda key: key.made, reverse=True)
+    names = (*latest_first, run, run._replace(seed=None))
     return next(filter(None, (_read_unless_damaged(store, name) for name in names)), None)
 
 
