@@ -18,9 +18,9 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from lambda_worker.samples.collect import Sample
-from lambda_worker.samples.content import HashedFile
 from lambda_worker.samples.upload import PART_BYTES, Uploaded, UploadedSample, e_tag_of, failed
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import HashedFile
 from vbvrdatafactory.core.models import StoredArchive
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.files import open_regular

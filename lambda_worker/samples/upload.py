@@ -20,8 +20,8 @@ from obstore.store import ObjectStore
 
 from lambda_worker.failure import BatchFailed
 from lambda_worker.samples.collect import Sample
-from lambda_worker.samples.content import FileContent, HashedFile, content_digest, metadata_digest
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, HashedFile, content_digest, metadata_digest
 from vbvrdatafactory.core.contract import FIRST_FRAME
 from vbvrdatafactory.core.models import Cause, StoredArchive, StoredObject
 from vbvrdatafactory.files import open_regular

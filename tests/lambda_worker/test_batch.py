@@ -15,8 +15,8 @@ from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed
 from lambda_worker.idempotency import find_earlier_result
 from lambda_worker.records import Origin
-from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed

@@ -36,7 +36,7 @@ from lambda_worker.failure import BatchFailed
 from lambda_worker.generator import namespaces, processes, run
 from lambda_worker.generator.limits import Limits
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
+from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes, take_inventory
@@ -230,7 +230,7 @@ class Arena:
         wanted = fields.get("only_indices") or range(*message.indices)
         assert result.samples_uploaded == len(wanted)
         assert set(end.stored) >= set(wanted)
-        assert records.read(self.store, _receipt(message), Receipt)
+        assert records.find_receipt(self.store, _run(message))
         return end
 
     def stored(self, name: str) -> list[int]:
@@ -245,7 +245,7 @@ class Arena:
         assert sorted(expand(record.stored)) == sorted(expand(failed.stored)) == end.stored
         assert len(record.detail) < 2000, "a detail is a line for a person"
         assert len(record.stderr_tail) < 100_000
-        assert records.read(self.store, _receipt(message), Receipt) is None
+        assert records.find_receipt(self.store, _run(message)) is None
 
     def content(self, name: str, place: int, file: str) -> bytes:
         """A stored file of the sample at `place`."""
@@ -427,8 +427,8 @@ def stored(store: MemoryStore, name: str) -> list[int]:
     return [index for index in range(*span) if index not in missing]
 
 
-def _receipt(message: TaskMessage) -> str:
-    return keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt, message.seed))
+def _run(message: TaskMessage) -> keys.ReceiptKey:
+    return keys.ReceiptKey(message.type, message.indices, message.salt, message.seed)
 
 
 def _failure_key(message: TaskMessage, cause: Cause) -> str:

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from lambda_worker.samples.content import FileContent, content_digest
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.models import Cause, Receipt
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes

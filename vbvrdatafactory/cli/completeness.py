@@ -7,7 +7,7 @@ from vbvrdatafactory.cli import output
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.driver.observe import observe_plan
+from vbvrdatafactory.driver.observe import OnFound, observe_plan
 from vbvrdatafactory.driver.reports import build_report
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.report.completeness import Report
@@ -17,15 +17,20 @@ from vbvrdatafactory.s3.specs import list_datasets, read_spec
 _FAILURE_COLUMNS = ("generator", "cause", "failed attempts", "the latest said")
 
 
-def report_on(app: App, dataset: str | None, *, save: bool = False) -> Report:
-    """The completeness of `dataset` (default: the only one in the bucket) by a look now.
+def plan_of(app: App, dataset: str | None) -> Plan:
+    """The plan of `dataset` (default: the only one in the bucket)."""
+    return Plan(_spec(app.store(), app.bucket_name, dataset))
 
-    With `save`, new receipts are folded into the ledger.
+
+def report_on(app: App, plan: Plan, *, save: bool = False, on_found: OnFound | None = None) -> Report:
+    """The completeness of a dataset by a look now.
+
+    With `save`, new receipts are folded into the ledger; `on_found` is called with what is found of each generator.
     """
-    store, name = app.store(), app.bucket_name
+    name = app.bucket_name
     with output.listing(f"bucket {name}") as on_listed:
-        plan = Plan(_spec(store, name, dataset))
-        return build_report(store, plan, observe_plan(app.services, plan, on_listed, save=save), name)
+        seen = observe_plan(app.services, plan, on_listed, save=save, on_found=on_found)
+        return build_report(app.store(), plan, seen, name)
 
 
 def show(report: Report) -> None:

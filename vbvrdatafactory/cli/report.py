@@ -30,13 +30,13 @@ def report(
 
     Lists the bucket now and changes nothing. DATASET may be omitted where the bucket has only one.
     """
-    from vbvrdatafactory.cli.completeness import report_on, show
+    from vbvrdatafactory.cli.completeness import plan_of, report_on, show
 
     if as_json and as_markdown:
         raise click.UsageError("choose one of --json and --markdown")
     app = ctx.ensure_object(App)
     app.bucket = bucket
-    seen = report_on(app, dataset)
+    seen = report_on(app, plan_of(app, dataset))
     if as_json:
         # In ASCII: what can steer a terminal is escaped in JSON's own way.
         click.echo(json.dumps(seen.model_dump(mode="json"), indent=1))

@@ -27,12 +27,23 @@ from vbvrdatafactory.s3.listing import Page
 
 
 class Found(NamedTuple):
-    """What the samples of one generator are; `Observation` has the same for all."""
+    """What the samples of one generator are; `Observation` has the same for all, but for the tables.
+
+    Args:
+        contents: the state of each.
+        distinct: how many of them differ.
+        left: keys of objects whose samples are all there in another place.
+        refilled: samples that were made again since the look before.
+        rows: the ledger, one row a sample, and whether all its objects are in the listing (``matched``).
+        listed: its objects: key, size and ETag.
+    """
 
     contents: Contents
     distinct: Distinct
     left: Sequence[str]
     refilled: Refilled
+    rows: pl.DataFrame
+    listed: pl.DataFrame
 
 
 class ContentReader:
@@ -87,6 +98,8 @@ class ContentReader:
             count_distinct(digests),
             places_left(matched),
             refilled(part.rows, matched.rows),
+            matched.rows,
+            listed,
         )
 
     def _sources(self, generator: str) -> dict[str, Source]:

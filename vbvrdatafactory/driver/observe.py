@@ -1,7 +1,7 @@
 """Observes a dataset: lists its bucket, finds out what each sample is, and subtracts what is right from the plan."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from types import MappingProxyType
@@ -22,6 +22,9 @@ from vbvrdatafactory.s3.ledger import list_adopted
 from vbvrdatafactory.s3.listing import Listed, Page, sizes, take_evidence, take_inventory
 from vbvrdatafactory.s3.records import READ_THREADS
 
+# Called with a generator and what was found of it, before its tables are dropped.
+OnFound = Callable[[str, Found], None]
+
 _NO_PINS = Pins()
 _LOG = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
     now: Pins = _NO_PINS,
     log: Log = _LOG,
     save: bool = True,
+    on_found: OnFound | None = None,
 ) -> Observation:
     """List the bucket, join it with the ledger, and subtract it from the plan. New receipts are folded into the ledger.
 
@@ -48,11 +52,13 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
         now: code and environment of each generator, as the generators' lock has them now.
         log: where the ledger can't be written.
         save: whether the ledger is written where it has changed.
+        on_found: called with each generator, from several threads.
     """
     wanted = [name for name in plan.generators if generators is None or name in generators]
     evidence = take_evidence(store, wanted)
     inventory = Inventory(plan.spec.require)
     found: dict[str, Found] = {}
+
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as readers:
         reader = ContentReader(
             store, Judge(plan, now), evidence, list_adopted(store), tried, readers, log if save else None
@@ -60,12 +66,16 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
 
         def read(generator: str, pages: Sequence[Page]) -> None:
             if generator in wanted:
-                found[generator] = reader.read(generator, inventory, pages)
+                one = reader.read(generator, inventory, pages)
+                if on_found:
+                    on_found(generator, one)
+                # The tables of three million samples do not fit beside each other.
+                found[generator] = one._replace(rows=one.rows.clear(), listed=one.listed.clear())
 
         take_inventory(store, inventory, generators=generators, on_listed=on_listed, on_objects=read)
         for name in (name for name in wanted if name not in found):
             # Nothing of it is there; its receipts may be.
-            found[name] = reader.read(name, inventory, [])
+            read(name, [])
     contents = {name: found[name].contents for name in wanted}
     return Observation(
         inventory,
@@ -86,6 +96,7 @@ def observe_plan(  # noqa: PLR0913 - as `observe`
     generators: Collection[str] | None = None,
     tried: Mapping[str, Collection[IndexRange]] = MappingProxyType({}),
     save: bool = True,
+    on_found: OnFound | None = None,
 ) -> Observation:
     """The same with what a run has: its bucket, its log, and the generators' lock of this machine where it matters."""
     now = Pins()
@@ -100,6 +111,7 @@ def observe_plan(  # noqa: PLR0913 - as `observe`
         now=now,
         log=services.log,
         save=save,
+        on_found=on_found,
     )
 
 

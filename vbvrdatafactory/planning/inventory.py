@@ -46,6 +46,11 @@ class GeneratorInventory:
         """How many indices in `within` are whole, as files or in an archive."""
         return self.present(within).count(1)
 
+    @property
+    def end(self) -> int:
+        """The index after the last one that a plan could have; 0 where there is none."""
+        return len(self._flags)
+
     def torn(self, within: IndexRange) -> int:
         """How many indices in `within` have files but are not whole."""
         return self._flags[within.start : within.stop].translate(_ONLY_TORN).count(1)

@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_worker.samples.content import CONTENT_FILES, FileContent, HashedFile, content_digest
+from vbvrdatafactory.core.content import CONTENT_FILES, FileContent, HashedFile, content_digest
 
 contents = st.dictionaries(st.sampled_from(CONTENT_FILES), st.binary(max_size=40))
 
