@@ -26,7 +26,7 @@ from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.seeds import Seeds
-from vbvrdatafactory.planning.plan import BatchSize, Code, OnMismatch, Samples
+from vbvrdatafactory.planning.plan import BatchSize, Code, Distinctness, OnMismatch, Samples
 
 
 @flow(
@@ -54,6 +54,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     if_busy: Literal["wait", "refuse"] = "wait",
     on_mismatch: OnMismatch = "refuse",
     code: Code = "pinned",
+    distinct: Distinctness = "any",
     replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
@@ -81,6 +82,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             environments than the dataset was planned with, refuse, keep them and make the rest, or replace them.
         code: Which code and environments make a sample right. Those that the dataset was planned with, those of the
             generators' lock now, or any.
+        distinct: Whether samples with the content of another one of their generator are made again under other seeds, a
+            few times; then they are counted. Only for samples that lie as files.
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
@@ -105,5 +108,6 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             seeds=seeds,
             on_mismatch=on_mismatch,
             code=code,
+            distinct=distinct,
         )
         return ending(make_complete(plan, policy, is_new=True, replace_spec=replace_spec))

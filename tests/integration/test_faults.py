@@ -165,3 +165,25 @@ def until(true, seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.2)
+
+
+def test_distinct_samples_are_made_under_other_seeds(factory) -> None:
+    """Where they are required, a sample with the content of another one is made again; only it."""
+    name = factory.add_generator("T-few", states=24)
+    before = factory.generate(name, dataset="few")
+    assert (before.complete, before.total.distinct.repeats) == (True, True)
+    report = factory.generate(name, dataset="few", distinct="required", max_rounds=9)
+    found = report.total
+    assert (report.complete, found.distinct.distinct, found.right, found.copies) == (True, 8, 8, 0)
+    assert report.run.samples == before.total.expected - before.total.distinct.distinct
+
+
+def test_a_generator_without_more_samples_ends_the_run(factory) -> None:
+    """With the count, and not for ever."""
+    name = factory.add_generator("T-three", states=3)
+    report = factory.generate(
+        name, dataset="three", samples=60, batch_size=20, distinct="required", max_rounds=9
+    )
+    assert (report.complete, report.total.whole, report.total.copies) == (False, 60, 57)
+    assert (report.run.rounds, report.run.messages) == (1, 3)
+    assert "57 of 60 samples are copies of others" in report.headline

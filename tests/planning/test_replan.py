@@ -435,3 +435,19 @@ def test_scattered_holes_of_one_run_are_one_message() -> None:
         (0, (1, 3, 5, 7, 9)),
         (25, (30,)),
     ]
+
+
+def test_copies_get_another_salt_of_their_batch() -> None:
+    """One message a planned batch, which stores the copies alone; what is missing besides is made as ever."""
+    plan = Plan(make_spec(generators=(G,), samples=20, batch_size=10))
+    made = keys.receipt(keys.ReceiptKey(G, IndexRange(0, 10), 3, 7, "20260101T000000000000Z-00000000"))
+    gap = Gap(
+        G, (IndexRange(2, 4), IndexRange(8, 20)), (IndexRange(2, 4), IndexRange(8, 9), IndexRange(12, 13))
+    )
+    sent = list(messages(plan, gap, Evidence([(made, START)]), {}))
+    assert [(m.start_index, m.num_samples, m.salt, m.only_indices) for m in sent[:2]] == [
+        (0, 10, 4, (2, 3, 8)),
+        (10, 10, 1, (12,)),
+    ]
+    assert sent[0].seed == plan.batch(G, IndexRange(0, 10), 4).seed
+    assert sorted(index for message in sent for index in wanted(message)) == [*expand(gap.ranges)]

@@ -30,6 +30,14 @@ on_mismatch = click.option(
     "than the dataset was planned with: refuse, keep them and make the rest, or replace them.",
 )
 
+distinct = click.option(
+    "--distinct",
+    type=click.Choice(["any", "required"]),
+    default="any",
+    show_default=True,
+    help="Whether samples with the content of another one are made again under other seeds, a few times.",
+)
+
 code = click.option(
     "--code",
     type=click.Choice(["pinned", "current", "any"]),

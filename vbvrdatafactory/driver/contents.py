@@ -11,6 +11,7 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.services import Log
+from vbvrdatafactory.ledger.copies import with_copies_told
 from vbvrdatafactory.ledger.fold import Matched, fold, match
 from vbvrdatafactory.ledger.listing import to_table
 from vbvrdatafactory.ledger.refilled import refilled
@@ -91,6 +92,8 @@ class ContentReader:
         matched = self._with_earlier(matched, sources, whole, listed)
         self._save(generator, part, matched, new)
         states = find_states(generator, matched, whole, self._judge.of)
+        if self._judge.plan.spec.distinct == "required":
+            states = with_copies_told(states, matched.rows)
         tried = [*self._evidence.tried(generator), *self._tried.get(generator, ())]
         digests = matched.rows.filter(pl.col("index") < planned.stop)["digest"].drop_nulls().to_list()
         return Found(

@@ -1,10 +1,13 @@
 """What the samples of a generator are by their content: as a receipt recorded them, and as the dataset asks for them."""
 
+import re
 from collections.abc import Collection
 from enum import IntEnum
 from typing import NamedTuple
 
 from vbvrdatafactory.core.ranges import IndexRange
+
+_RUN = re.compile(rb"\x01+")
 
 
 class State(IntEnum):
@@ -16,6 +19,8 @@ class State(IntEnum):
     STALE_SEED, STALE_CODE: as a receipt recorded it, but made with another seed, or other code or environment.
     FOREIGN: there, but nobody recorded it: put there by hand, by another program, or changed since.
     UNFINISHED: there, and not recorded, in a batch that was tried and not finished: a worker died after it stored it.
+    COPY: as RIGHT, but with the content of an earlier sample, where the dataset requires distinct ones.
+    LAST_COPY: as COPY, and not made again: its generator has no more to give, as far as can be told.
     """
 
     NOT_WHOLE = 0
@@ -26,6 +31,8 @@ class State(IntEnum):
     STALE_CODE = 5
     FOREIGN = 6
     UNFINISHED = 7
+    COPY = 8
+    LAST_COPY = 9
 
 
 # What a dataset has whatever its policy says of the rest.
@@ -42,10 +49,16 @@ class Contents(NamedTuple):
         """How many samples have one of these states."""
         return sum(self.states.count(state) for state in states)
 
-    def present(self, among: Collection[State], within: IndexRange) -> bytes:
-        """A byte for each index in `within`: 1 where the state is among these."""
-        table = bytes(1 if value in among else 0 for value in range(256))
-        return self.states[within.start : within.stop].translate(table).ljust(within.size, b"\0")
+    def ranges(self, *states: State, within: IndexRange | None = None) -> tuple[IndexRange, ...]:
+        """The ranges of samples that have one of these states; beyond the end all are `NOT_WHOLE`.
+
+        >>> Contents(bytes([1, 6, 6, 1])).ranges(State.FOREIGN, State.NOT_WHOLE, within=IndexRange(0, 6))
+        (IndexRange(start=1, stop=3), IndexRange(start=4, stop=6))
+        """
+        start, stop = within or (0, len(self.states))
+        table = bytes(1 if value in states else 0 for value in range(256))
+        found = self.states[start:stop].ljust(stop - start, bytes([State.NOT_WHOLE])).translate(table)
+        return tuple(IndexRange(start + run.start(), start + run.end()) for run in _RUN.finditer(found))
 
     def with_unfinished(self, tried: Collection[IndexRange]) -> "Contents":
         """The same, where samples that nobody recorded in ranges that were tried are unfinished ones."""

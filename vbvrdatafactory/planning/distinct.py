@@ -10,6 +10,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# How often a copy is made again where distinct samples are required.
+TRIES = 8
+# Below this chance that a further sample is a new one, no more are made.
+_LIKELY_NEW = 0.05
+
 
 class Distinct(BaseModel):
     """How many samples have a known content digest, and how many of those digests differ."""
@@ -44,6 +49,19 @@ def count_distinct(digests: Iterable[str]) -> Distinct:
     times = Counter(digests)
     known = times.total()
     return Distinct(distinct=len(times), known=known, can_make=chao1(times) if known > len(times) else None)
+
+
+def is_exhausted(times: Counter[str]) -> bool:
+    """Whether hardly any further sample would be a new one.
+
+    The share of contents that were seen once estimates how likely a next sample is of a content that was not seen yet
+    (Good 1953).
+
+    Args:
+        times: how often each content was seen.
+    """
+    known = times.total()
+    return known > 0 and Counter(times.values())[1] < _LIKELY_NEW * known
 
 
 def chao1(times: Counter[str]) -> int:

@@ -1,6 +1,5 @@
 """Plan minus inventory: what is planned and not in the bucket as the dataset asks for it, exact to the sample."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,8 +11,6 @@ from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import DatasetSpec, GeneratorPlan, Plan
 
-_ABSENT_RUN = re.compile(rb"\x00+")
-
 
 class Gap(NamedTuple):
     """The missing samples of one generator.
@@ -21,10 +18,12 @@ class Gap(NamedTuple):
     Args:
         generator: its name.
         ranges: index ranges, ascending and disjoint.
+        copies: those of them that are there, with the content of other samples: they are made under another seed.
     """
 
     generator: str
     ranges: tuple[IndexRange, ...]
+    copies: tuple[IndexRange, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -36,10 +35,11 @@ class Gap(NamedTuple):
         >>> Gap("g", (IndexRange(0, 9),)).without([IndexRange(2, 4)]).ranges
         (IndexRange(start=0, stop=2), IndexRange(start=4, stop=9))
         """
-        ranges = self.ranges
+        ranges, copies = self.ranges, self.copies
         for other in others:
             ranges = tuple(part for mine in ranges for part in _around(mine, other))
-        return Gap(self.generator, ranges)
+            copies = tuple(part for mine in copies for part in _around(mine, other))
+        return Gap(self.generator, ranges, copies)
 
 
 def _around(mine: IndexRange, other: IndexRange) -> Iterator[IndexRange]:
@@ -117,7 +117,8 @@ class Observation(NamedTuple):
 
 def accepted(spec: DatasetSpec) -> frozenset[State]:
     """The states of samples that are not made again."""
-    return ACCEPTED if spec.on_mismatch == "replace" else ACCEPTED | MISMATCHED
+    there = ACCEPTED | {State.LAST_COPY}
+    return there if spec.on_mismatch == "replace" else there | MISMATCHED
 
 
 def find_gaps(
@@ -135,7 +136,11 @@ def find_gaps(
         contents: what the whole samples are; one of a generator that is not in it counts by its name alone.
     """
     return Gaps(
-        Gap(line.generator, _missing(plan, inventory, contents.get(line.generator), line))
+        Gap(
+            line.generator,
+            _missing(plan, inventory, contents.get(line.generator), line),
+            contents.get(line.generator, Contents()).ranges(State.COPY),
+        )
         for line in plan.generators.values()
         if among is None or line.generator in among
     )
@@ -147,5 +152,4 @@ def _missing(
     planned = IndexRange(0, line.samples)
     if contents is None:
         return tuple(inventory[line.generator].missing(planned))
-    there = contents.present(accepted(plan.spec), planned)
-    return tuple(IndexRange(run.start(), run.end()) for run in _ABSENT_RUN.finditer(there))
+    return contents.ranges(*set(State) - accepted(plan.spec), within=planned)

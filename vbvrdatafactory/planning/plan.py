@@ -21,6 +21,7 @@ from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
 Samples = Annotated[int, Field(ge=1, le=10_000_000)]
 OnMismatch = Literal["refuse", "keep", "replace"]
 Code = Literal["any", "pinned", "current"]
+Distinctness = Literal["any", "required"]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
 # The greatest integer that JavaScript, and so a web form, represents exactly; Prefect stores none above 64 bits.
 MAX_SEED = 2**53 - 1
@@ -55,6 +56,8 @@ class DatasetSpec(Versioned):
         on_mismatch: what a run does about samples that are there and not what is asked for: ``refuse`` to send
             anything, ``keep`` and count them, or ``replace`` them. So too where the lock has another code or
             environment than the pins.
+        distinct: ``required`` to make samples again that have the content of another one of their generator; a few
+            times, then they are counted. Only with files: an archive would hold the copy still.
         seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the predecessor computed them.
     """
 
@@ -72,6 +75,7 @@ class DatasetSpec(Versioned):
     pins: Pins = Field(default_factory=Pins)
     code: Code = "pinned"
     on_mismatch: OnMismatch = "refuse"
+    distinct: Distinctness = "any"
 
     @model_validator(mode="after")
     def _consistent(self) -> "DatasetSpec":
@@ -82,6 +86,10 @@ class DatasetSpec(Versioned):
         if strangers:
             raise ValueError(f"overrides name {strangers[0]!r}, which is not among the generators")
         required_files(self.require)
+        if self.distinct == "required" and self.output_format != "files":
+            raise ValueError(
+                "distinct samples can be required of files only, as archives would keep the copies; take output_format files"
+            )
         return self
 
 

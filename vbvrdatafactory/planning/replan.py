@@ -6,6 +6,8 @@
 - The rest of a batch that was lost half way is that batch again, storing only what is missing. It is not cut: its bytes
   may depend on its count.
 - Where the generator itself failed, the missing indices get fresh samples: a new salt, in batches half the size.
+- What is there with the content of another sample, where distinct ones are required, gets samples of the same batch
+  under a salt that was not used there yet.
 """
 
 from collections import defaultdict
@@ -35,7 +37,7 @@ def holes(
     the dataset's; where a receipt's name does not have its seed, `receipts` may.
     """
     runs = _planned(plan, gap, evidence, receipts)
-    missing = set(expand(gap.ranges)) if runs else set()
+    missing = set(expand(gap.ranges)) - set(expand(gap.copies)) if runs else set()
     failed = {(f.key.indices, f.key.salt) for f in _seeds_fault(gap.generator, evidence)}
     found = {}
     for run in runs:
@@ -57,6 +59,8 @@ def messages(
         evidence: that generator's receipts and failures.
         receipts: the receipts of the runs that `holes` returns; a hole without one gets fresh samples.
     """
+    yield from _instead_of_copies(plan, gap, evidence)
+    gap = Gap(gap.generator, gap.without(gap.copies).ranges)
     replayed: set[int] = set()
     for key, hole in holes(plan, gap, evidence, receipts).items():
         if receipt := receipts.get(key):
@@ -73,6 +77,20 @@ def messages(
                 yield from _fresh(plan, gap.generator, part, failed.get(planned_range.start, ()))
         else:
             yield _again(plan, plan.batch(gap.generator, planned_range), tuple(lacking))
+
+
+def _instead_of_copies(plan: Plan, gap: Gap, evidence: Evidence) -> Iterator[TaskMessage]:
+    """Messages for the samples that are there with the content of others."""
+    if not gap.copies:
+        return
+    line = plan.generators[gap.generator]
+    failures = (failed.key for failed in evidence.failures(gap.generator))
+    runs = _by_planned_range(line, (*evidence.receipts(gap.generator), *failures))
+    parts = (part for run in gap.copies for part in _planned_ranges(line, run))
+    for planned_range, copies in groupby(parts, key=lambda part: line.planned_range(part.start)):
+        salt = max((run.salt for run in runs.get(planned_range.start, ())), default=0) + 1
+        batch = plan.batch(gap.generator, planned_range, salt)
+        yield _again(plan, batch, tuple(copies), salt=salt)
 
 
 def _planned(

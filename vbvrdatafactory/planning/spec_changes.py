@@ -42,6 +42,10 @@ def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
         *_required(before, now),
         *_pins(before, now.pins, redefines=now.on_mismatch == "refuse" and now.code == "pinned"),
     ]
+    if before.distinct != now.distinct:
+        found.append(
+            SpecChange(f"distinct: {before.distinct} → {now.distinct}", redefines=now.distinct == "any")
+        )
     if before.output_format != now.output_format:
         found.append(SpecChange(f"output_format: {before.output_format} → {now.output_format}"))
     return sorted(found, key=lambda change: not change.redefines)

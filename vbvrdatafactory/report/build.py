@@ -67,6 +67,7 @@ def _tally(plan: Plan, seen: Observation, line: GeneratorPlan) -> Tally:
         foreign=contents.count(State.FOREIGN, State.UNFINISHED),
         other_seed=contents.count(State.STALE_SEED),
         kept=contents.count(*MISMATCHED) if plan.spec.on_mismatch == "keep" else 0,
+        copies=contents.count(State.COPY, State.LAST_COPY),
         gaps=tuple(found.missing(planned)),
         distinct=seen.distinct.get(generator, Distinct()),
     )

@@ -21,7 +21,7 @@ from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 # Further generators are only counted.
 _REPEATING_SHOWN = 20
 _OTHERS_SHOWN = 20
-_STATES = ("right", "unproven", "adopted", "stale", "foreign", "other_seed", "kept")
+_STATES = ("right", "unproven", "adopted", "stale", "foreign", "other_seed", "kept", "copies")
 
 
 class Report(Versioned):
@@ -85,6 +85,7 @@ class Report(Versioned):
             "were made for another seed": total.other_seed,
             "were made by other code or in another environment": total.stale - total.other_seed,
             "are foreign": total.foreign,
+            "are copies of others": total.copies,
         }
         found = [f"{count:,} of {total.expected:,} samples {what}" for what, count in counts.items() if count]
         return f"{self.dataset} is incomplete: {', '.join(found)}."

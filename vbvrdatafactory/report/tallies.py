@@ -36,6 +36,10 @@ class Tally(Frozen):
     kept: int = Field(
         default=0, description="Of the stale and foreign ones: those that the dataset's policy keeps"
     )
+    copies: int = Field(
+        default=0,
+        description="With the content of an earlier sample, where the dataset requires distinct ones",
+    )
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
     distinct: Distinct = Field(default=Distinct(), description="Distinct samples, by the digests in receipts")
 
@@ -54,7 +58,7 @@ class Tally(Frozen):
     @property
     def is_complete(self) -> bool:
         """Whether all samples are whole, and each is what was asked for, or is to be kept."""
-        return self.whole == self.expected and self.stale + self.foreign == self.kept
+        return self.whole == self.expected and self.stale + self.foreign == self.kept and not self.copies
 
     @property
     def cells(self) -> tuple[str, ...]:

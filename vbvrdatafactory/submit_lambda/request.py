@@ -11,7 +11,15 @@ from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.models import OutputFormat, SafeName
 from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.driver.sending import Cursor
-from vbvrdatafactory.planning.plan import MAX_SEED, BatchSize, Code, OnMismatch, Override, Samples
+from vbvrdatafactory.planning.plan import (
+    MAX_SEED,
+    BatchSize,
+    Code,
+    Distinctness,
+    OnMismatch,
+    Override,
+    Samples,
+)
 
 
 def _one_is_a_list(value: object) -> object:
@@ -24,7 +32,7 @@ class Request(BaseModel):
     Args:
         generators: names and globs; every generator of the image where none is named.
         samples: samples of each.
-        batch_size, seed, output_format, dataset, require, overrides, seeds, on_mismatch, code: as in `DatasetSpec`.
+        batch_size, seed, output_format, dataset, require, overrides, seeds, on_mismatch, code, distinct: as in `DatasetSpec`.
         replace_spec: redefine the dataset where the bucket describes another one under its name.
         dry_run: say what would be sent; send and write nothing.
         cursor: where an earlier answer said to go on.
@@ -44,6 +52,7 @@ class Request(BaseModel):
     seeds: Seeds = "hashed"
     on_mismatch: OnMismatch = "refuse"
     code: Code = "pinned"
+    distinct: Distinctness = "any"
     replace_spec: bool = False
     dry_run: bool = False
     cursor: Cursor | None = None
@@ -62,6 +71,7 @@ class Request(BaseModel):
             "seeds",
             "on_mismatch",
             "code",
+            "distinct",
         )
         return {**{name: getattr(self, name) for name in names}, "require": tuple(self.require)}
 

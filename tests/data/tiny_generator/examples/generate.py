@@ -53,6 +53,9 @@ def write_sample(folder: Path, seed: int, place: int, behaviour: dict) -> None:
     # Some public generators seed from hash(str) and nothing else.
     origin = hash(folder.name) if "hash_seeded" in behaviour else f"{seed} {place}"
     digest = hashlib.sha256(str(origin).encode()).digest()
+    if "states" in behaviour:
+        # One that can make few distinct samples.
+        digest = hashlib.sha256(str(int.from_bytes(digest) % behaviour["states"]).encode()).digest()
     folder.mkdir(parents=True)
     (folder / "first_frame.png").write_bytes(png(digest[:3]))
     (folder / "final_frame.png").write_bytes(png(digest[3:6]))
