@@ -19,7 +19,7 @@ from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
-from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, replace_spec
+from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, prefix, replace_spec
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
@@ -65,6 +65,7 @@ class Within(NamedTuple):
 @on_mismatch
 @code
 @distinct
+@prefix
 @click.option("--output-format", type=click.Choice(["files", "tar"]), default="files", show_default=True)
 @click.option("--require", multiple=True, help="A file every sample must have besides the contract's two.")
 @click.option("--poll-seconds", default=1.0, show_default=True, callback=Within(0.01, 3600))
@@ -144,9 +145,7 @@ def show(report: Report, page: str | None) -> None:
     click.echo(report.run_line)
     for remark in (*(report.run.remarks if report.run else ()), *report.content_notes, *report.repeats):
         click.echo(for_terminal(remark))
-    click.echo(
-        f"Samples: {os.environ.get('DATAFACTORY_BUCKET_FOLDER') or f's3://{report.bucket}'}/questions/"
-    )
+    click.echo(f"Samples: {report.place(os.environ.get('DATAFACTORY_BUCKET_FOLDER'))}")
     if page:
         click.echo(f"Report:  {page}")
     click.echo(report.result_line)

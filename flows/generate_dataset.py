@@ -24,7 +24,7 @@ from tasks.dataset import plan_dataset
 from tasks.services import connected
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
-from vbvrdatafactory.core.models import OutputFormat
+from vbvrdatafactory.core.models import OutputFormat, Prefix
 from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.planning.plan import BatchSize, Code, Distinctness, OnMismatch, Samples
 
@@ -55,6 +55,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     on_mismatch: OnMismatch = "refuse",
     code: Code = "pinned",
     distinct: Distinctness = "any",
+    prefix: Prefix = "",
     replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
@@ -84,6 +85,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             generators' lock now, or any.
         distinct: Whether samples with the content of another one of their generator are made again under other seeds, a
             few times; then they are counted. Only for samples that lie as files.
+        prefix: Folders of the bucket that samples and their records lie below, such as train-v2, so that two datasets
+            of the same generators lie side by side. Empty for none.
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
     """
@@ -109,5 +112,6 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             on_mismatch=on_mismatch,
             code=code,
             distinct=distinct,
+            prefix=prefix,
         )
         return ending(make_complete(plan, policy, is_new=True, replace_spec=replace_spec))

@@ -26,18 +26,29 @@ REMOVED = (f"{keys.QUESTIONS}*",)
 SUBMIT_OBJECTS = (f"{keys.DATASETS}*", f"{keys.OWN}*")
 
 
+def below(prefixes: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The patterns, and the same below each prefix of a dataset."""
+    return [*patterns, *(f"{prefix}/{pattern}" for prefix in prefixes for pattern in patterns)]
+
+
 def worker_policy(
-    *, bucket_arns: Sequence[str], queue: sqs.IQueue, dead_letters: sqs.IQueue, log_group: logs.ILogGroup
+    *,
+    bucket_arns: Sequence[str],
+    prefixes: Sequence[str],
+    queue: sqs.IQueue,
+    dead_letters: sqs.IQueue,
+    log_group: logs.ILogGroup,
 ) -> iam.PolicyDocument:
     """What the worker's role allows; the only wildcards are "any object below this prefix"."""
+    listed = below(prefixes, [f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS)])
     return iam.PolicyDocument(
         statements=[
-            _allow(_objects(bucket_arns, *WRITTEN), "s3:PutObject"),
+            _allow(_objects(bucket_arns, *below(prefixes, WRITTEN)), "s3:PutObject"),
             # Whether a batch was made before: its receipt, and the size of its archive.
-            _allow(_objects(bucket_arns, *READ), "s3:GetObject"),
+            _allow(_objects(bucket_arns, *below(prefixes, READ)), "s3:GetObject"),
             # Of a run that is done again, what its first turn let out.
             _allow(
-                _objects(bucket_arns, *REMOVED),
+                _objects(bucket_arns, *below(prefixes, REMOVED)),
                 "s3:DeleteObject",
                 "s3:AbortMultipartUpload",
                 "s3:ListMultipartUploadParts",
@@ -45,9 +56,7 @@ def worker_policy(
             iam.PolicyStatement(
                 resources=list(bucket_arns),
                 actions=["s3:ListBucket"],
-                conditions={
-                    "StringLike": {"s3:prefix": [f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS)]}
-                },
+                conditions={"StringLike": {"s3:prefix": listed}},
             ),
             _allow(
                 [queue.queue_arn],
@@ -65,13 +74,18 @@ def worker_policy(
 
 
 def submit_policy(
-    *, bucket_arn: str, queue: sqs.IQueue, log_group: logs.ILogGroup, function_arn: str
+    *,
+    bucket_arn: str,
+    prefixes: Sequence[str],
+    queue: sqs.IQueue,
+    log_group: logs.ILogGroup,
+    function_arn: str,
 ) -> iam.PolicyDocument:
     """What the submit function's role allows: look at the bucket, keep spec, lock and pause, send, go on by itself."""
     return iam.PolicyDocument(
         statements=[
             _allow(_objects([bucket_arn], f"{keys.DATASETS}*"), "s3:PutObject"),
-            _allow(_objects([bucket_arn], f"{keys.OWN}*"), "s3:GetObject"),
+            _allow(_objects([bucket_arn], *below(prefixes, [f"{keys.OWN}*"])), "s3:GetObject"),
             _allow([bucket_arn], "s3:ListBucket"),
             _allow([queue.queue_arn], "sqs:SendMessage", "sqs:GetQueueAttributes"),
             _allow([function_arn], "lambda:InvokeFunction"),

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from vbvrdatafactory.core.defaults import STACK_NAME
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.models import Prefix
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -61,6 +62,9 @@ class StackSettings(BaseModel):
     bucket_name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")
     # Further buckets that messages may name as their `output_bucket`.
     extra_output_buckets: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+
+    # Prefixes of datasets in the bucket that the roles reach besides what has none.
+    prefixes: Annotated[tuple[Prefix, ...], BeforeValidator(_names)] = ()
 
     sqs_max_concurrency: int = Field(990, ge=2, le=1000)
     # Whether generators may run side by side in one function: Lambda can't keep one from writing into another's folders.

@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 
 from infra.alarms import Alarms
 from infra.nag import acknowledge, acknowledge_objects
-from infra.permissions import READ, REMOVED, SUBMIT_OBJECTS, WRITTEN, submit_policy, worker_policy
+from infra.permissions import READ, REMOVED, SUBMIT_OBJECTS, WRITTEN, below, submit_policy, worker_policy
 from infra.settings import MB_PER_PROCESSOR, StackSettings
 from infra.worker import HANDLER, SUBMIT_HANDLER, image_function, uri_function, zip_function
 
@@ -113,6 +113,7 @@ class PipelineStack(cdk.Stack):
             inline_policies={
                 "Submit": submit_policy(
                     bucket_arn=self.bucket.bucket_arn,
+                    prefixes=self._settings.prefixes,
                     queue=self.queue,
                     log_group=log_group,
                     function_arn=self.format_arn(
@@ -124,7 +125,7 @@ class PipelineStack(cdk.Stack):
                 )
             },
         )
-        acknowledge_objects(role, self.bucket.bucket_arn, SUBMIT_OBJECTS)
+        acknowledge_objects(role, self.bucket.bucket_arn, below(self._settings.prefixes, SUBMIT_OBJECTS))
         return self._make(
             self,
             "Submit",
@@ -167,6 +168,7 @@ class PipelineStack(cdk.Stack):
         bucket_arns = [bucket.bucket_arn for bucket in (self.bucket, *extra)]
         policy = worker_policy(
             bucket_arns=bucket_arns,
+            prefixes=self._settings.prefixes,
             queue=self.queue,
             dead_letters=self.dead_letters,
             log_group=log_group,
@@ -178,7 +180,7 @@ class PipelineStack(cdk.Stack):
             inline_policies={"Worker": policy},
         )
         for arn in bucket_arns:
-            acknowledge_objects(role, arn, {*WRITTEN, *READ, *REMOVED})
+            acknowledge_objects(role, arn, below(self._settings.prefixes, [*{*WRITTEN, *READ, *REMOVED}]))
         return role
 
     def _make_event_source_mapping(self) -> lambda_.EventSourceMapping:

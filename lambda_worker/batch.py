@@ -44,12 +44,12 @@ class Worker:
 
     Args:
         generators: folder with a folder for each generator.
-        open_bucket: returns the store of a bucket by its name, and of the default bucket for None.
+        open_bucket: returns the store of a bucket by its name (None for the default bucket) and a prefix in it.
         limits: limits of each generator run.
     """
 
     generators: Path
-    open_bucket: Callable[[str | None], ObjectStore]
+    open_bucket: Callable[[str | None, str], ObjectStore]
     limits: Limits = field(default_factory=Limits)
 
     @cached_property
@@ -77,7 +77,7 @@ class Worker:
 
     def _process(self, delivery: Delivery, pool: ThreadPoolExecutor) -> TaskResult:
         message, started = delivery.message, time.monotonic()
-        store = self.open_bucket(message.output_bucket)
+        store = self.open_bucket(message.output_bucket, message.output_prefix or "")
         environment = self.environments.of(message.type)
         origin = records.Origin.of(self.generators / message.type, environment)
         # Checked while the generator already starts: the answer is almost always no.
@@ -117,9 +117,10 @@ class Worker:
         except (BatchFailed, RunsElsewhere):
             environment = None
         origin = records.Origin.of(self.generators / message.type, environment)
-        # A bucket that refuses this worker takes no record either.
-        bucket = None if failed.cause is Cause.ACCESS_DENIED else message.output_bucket
-        records.record_failure(self.open_bucket(bucket), delivery, failed, origin)
+        # A bucket or a prefix that refuses this worker takes no record either.
+        is_refused = failed.cause is Cause.ACCESS_DENIED
+        bucket, prefix = (None, "") if is_refused else (message.output_bucket, message.output_prefix or "")
+        records.record_failure(self.open_bucket(bucket, prefix), delivery, failed, origin)
 
     def _make(self, delivery: Delivery, store: ObjectStore, interpreter: Path, tick: Tick) -> "_Attempt":
         """Run with streaming; on RERUN run without; after a crash run for fewer samples."""

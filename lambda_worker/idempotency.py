@@ -56,7 +56,7 @@ def find_earlier_result(
         NewerSchemaError: a newer version wrote the batch's receipt, and this one must not write over it.
         BatchFailed: the bucket that the message names refuses this worker.
     """
-    if message.output_bucket:
+    if message.output_bucket or message.output_prefix:
         _check_access(store, message)
     try:
         key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
@@ -76,15 +76,20 @@ def find_earlier_result(
 
 
 def _check_access(store: ObjectStore, message: TaskMessage) -> None:
-    """Find out before a generator runs for nothing that another bucket is not this worker's to use."""
+    """Find out before a generator runs for nothing that another bucket or prefix is not this worker's to use."""
     try:
         next(iter(obstore.list(store, prefix=f"{keys.RECEIPTS}{message.type}/", chunk_size=1)), None)
     except (PermissionDeniedError, UnauthenticatedError, NotFoundError) as error:
         raise BatchFailed(
             Cause.ACCESS_DENIED,
-            f"the worker may not use bucket {message.output_bucket!r}: {str(error)[:300]}; the deployment lists further "
-            "buckets in extraOutputBuckets",
+            f"the worker may not use {_where(message)}: {str(error)[:300]}; the deployment lists further buckets in "
+            "extraOutputBuckets, and prefixes in prefixes",
         ) from error
+
+
+def _where(message: TaskMessage) -> str:
+    bucket = f"bucket {message.output_bucket!r}" if message.output_bucket else "its bucket"
+    return f"{bucket}, prefix {message.output_prefix!r}" if message.output_prefix else bucket
 
 
 def _origin_of(receipt: Receipt) -> Origin:

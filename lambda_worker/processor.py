@@ -196,7 +196,7 @@ class MessageProcessor:
                 attempt=attempt,
                 failed_at=datetime.now(UTC),
             )
-            records.write(self.worker.open_bucket(None), keys.unreadable(record["messageId"]), failure)
+            records.write(self.worker.open_bucket(None, ""), keys.unreadable(record["messageId"]), failure)
             raise BatchFailed(Cause.INVALID_MESSAGE, detail) from error
 
     def _release(self, record: Record, seconds: int) -> None:
@@ -232,16 +232,16 @@ def prepare_host() -> None:
 
 
 class _Buckets:
-    """The store of each bucket, made once; None stands for the default bucket."""
+    """The store of each bucket and prefix, made once; None stands for the default bucket."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._made: dict[str | None, ObjectStore] = {}
+        self._made: dict[tuple[str | None, str], ObjectStore] = {}
 
-    def __call__(self, name: str | None) -> "ObjectStore":
-        if name not in self._made:
-            self._made[name] = aws.bucket(self._config, name)
-        return self._made[name]
+    def __call__(self, name: str | None, prefix: str) -> "ObjectStore":
+        if (name, prefix) not in self._made:
+            self._made[name, prefix] = aws.bucket(self._config, name, prefix=prefix)
+        return self._made[name, prefix]
 
 
 def _errors_of_sqs() -> tuple[type[Exception], ...]:

@@ -89,7 +89,7 @@ def observe_bucket(
 @task(task_run_name="{plan.spec.dataset}/remove-superseded", **RETRIED)
 def remove_superseded(plan: Plan, seen: Observation) -> None:
     """Delete the files of torn samples that are whole elsewhere, as after a refill in another format."""
-    if count := observe.remove_superseded(services().bucket, plan, seen):
+    if count := observe.remove_superseded(services().samples(plan.spec.prefix), plan, seen):
         get_run_logger().info("removed what was left of %d torn samples that are whole elsewhere", count)
 
 
@@ -99,10 +99,11 @@ def publish_report(
 ) -> Report:
     """Build the report; show it on the run page, and file it in the bucket unless told not to."""
     here = services()
-    report = build_report(here.bucket, plan, seen, here.config.output_bucket)
+    samples = here.samples(plan.spec.prefix)
+    report = build_report(samples, plan, seen, here.config.output_bucket)
     report = report.model_copy(update={"run": figures})
     if file:
-        write_report(here.bucket, report)
+        write_report(here.bucket, report, samples)
     artifacts.publish(report, filed=file)
     if figures:
         events.dataset_reported(report)

@@ -71,7 +71,7 @@ class Services(Protocol):
         """A client with the methods that boto3's has for `service`, such as ``sqs``."""
 
     def bucket(self, name: str) -> ObjectStore:
-        """The bucket `name`."""
+        """The bucket `name`; with a slash and a prefix after it, what lies below that prefix."""
 
     def __hash__(self) -> int:
         """Clients are cached by it."""
@@ -189,6 +189,11 @@ def s3_of(store: S3Store) -> S3Client:
     )
 
 
+def address(store: S3Store, key: str) -> tuple[str, str]:
+    """The bucket of a store, and `key` as the bucket has it: with the store's prefix."""
+    return str(store.config["bucket"]), f"{store.prefix}/{key}" if store.prefix else key
+
+
 @lru_cache(maxsize=4)
 def _s3_client(
     region: str | None, endpoint: str | None, key: str, secret: str, token: str | None
@@ -199,20 +204,23 @@ def _s3_client(
     return made
 
 
-def bucket(config: Config, name: str | None = None, identity: Identity = NOBODY_ELSE) -> ObjectStore:
-    """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``)."""
+def bucket(
+    config: Config, name: str | None = None, identity: Identity = NOBODY_ELSE, *, prefix: str = ""
+) -> ObjectStore:
+    """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``), or for what lies below a prefix in it."""
     name, endpoint = name or config.output_bucket, config.aws_endpoint_url or ""
     if not _BUCKET_NAME.fullmatch(name):
         # obstore panics on it.
         raise ConfigError(f"{name!r} is not a valid bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
     if instead := replacement():
-        return instead.bucket(name)
+        return instead.bucket(f"{name}/{prefix}" if prefix else name)
     # obstore accepts no None for an endpoint, and would read credentials from the environment by itself.
     # It would prefer AWS_ENDPOINT_URL_S3 to the configured endpoint.
     somewhere_else: S3Config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {}
     here = config.is_embedded
     return S3Store(
         name,
+        prefix=prefix or None,
         config={**(loopback.S3_AS_ANYWHERE if here else {}), **somewhere_else},
         region=config.aws_region,
         credential_provider=_s3_keys(config, identity),

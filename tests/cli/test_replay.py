@@ -24,7 +24,7 @@ def made(place: Place) -> Callable[..., Path]:
         folder = place.generators / NAME
         shutil.copytree(TINY, folder)
         message = TaskMessage(type=NAME, num_samples=4, start_index=8, seed=7, output_format=output_format)
-        Worker(place.generators, lambda _: place.store).process(Delivery(message, 7, 1, 30))
+        Worker(place.generators, lambda *_: place.store).process(Delivery(message, 7, 1, 30))
         return folder
 
     return make
@@ -65,7 +65,7 @@ def test_a_generator_that_does_not_repeat_itself(run, made, place) -> None:
     shutil.copytree(TINY, folder)
     edit(folder, "Continue ", "{__import__('time').time_ns()} Continue ")
     message = TaskMessage(type=NAME, num_samples=4, start_index=8, seed=7)
-    Worker(place.generators, lambda _: place.store).process(Delivery(message, 7, 1, 30))
+    Worker(place.generators, lambda *_: place.store).process(Delivery(message, 7, 1, 30))
     result = run("replay", NAME, 9)
     assert "this generator does not repeat itself" in result.stdout
     assert result.exit_code == 1

@@ -48,6 +48,14 @@ def body(**fields: object) -> str:
         (body(output_format="zip"), "output_format"),
         (body(output_bucket="a"), "output_bucket"),
         (body(dataset="../x"), "not a safe name"),
+        (body(output_prefix="../x"), "is no prefix"),
+        (body(output_prefix="a//b"), "is no prefix"),
+        (body(output_prefix="/a"), "is no prefix"),
+        (body(output_prefix="a/"), "is no prefix"),
+        (body(output_prefix="a/b/" * 80), "is no prefix"),
+        (body(output_prefix="_datafactory/datasets"), "is no prefix"),
+        (body(output_prefix="questions/G"), "lies within"),
+        (body(output_prefix=["a"]), "output_prefix"),
         (body(require=["../x"]), "no sample has a file"),
         (body(sart_index=4), "sart_index"),
         (body(python_hash_seed="1"), "python_hash_seed"),
@@ -63,7 +71,7 @@ def test_it_is_a_named_error(text: str, says: str) -> None:
 def test_a_newer_message_is_left_alone() -> None:
     """It is no invalid one."""
     with pytest.raises(NewerSchemaError):
-        TaskMessage.parse(body(schema_version=2, of_tomorrow=1))
+        TaskMessage.parse(body(schema_version=3, of_tomorrow=1))
 
 
 def test_what_was_sent_is_what_is_taken() -> None:
@@ -76,5 +84,6 @@ def test_what_was_sent_is_what_is_taken() -> None:
         salt=2,
         only_indices=(5, 6),
         require=("ground_truth.mp4",),
+        output_prefix="train/v2",
     )
     assert TaskMessage.parse(message.to_json()) == message

@@ -14,7 +14,7 @@ from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core.errors import NewerSchemaError, SpecError, UnreadableRecordError
 from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.schema import Versioned
-from vbvrdatafactory.planning.plan import DatasetSpec, Override, make_spec
+from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan, make_spec
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
@@ -85,8 +85,8 @@ def test_a_newer_schema_is_named_with_the_key_and_the_next_move(record: Versione
 def test_a_receipt_of_a_newer_message_is_newer() -> None:
     """What its replay would need is not known here."""
     receipt = FILED[0].model_dump(mode="json")
-    receipt["message"]["schema_version"] = 2
-    with pytest.raises(NewerSchemaError, match="key: the TaskMessage has schema_version 2"):
+    receipt["message"]["schema_version"] = 3
+    with pytest.raises(NewerSchemaError, match="key: the TaskMessage has schema_version 3"):
         records.read(put(receipt), "key", Receipt)
 
 
@@ -108,6 +108,14 @@ def test_people_are_told_of_a_field_that_nobody_knows() -> None:
 def test_a_message_of_the_first_schema_says_nothing_of_it() -> None:
     """A worker of before would refuse the field."""
     assert "schema_version" not in MESSAGE.to_json()
+
+
+def test_a_message_with_a_prefix_is_of_the_second_schema() -> None:
+    """A worker that does not know prefixes leaves it to one that does."""
+    plan = Plan(make_spec(generators=("G",), samples=4, prefix="train/v2"))
+    sent = [message.to_json() for message in plan.messages()]
+    assert [json.loads(body)["schema_version"] for body in sent] == [2]
+    assert [TaskMessage.parse(body).output_prefix for body in sent] == ["train/v2"]
 
 
 def test_a_newer_message_is_newer_whatever_else_it_holds() -> None:

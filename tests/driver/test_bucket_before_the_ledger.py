@@ -81,7 +81,7 @@ def test_it_is_completed_with_the_bytes_that_it_had(store: MemoryStore, plan: Pl
     (message,) = messages_for(store, plan, observe(store, plan).gaps)
     before = digest_of(store, 1)
     assert message.only_indices == (1,)
-    Worker(tmp_path, lambda _: store).process(Delivery(message, message.seed or 0, 1, 30))
+    Worker(tmp_path, lambda *_: store).process(Delivery(message, message.seed or 0, 1, 30))
     seen = observe(store, plan)
     assert states(seen, GOOD) == [State.UNPROVEN, State.RIGHT, *[State.UNPROVEN] * 6]
     assert (len(seen.gaps), digest_of(store, 1)) == (0, before)

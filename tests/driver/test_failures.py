@@ -40,7 +40,8 @@ def fail(
 def explain(
     *generators: str, letters: DeadLetterCounts | None = None, since: datetime = LONG_AGO
 ) -> dict[str, FailureSummary]:
-    run = SimpleNamespace(guard=SimpleNamespace(since=since), dataset="d")
+    plan = SimpleNamespace(spec=SimpleNamespace(prefix=""))
+    run = SimpleNamespace(guard=SimpleNamespace(since=since), dataset="d", plan=plan)
     return summarize(Services(config), run, generators, letters or DeadLetterCounts())
 
 
@@ -85,14 +86,12 @@ def test_a_record_says_more_than_a_letter(cloud: InMemoryAws) -> None:
 def test_a_generator_that_is_given_up_is_described_by_its_latest_failure(cloud: InMemoryAws) -> None:
     """Its cause, and what its record says with the last line of stderr."""
     key = fail(cloud, G, Cause.CRASH)
-    broken = describe_broken(
-        Services(cloud.config), G, FailureSummary(Cause.CRASH, FailedAttempt(key, LONG_AGO))
-    )
+    broken = describe_broken(cloud.store, G, FailureSummary(Cause.CRASH, FailedAttempt(key, LONG_AGO)))
     assert (broken.generator, broken.cause, broken.detail) == (G, Cause.CRASH, "it fell: ValueError: no font")
 
 
 @pytest.mark.parametrize("cause", [None, Cause.WORKER_LOST])
 def test_without_a_record_there_is_nothing_to_quote(cloud: InMemoryAws, cause: Cause | None) -> None:
     """The cause stands alone."""
-    broken = describe_broken(Services(cloud.config), G, FailureSummary(cause))
+    broken = describe_broken(cloud.store, G, FailureSummary(cause))
     assert (broken.cause, broken.detail) == (cause, "")

@@ -116,6 +116,23 @@ def test_other_buckets_are_allowed_one_by_one(synthesise: Synthesise) -> None:
     assert "s3:PutObject" in may[f"{bucket}/questions/*"]
 
 
+def test_a_prefix_is_allowed_one_by_one(synthesise: Synthesise) -> None:
+    """Below a prefix that the deployment lists the roles may do what they may do without one; below no other."""
+    template = synthesise(StackSettings(prefixes=("train/v2",))).to_json()
+    may = allowed(template)
+    below = {name.partition("/train/v2/")[2]: may[name] for name in may if "/train/v2/" in name}
+    plain = {
+        name.partition("/")[2]: may[name]
+        for name in may
+        if "Dataset" in name and "/" in name and "/train/" not in name
+    }
+    assert below == plain
+    (listing,) = [one for one in statements(template) if "s3:ListBucket" in one["Action"]]
+    assert "train/v2/questions/*" in listing["Condition"]["StringLike"]["s3:prefix"]
+    read = [name for name, actions in allowed(template, "Submit").items() if "s3:GetObject" in actions]
+    assert any(name.endswith("/train/v2/_datafactory/*") for name in read)
+
+
 @pytest.mark.parametrize("packaging", ["image", "zip"])
 def test_the_submit_function_may_look_and_send(full: dict[str, dict[str, Any]], packaging: str) -> None:
     """It reads records and keeps specs and locks; it writes no sample and no receipt, and reads no sample."""

@@ -40,7 +40,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def worker(generators: Path, store: MemoryStore) -> Worker:
-    return Worker(generators, lambda _: store)
+    return Worker(generators, lambda *_: store)
 
 
 @pytest.fixture

@@ -551,6 +551,6 @@ def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytes
     monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", watched)
     maze = "V-1_maze_path_data-generator"
     message = TaskMessage(type=maze, num_samples=4, seed=7, only_indices=(2,))
-    Worker(Path(__file__).parents[2] / "generators", lambda _: store).process(Delivery(message, 7, 1, 60))
+    Worker(Path(__file__).parents[2] / "generators", lambda *_: store).process(Delivery(message, 7, 1, 60))
     samples = {key.split("/")[3] for key in sent if key.startswith(keys.QUESTIONS)}
     assert {name.rsplit("_", 1)[1] for name in samples} == {"0002"}

@@ -41,7 +41,7 @@ def processor(
         generators={NAME: LockedGenerator(environment=name)}, environments={name: ELSEWHERE}
     )
     write_lock(generators, lock)
-    return MessageProcessor(Worker(generators, lambda _: store), config.answering)
+    return MessageProcessor(Worker(generators, lambda *_: store), config.answering)
 
 
 @pytest.fixture

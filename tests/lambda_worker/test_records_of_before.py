@@ -30,7 +30,7 @@ def test_lost_samples_come_back_as_they_were(
     plan = Plan(read_spec(store, "spring"))
     planned = messages_for(store, plan, observe(store, plan).gaps)
     bodies = facts_of_before["replay"] if sent_by == "0.1.0" else [message.to_json() for message in planned]
-    worker = Worker(generators, lambda _: store)
+    worker = Worker(generators, lambda *_: store)
     for body in bodies:
         message = TaskMessage.model_validate_json(body)
         worker.process(Delivery(message, message.seed or 0, 1, 60))

@@ -69,7 +69,7 @@ def test_the_lambda_renews_before_it_releases(
     monkeypatch.setattr("lambda_worker.renewal._FIRST_SECONDS", 0.05)
     monkeypatch.setattr(Renewals.__init__, "__kwdefaults__", {"first": 0.05, "every": 0.05})
     monkeypatch.setattr("lambda_worker.samples.upload.obstore.put", away)
-    processor = MessageProcessor(Worker(generators, lambda _: store), config.answering, renews=True)
+    processor = MessageProcessor(Worker(generators, lambda *_: store), config.answering, renews=True)
     queue = Queue()
     monkeypatch.setattr(MessageProcessor, "_sqs", queue)
     record = {

@@ -88,7 +88,7 @@ def test_a_foreign_bucket_is_refused_before_anything_runs(
         return real(store, *rest, **asked)
 
     monkeypatch.setattr("lambda_worker.idempotency.obstore.list", listing)
-    worker = Worker(generators, lambda name: foreign if name else store)
+    worker = Worker(generators, lambda name, _prefix: foreign if name else store)
     message = TaskMessage(type=tiny(slow=20), num_samples=2, seed=1, output_bucket="somebody-elses")
     began = time.monotonic()
     with pytest.raises(BatchFailed, match="extraOutputBuckets") as failed:

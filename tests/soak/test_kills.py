@@ -183,7 +183,7 @@ def failures(store: ObjectStore) -> list[str]:
 def undisturbed(arena, messages: list[TaskMessage]) -> MemoryStore:
     """The same batches, one after the other, by a worker that nobody kills."""
     store = MemoryStore()
-    worker = Worker(arena.generators, lambda _: store, arena.limits)
+    worker = Worker(arena.generators, lambda *_: store, arena.limits)
     for message in messages:
         worker.process(Delivery(message, message.seed, 1, 60))
     return store

@@ -69,7 +69,7 @@ def test_a_thousand_batches_leave_no_trace(arena, capsys) -> None:
     for number in range(1, BATCHES + 1):
         # A store of its own for each batch: one that keeps all samples would grow by itself.
         store = MemoryStore()
-        worker = Worker(arena.generators, lambda _, store=store: store, arena.limits)
+        worker = Worker(arena.generators, lambda *_, store=store: store, arena.limits)
         name = names[number % len(names)]
         output_format = "tar" if number % 2 else "files"
         message = TaskMessage(type=name, num_samples=4, seed=number, output_format=output_format)

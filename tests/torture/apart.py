@@ -28,7 +28,7 @@ def main() -> None:
     # As the handler does when it makes its worker.
     processes.prepare()
     sweep()
-    worker = Worker(Path(asked["generators"]), lambda _: store, limits=Limits(**asked["limits"]))
+    worker = Worker(Path(asked["generators"]), lambda *_: store, limits=Limits(**asked["limits"]))
     for number, fields in enumerate(asked["batches"]):
         message = TaskMessage.model_validate(fields)
         started = time.monotonic()

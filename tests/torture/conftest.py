@@ -124,7 +124,7 @@ class Arena:
     def __post_init__(self) -> None:
         for folder in (self.generators, self.temp, self.outside):
             folder.mkdir(parents=True)
-        self.worker = Worker(self.generators, lambda _: self.store, limits=self.limits)
+        self.worker = Worker(self.generators, lambda *_: self.store, limits=self.limits)
         self.known = set(psutil.pids())
         self.before: tuple[object, ...] = ()
 
@@ -150,7 +150,7 @@ class Arena:
     def limited(self, **limits: int) -> "Arena":
         """Give the worker other budgets."""
         self.limits = Limits(**{**vars(LIMITS), **limits})
-        self.worker = Worker(self.generators, lambda _: self.store, limits=self.limits)
+        self.worker = Worker(self.generators, lambda *_: self.store, limits=self.limits)
         return self
 
     def plain(self, body: str, name: str = "T-1_plain_data-generator") -> str:

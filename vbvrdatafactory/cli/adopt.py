@@ -16,10 +16,11 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("dataset", required=False)
+@click.option("--prefix", default="", help="Without DATASET: what lies below these folders of the bucket.")
 @click.option("--dry-run", is_flag=True, help="Count them; read and write nothing.")
 @click.option("--bucket", metavar="NAME", help="Look at this bucket instead of OUTPUT_BUCKET.")
 @click.pass_context
-def adopt(ctx: click.Context, dataset: str | None, bucket: str | None, *, dry_run: bool) -> None:
+def adopt(ctx: click.Context, dataset: str | None, prefix: str, bucket: str | None, *, dry_run: bool) -> None:
     """Read the samples that nobody recorded, and file what each is: its objects, and the digest of its content.
 
     From then on they count as adopted: nobody knows how they were made, and whether they have changed since is seen in
@@ -34,9 +35,12 @@ def adopt(ctx: click.Context, dataset: str | None, bucket: str | None, *, dry_ru
 
     app = ctx.ensure_object(App)
     app.bucket = bucket
-    store = app.store()
+    app.store()
     with output.listing(f"bucket {app.bucket_name}") as on_listed:
-        plan = Plan(read_spec(store, dataset)) if dataset else driver.plan_of_bucket(store, on_listed)
+        if dataset:
+            plan = Plan(read_spec(app.store(), dataset))
+        else:
+            plan = driver.plan_of_bucket(app.services, prefix, on_listed)
         candidates = driver.find_candidates(app.services, plan, on_listed)
     rows = [(each.generator, f"{len(each.places):,}") for each in candidates]
     total = sum(len(each.places) for each in candidates)
@@ -48,7 +52,7 @@ def adopt(ctx: click.Context, dataset: str | None, bucket: str | None, *, dry_ru
         output.say(f"Dry run: {format_count(total, 'sample')} would be read; nothing was written.")
         return
     with output.progress("reading", total) as on_read:
-        done = driver.adopt(store, candidates, on_read)
+        done = driver.adopt(app.services.samples(plan.spec.prefix), candidates, on_read)
     for problem in done.problems:
         output.note(problem)
     known = f"; of {done.known:,} an older receipt says how they were made" if done.known else ""

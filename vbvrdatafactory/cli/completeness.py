@@ -30,7 +30,7 @@ def report_on(app: App, plan: Plan, *, save: bool = False, on_found: OnFound | N
     name = app.bucket_name
     with output.listing(f"bucket {name}") as on_listed:
         seen = observe_plan(app.services, plan, on_listed, save=save, on_found=on_found)
-        return build_report(app.store(), plan, seen, name)
+        return build_report(app.services.samples(plan.spec.prefix), plan, seen, name)
 
 
 def show(report: Report) -> None:

@@ -26,9 +26,12 @@ Examples:
     help="Only this generator: a name or a glob such as 'O-*'. Repeatable.",
 )
 @click.option("--extract", is_flag=True, help="Unpack archives too, and keep them.")
+@click.option("--dataset", metavar="NAME", help="What lies below the prefix of this dataset.")
 @click.option("--bucket", metavar="NAME", help="Download from this bucket instead of OUTPUT_BUCKET.")
 @pass_app
-def download(app: App, dest: Path, patterns: tuple[str, ...], bucket: str | None, *, extract: bool) -> None:
+def download(  # noqa: PLR0913 - click gives each option as an argument
+    app: App, dest: Path, patterns: tuple[str, ...], dataset: str | None, bucket: str | None, *, extract: bool
+) -> None:
     """Download the dataset to the folder DEST.
 
     DEST gets the objects under questions/ in the bucket, and nothing else. A file that exists with the object's size
@@ -38,4 +41,4 @@ def download(app: App, dest: Path, patterns: tuple[str, ...], bucket: str | None
     from vbvrdatafactory.cli.fetching import fetch
 
     app.bucket = bucket
-    fetch(app, dest, patterns, extract=extract)
+    fetch(app, dest, patterns, dataset, extract=extract)

@@ -12,14 +12,19 @@ from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.planning.selection import choose_generators
 from vbvrdatafactory.s3.download import Download, generators_in, measure
+from vbvrdatafactory.s3.specs import read_spec
 
 # In a bucket that others write to there may be thousands.
 _NAMED = 100
 
 
-def fetch(app: App, dest: Path, patterns: Sequence[str], *, extract: bool) -> None:
-    """Download the generators that match `patterns` (none: all) to `dest`."""
+def fetch(
+    app: App, dest: Path, patterns: Sequence[str], dataset: str | None = None, *, extract: bool
+) -> None:
+    """Download the generators that match `patterns` (none: all) to `dest`; those below the prefix of `dataset` if given."""
     store = app.store()
+    if dataset:
+        store = app.services.samples(read_spec(store, dataset).prefix)
     with output.listing(f"bucket {app.bucket_name}"):
         chosen = _choose(store, app.bucket_name, patterns)
         lacking = measure(store, dest, chosen)

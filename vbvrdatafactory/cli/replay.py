@@ -28,10 +28,17 @@ Examples:
 @click.option(
     "--timeout", type=click.FloatRange(1), default=900, show_default=True, help="Seconds the run may take."
 )
+@click.option("--dataset", metavar="NAME", help="The sample of this dataset, where that has a prefix.")
 @click.option("--bucket", metavar="NAME", help="Look at this bucket instead of OUTPUT_BUCKET.")
 @click.pass_context
 def replay(  # noqa: PLR0913 - click gives each option as an argument
-    ctx: click.Context, generator: str, index: int, out: Path | None, timeout: float, bucket: str | None
+    ctx: click.Context,
+    generator: str,
+    index: int,
+    out: Path | None,
+    timeout: float,
+    dataset: str | None,
+    bucket: str | None,
 ) -> None:
     """Make sample INDEX of GENERATOR again, as its receipt says that it was made, and compare.
 
@@ -45,13 +52,14 @@ def replay(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.core.keys import sample_name
     from vbvrdatafactory.core.models import is_safe_name
     from vbvrdatafactory.driver.replay import differences, find_sample
+    from vbvrdatafactory.s3.specs import read_spec
 
     if not is_safe_name(generator):
         raise click.BadParameter(f"{generator!r} is no name of a generator", param_hint="GENERATOR")
     app = ctx.ensure_object(App)
     app.bucket = bucket
-    app.store()
-    recorded = find_sample(app.services, generator, index)
+    prefix = read_spec(app.store(), dataset).prefix if dataset else ""
+    recorded = find_sample(app.services, generator, index, prefix)
     message = recorded.message
     output.say(
         f"Sample {index} is number {index - message.start_index} of a run of {message.num_samples} from "

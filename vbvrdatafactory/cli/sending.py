@@ -109,5 +109,5 @@ def send(  # noqa: PLR0913 - what to send, for whom, and how
 
 def _why_held_back(services: Services, run: Run, gap: Gap) -> str:
     summaries = Steps(services).summarize_failures(run, [gap.generator], Counter(), "submit")
-    broken = describe_broken(services, gap.generator, summaries[gap.generator])
+    broken = describe_broken(services.samples(run.plan.spec.prefix), gap.generator, summaries[gap.generator])
     return f"{broken}; {gap.samples:,} samples of it were held back"

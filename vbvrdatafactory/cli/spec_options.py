@@ -38,6 +38,13 @@ distinct = click.option(
     help="Whether samples with the content of another one are made again under other seeds, a few times.",
 )
 
+prefix = click.option(
+    "--prefix",
+    default="",
+    metavar="FOLDERS",
+    help="Folders of the bucket that samples and their records lie below, such as train-v2 [default: none].",
+)
+
 code = click.option(
     "--code",
     type=click.Choice(["pinned", "current", "any"]),

@@ -106,7 +106,7 @@ class Submission:
 
     def _observe(self) -> tuple[Observation, Counter[str], list[str]]:
         """What is there, how many messages would make the rest of each generator, and why some can't be planned."""
-        store = self._services.bucket
+        store = self._services.samples(self._plan.spec.prefix)
         with output.listing(f"bucket {self._app.bucket_name}") as on_listed:
             seen = observe_plan(self._services, self._plan, on_listed, save=False)
             counts, problems = Counter[str](), []

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, replace_spec
+from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, prefix, replace_spec
 from vbvrdatafactory.core.contract import KNOWN_FILES
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 
@@ -73,6 +73,7 @@ Examples:
 @on_mismatch
 @code
 @distinct
+@prefix
 @click.option(
     "--if-busy",
     type=click.Choice(["refuse", "wait"]),

@@ -60,7 +60,7 @@ def verify(  # noqa: PLR0913 - click gives each option as an argument
     choice = SampleChoice(plan, fraction or 1.0, secrets.randbits(32) if seed is None else seed)
     report = report_on(app, plan, save=True, on_found=choice.take if deep else None)
     with output.progress("reading", len(choice.chosen)) as on_read:
-        different = [*compare(app.store(), choice.chosen, on_read)]
+        different = [*compare(app.services.samples(plan.spec.prefix), choice.chosen, on_read)]
     proven = report.complete and not report.total.unproven and not different
     if as_json:
         found = {"read": len(choice.chosen), "different": [each._asdict() for each in different]}

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from itertools import product
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -24,6 +24,7 @@ MAX_SALT = 1_000_000
 OutputFormat = Literal["files", "tar"]
 
 # A generator's name is opaque, but it is the name of a folder and a part of a key.
+_LONGEST_PREFIX = 200
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\- ]{0,199}")
 
 
@@ -45,7 +46,24 @@ def safe_name(name: str) -> str:
     return name
 
 
+def safe_prefix(prefix: str) -> str:
+    """`prefix`, validated as folders below which a dataset lies: without a slash at either end; empty for the bucket itself.
+
+    Raises:
+        ValueError: a part of it is no safe name, it is too long, or it begins as the bucket's own layout does.
+    """
+    parts = prefix.split("/") if prefix else []
+    if not all(map(is_safe_name, parts)) or len(prefix) > _LONGEST_PREFIX:
+        raise ValueError(
+            f"{prefix[:_LONGEST_PREFIX]!r} is no prefix: safe names with '/' between them, {_LONGEST_PREFIX} characters at most"
+        )
+    if parts[:1] in (["questions"], ["_datafactory"]):
+        raise ValueError(f"{prefix!r} lies within what has no prefix; take another one")
+    return prefix
+
+
 SafeName = Annotated[str, AfterValidator(safe_name)]
+Prefix = Annotated[str, AfterValidator(safe_prefix)]
 HashSeed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 
@@ -99,8 +117,11 @@ class TaskMessage(Versioned):
     The contract's fields are ``type`` … ``output_bucket``. ``only_indices`` replays a batch with the seed
     that made its neighbours and stores just those indices (absolute, within the batch). ``python_hash_seed``
     is set only to replay a run whose PYTHONHASHSEED was another than its seed gives. ``schema_version`` is sent only
-    where it is not 1, so that a worker which does not know the field takes the message.
+    where it is not 1, so that a worker which does not know the field takes the message. It is 2 with an
+    ``output_prefix``: a worker that does not know it would store the samples elsewhere.
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -121,6 +142,7 @@ class TaskMessage(Versioned):
     )
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
     python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
+    output_prefix: Prefix | None = Field(default=None, description="Folders that all is stored below")
     # A field of the predecessor's messages, false by default; some may still be queued.
     dedup: Literal[False] = Field(default=False, exclude=True, repr=False)
 

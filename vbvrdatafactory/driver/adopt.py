@@ -60,19 +60,26 @@ class Adopted(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def plan_of_bucket(store: ObjectStore, on_listed: Listed | None = None) -> Plan:
-    """A plan of all that a bucket holds, of whatever dataset.
+def plan_of_bucket(services: Services, prefix: str = "", on_listed: Listed | None = None) -> Plan:
+    """A plan of all that a bucket holds below a prefix, of whatever dataset.
 
     Raises:
-        DataFactoryError: it holds no samples.
+        DataFactoryError: it holds no samples, or the prefix is none.
     """
-    inventory = take_inventory(store, on_listed=on_listed)
+    spec = make_spec(generators=["any"], samples=1, prefix=prefix)
+    inventory = take_inventory(services.samples(spec.prefix), on_listed=on_listed)
     samples = {name: inventory[name].end for name in inventory if inventory[name].end}
     if not samples:
         raise DataFactoryError("the bucket holds no samples; nothing to adopt")
     overrides = {name: Override(samples=count) for name, count in samples.items()}
     return Plan(
-        make_spec(generators=[*samples], samples=max(samples.values()), batch_size=1, overrides=overrides)
+        make_spec(
+            generators=[*samples],
+            samples=max(samples.values()),
+            batch_size=1,
+            overrides=overrides,
+            prefix=spec.prefix,
+        )
     )
 
 

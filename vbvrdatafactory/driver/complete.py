@@ -27,7 +27,7 @@ def already_complete(services: Services, plan: Plan) -> Report | None:
     seen = observe_plan(services, plan, save=False)
     if len(seen.gaps) or seen.inventory.superseded(plan.generators) or replaced_objects(plan, seen):
         return None
-    report = build_report(store, plan, seen, services.config.output_bucket)
+    report = build_report(services.samples(plan.spec.prefix), plan, seen, services.config.output_bucket)
     return report if report.complete and _is_reported(store, report) else None
 
 

@@ -127,21 +127,28 @@ def diagnosis(
     Records of `generators` are listed at once, those of others when the first of their letters comes.
     """
     known = set(generators)
-    together = take_evidence(services.bucket, sorted(known)) if known else Evidence()
 
     @cache
-    def evidence_of(generator: str) -> Evidence:
-        return together if generator in known else take_evidence(services.bucket, [generator])
+    def together(prefix: str) -> Evidence:
+        return take_evidence(services.samples(prefix), sorted(known))
+
+    @cache
+    def evidence_of(prefix: str, generator: str) -> Evidence:
+        return (
+            together(prefix) if generator in known else take_evidence(services.samples(prefix), [generator])
+        )
 
     def diagnose(letter: DeadLetter) -> DeadLetterDiagnosis:
         if letter.is_newer:
             return DeadLetterDiagnosis(Cause.NEWER_SCHEMA)
-        evidence = evidence_of(letter.message.type) if letter.message else Evidence()
+        message = letter.message
+        evidence = evidence_of(message.output_prefix or "", message.type) if message else Evidence()
         return diagnose_dead_letter(letter.message, letter.cause, evidence)
 
     return diagnose
 
 
 def _with_cause(services: Services, letter: DeadLetter, why: DeadLetterDiagnosis) -> DeadLetter:
-    detail = letter.detail or (detail_of(services.bucket, why.failed) if why.failed else "")
+    prefix = (letter.message and letter.message.output_prefix) or ""
+    detail = letter.detail or (detail_of(services.samples(prefix), why.failed) if why.failed else "")
     return replace(letter, cause=why.cause.value, detail=detail)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from obstore.store import ObjectStore
+
 from vbvrdatafactory.control.circuit_breaker import FailureSummary, summarize_failures
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
@@ -17,7 +19,7 @@ def summarize(
 ) -> dict[str, FailureSummary]:
     """Why each of these generators made nothing: by its failures in this run, else by its dead letters."""
     generators = list(generators)
-    evidence = take_evidence(services.bucket, generators)
+    evidence = take_evidence(services.samples(run.plan.spec.prefix), generators)
     found = {name: summarize_failures(evidence, name, run.guard.since) for name in generators}
     lost = {name for name, cause in dead_letters if cause is Cause.WORKER_LOST}
     return {
@@ -26,7 +28,7 @@ def summarize(
     }
 
 
-def describe_broken(services: Services, generator: str, why: FailureSummary) -> Broken:
+def describe_broken(store: ObjectStore, generator: str, why: FailureSummary) -> Broken:
     """A generator that is skipped for the rest of a run, with what its latest failure record says."""
-    detail = detail_of(services.bucket, why.failed) if why.failed else ""
+    detail = detail_of(store, why.failed) if why.failed else ""
     return Broken(generator=generator, cause=why.cause, detail=detail)

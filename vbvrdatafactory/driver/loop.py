@@ -179,8 +179,9 @@ class Loop:
             return
         generators = [gap.generator for gap in stood_still]
         summaries = self.steps.summarize_failures(self.run, generators, letters, step)
+        store = self.steps.services.samples(self.run.plan.spec.prefix)
         for generator, why in self.breaker.learn(summaries).items():
-            broken = describe_broken(self.steps.services, generator, why)
+            broken = describe_broken(store, generator, why)
             self.steps.services.log.error("%s; the others go on", for_terminal(str(broken)))
             self.steps.skip(self.run, broken)
             self.broken.append(broken)

@@ -103,7 +103,7 @@ def observe_plan(  # noqa: PLR0913 - as `observe`
     if plan.spec.code == "current":
         now = pin(read_lock(services.config.generators_path), plan.generators)
     return observe(
-        services.bucket,
+        services.samples(plan.spec.prefix),
         plan,
         on_listed,
         generators=generators,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import polars as pl
+from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.content import FileContent, content_digest, metadata_digest
 from vbvrdatafactory.core.contract import ALWAYS_REQUIRED
@@ -48,13 +49,15 @@ class RecordedSample(NamedTuple):
     files: Files | None
 
 
-def find_sample(services: Services, generator: str, sample_index: int) -> RecordedSample:
+def find_sample(services: Services, generator: str, sample_index: int, prefix: str = "") -> RecordedSample:
     """How a sample was made, by the ledger and by receipts that are not in it yet.
 
     Raises:
         DataFactoryError: nobody recorded it.
     """
-    spec = make_spec(generators=[generator], samples=sample_index + 1, batch_size=1, on_mismatch="keep")
+    spec = make_spec(
+        generators=[generator], samples=sample_index + 1, batch_size=1, on_mismatch="keep", prefix=prefix
+    )
     found: list[Found] = []
     observe_plan(services, Plan(spec), save=False, on_found=lambda _, one: found.append(one))
     rows = found[0].rows.filter(pl.col("index") == sample_index)
@@ -79,7 +82,7 @@ def find_sample(services: Services, generator: str, sample_index: int) -> Record
         python_hash_seed(row["seed"]) if hash_seed is None else hash_seed,
         sample_index,
         **told,
-        files=_files(services, place),
+        files=_files(services.samples(prefix), place),
     )
 
 
@@ -126,12 +129,12 @@ def _size(content: FileContent | None) -> str:
     return f"{content.size:,} bytes" if content else "none"
 
 
-def _files(services: Services, place: Place | None) -> Files | None:
+def _files(store: ObjectStore, place: Place | None) -> Files | None:
     if place is None:
         return None
     if not place.archive:
-        return read_files(services.bucket, (one.key for one in place.objects))
-    inside = read_archive(services.bucket, place.archive)
+        return read_files(store, (one.key for one in place.objects))
+    inside = read_archive(store, place.archive)
     return next(
         (files for folder, files in inside.items() if folder.sample_index == place.sample_index), None
     )

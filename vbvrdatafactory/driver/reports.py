@@ -22,9 +22,14 @@ from vbvrdatafactory.s3.records import parse, read_if_valid, write_text
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 
 
-def write_report(store: ObjectStore, report: Report) -> None:
-    """File the report as JSON, Markdown and a page to look at: as the latest and, of a run, under that run."""
-    page = to_html(report, pick(store, [tally.generator for tally in report.generators if tally.whole]))
+def write_report(store: ObjectStore, report: Report, samples: ObjectStore | None = None) -> None:
+    """File the report as JSON, Markdown and a page to look at: as the latest and, of a run, under that run.
+
+    `samples` is where the dataset's samples lie, if that is below a prefix.
+    """
+    page = to_html(
+        report, pick(samples or store, [tally.generator for tally in report.generators if tally.whole])
+    )
     texts = {
         REPORT_MARKDOWN: report.to_markdown(),
         REPORT_HTML: page,
@@ -73,10 +78,11 @@ def build_report(store: ObjectStore, plan: Plan, seen: Observation, bucket: str)
     """The dataset's completeness as it was seen, dated now, and why what is missing is: all but what a run did.
 
     Args:
-        store: the dataset's bucket.
+        store: where the dataset's samples lie.
         plan: the dataset's plan.
         seen: what a listing showed.
         bucket: the bucket's name, for people.
     """
     made = make_report(plan, seen, at=datetime.now(UTC), bucket=bucket)
-    return made.model_copy(update={"failures": explain_failures(store, seen.evidence, seen.gaps)})
+    failures = explain_failures(store, seen.evidence, seen.gaps)
+    return made.model_copy(update={"failures": failures})

@@ -86,7 +86,7 @@ class Run:
         began = services.clock.monotonic()
         if at_once or self._audits.is_due(began):
             since = self.guard.since
-            evidence = take_evidence(services.bucket, self._generators)
+            evidence = take_evidence(services.samples(self.plan.spec.prefix), self._generators)
             self.outcomes = evidence.outcomes(since)
             self.proven = {name for name in self._generators if is_proven(evidence, name)}
             self.failures = Counter(failed.key.cause for failed in evidence.failed_since(since))

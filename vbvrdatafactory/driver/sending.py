@@ -107,7 +107,7 @@ def look(services: Services, plan: Plan) -> Observation:
 
 def count_messages(services: Services, plan: Plan, gaps: Iterable[Gap]) -> int:
     """How many messages would make what is missing."""
-    return sum(1 for _ in messages_for(services.bucket, plan, gaps))
+    return sum(1 for _ in messages_for(services.samples(plan.spec.prefix), plan, gaps))
 
 
 class _Stream:
@@ -123,6 +123,7 @@ class _Stream:
         seconds_left: Callable[[], float],
     ) -> None:
         self._services, self._plan, self._guard = services, plan, guard
+        self._store = services.samples(plan.spec.prefix)
         self._gaps, self._start, self._seconds_left = gaps, start, seconds_left
         self.count = 0
         self.cursor: Cursor | None = None
@@ -131,11 +132,11 @@ class _Stream:
     def __iter__(self) -> Iterator[TaskMessage]:
         left = iter(self._from_start())
         while chunk := list(islice(left, _TOGETHER)):
-            evidence = take_evidence(self._services.bucket, [gap.generator for gap in chunk])
+            evidence = take_evidence(self._store, [gap.generator for gap in chunk])
             for gap in chunk:
                 self._guard.check(self._services)
                 try:
-                    for message in messages_for(self._services.bucket, self._plan, [gap], evidence):
+                    for message in messages_for(self._store, self._plan, [gap], evidence):
                         if self._is_before_start(message):
                             continue
                         if self._seconds_left() < _RESERVE_SECONDS:

@@ -33,10 +33,12 @@ class _Clients:
     def __init__(self, config: Config, identity: aws.Identity) -> None:
         self._config = config
         self._identity = identity
+        self._stores: dict[str, ObjectStore] = {}
 
-    @cached_property
-    def bucket(self) -> ObjectStore:
-        return aws.bucket(self._config, identity=self._identity)
+    def below(self, prefix: str) -> ObjectStore:
+        if prefix not in self._stores:
+            self._stores[prefix] = aws.bucket(self._config, identity=self._identity, prefix=prefix)
+        return self._stores[prefix]
 
     @cached_property
     def sqs(self) -> "SQSClient":
@@ -79,8 +81,12 @@ class Services:
 
     @property
     def bucket(self) -> ObjectStore:
-        """The dataset's bucket (``OUTPUT_BUCKET``)."""
-        return self._clients.bucket
+        """The bucket (``OUTPUT_BUCKET``), with the specs, locks and reports of all datasets."""
+        return self._clients.below("")
+
+    def samples(self, prefix: str) -> ObjectStore:
+        """What lies below a dataset's prefix in the bucket: its samples, their records and its ledger."""
+        return self._clients.below(prefix)
 
     @property
     def sqs(self) -> "SQSClient":

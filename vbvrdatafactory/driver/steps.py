@@ -89,14 +89,15 @@ class Steps:
 
     def remove_superseded(self, plan: Plan, seen: Observation) -> None:
         """Delete what is left of torn samples that are whole elsewhere."""
-        if count := observe.remove_superseded(self.services.bucket, plan, seen):
+        if count := observe.remove_superseded(self.services.samples(plan.spec.prefix), plan, seen):
             self.services.log.info("removed what was left of %d torn samples that are whole elsewhere", count)
 
     def publish(self, plan: Plan, seen: Observation, figures: RunFigures, *, file: bool) -> Report:
         """Build the report, and file it in the bucket unless told not to."""
         services = self.services
-        report = build_report(services.bucket, plan, seen, services.config.output_bucket)
+        samples = services.samples(plan.spec.prefix)
+        report = build_report(samples, plan, seen, services.config.output_bucket)
         report = report.model_copy(update={"run": figures})
         if file:
-            write_report(services.bucket, report)
+            write_report(services.bucket, report, samples)
         return report

@@ -68,7 +68,7 @@ def submit_gaps(  # noqa: PLR0913 - services, the run, and how to send
     A generator whose records can't be read is sent nothing; the others go on.
     """
     gaps = list(gaps)
-    evidence = take_evidence(services.bucket, [gap.generator for gap in gaps])
+    evidence = take_evidence(services.samples(run.plan.spec.prefix), [gap.generator for gap in gaps])
     portions = [_Portion(services, run, gap, evidence, proven) for gap in gaps]
     stream = (message for portion in portions for message in portion)
     submitter = TaskSubmitter(services.config.sqs_queue_url, client=services.sqs, threads=threads)
@@ -101,7 +101,7 @@ class _Portion:
     def _messages(self) -> Iterator[TaskMessage]:
         run, gap = self._run, self.gap
         probes = None if self._is_proven else circuit_breaker.probes(self._evidence, gap.generator)
-        planned = messages_for(self._services.bucket, run.plan, [gap], self._evidence)
+        planned = messages_for(self._services.samples(run.plan.spec.prefix), run.plan, [gap], self._evidence)
         messages, is_held = circuit_breaker.first_portion(planned, probes)
         if is_held:
             probing = list(messages)

@@ -13,7 +13,7 @@ from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.generators_lock import Pins
-from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, SafeName, TaskMessage
+from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, Prefix, SafeName, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed
@@ -58,6 +58,8 @@ class DatasetSpec(Versioned):
             environment than the pins.
         distinct: ``required`` to make samples again that have the content of another one of their generator; a few
             times, then they are counted. Only with files: an archive would hold the copy still.
+        prefix: folders of the bucket below which samples and their records lie, such as ``train-v2``; empty for none. The
+            spec itself and reports lie with those of the other datasets.
         seeds: ``hashed``, or ``legacy``: seed + number of the batch, as the predecessor computed them.
     """
 
@@ -76,6 +78,7 @@ class DatasetSpec(Versioned):
     code: Code = "pinned"
     on_mismatch: OnMismatch = "refuse"
     distinct: Distinctness = "any"
+    prefix: Prefix = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "DatasetSpec":
@@ -198,6 +201,9 @@ class Plan:
             salt=salt,
             only_indices=only_indices,
             require=self.spec.require,
+            output_prefix=self.spec.prefix or None,
+            # Written by a worker that does not know prefixes, they would lie among another dataset's.
+            schema_version=2 if self.spec.prefix else 1,
         )
 
 

@@ -42,6 +42,8 @@ def compare(before: DatasetSpec, now: DatasetSpec) -> list[SpecChange]:
         *_required(before, now),
         *_pins(before, now.pins, redefines=now.on_mismatch == "refuse" and now.code == "pinned"),
     ]
+    if before.prefix != now.prefix:
+        found.append(SpecChange(f"prefix: {before.prefix!r} → {now.prefix!r}", redefines=True))
     if before.distinct != now.distinct:
         found.append(
             SpecChange(f"distinct: {before.distinct} → {now.distinct}", redefines=now.distinct == "any")
@@ -63,6 +65,21 @@ def refusal(dataset: str, changes: Iterable[SpecChange]) -> Redefined:
         f"dataset {dataset!r} is described otherwise in the bucket ({redefining}); "
         "ask for it as it was, give this one another name, or redefine it with --replace-spec "
         "(replace_spec in a flow, REPLACE_SPEC=1 for make); the spec of before is kept"
+    )
+
+
+def rival(spec: DatasetSpec, others: Iterable[DatasetSpec]) -> DatasetSpec | None:
+    """The first of the other datasets that has other samples of the same generators in the same place."""
+    return next(
+        (
+            other
+            for other in others
+            if other.dataset != spec.dataset
+            and other.prefix == spec.prefix
+            and not set(other.generators).isdisjoint(spec.generators)
+            and [*_seeds(other, spec)]
+        ),
+        None,
     )
 
 

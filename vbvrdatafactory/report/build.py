@@ -28,6 +28,7 @@ def make_report(plan: Plan, seen: Observation, *, at: datetime, bucket: str = ""
         dataset=plan.spec.dataset,
         at=at,
         bucket=bucket,
+        prefix=plan.spec.prefix,
         generators=[_tally(plan, seen, line) for line in plan.generators.values()],
         strangers=sum(name not in plan.generators for name in inventory),
         unrecognised=inventory.unrecognised,

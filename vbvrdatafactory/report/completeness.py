@@ -32,6 +32,7 @@ class Report(Versioned):
     dataset: str
     at: datetime
     bucket: str = ""
+    prefix: str = Field(default="", description="Folders of the bucket that its samples lie below")
     generators: list[Tally]
     strangers: int = Field(default=0, description="Generators in the bucket that the plan does not name")
     unrecognised: int = Field(default=0, description="Folders and files that are no sample and no archive")
@@ -60,6 +61,10 @@ class Report(Versioned):
         if (more := len(repeating) - _REPEATING_SHOWN) > 0:
             lines.append(f"{more:,} more generators repeat themselves.")
         return lines
+
+    def place(self, folder: str | None = None) -> str:
+        """Where its samples lie: as an S3 URI, or below the folder that the bucket is on this machine."""
+        return "/".join(filter(None, (folder or f"s3://{self.bucket}", self.prefix, "questions"))) + "/"
 
     @property
     def complete(self) -> bool:

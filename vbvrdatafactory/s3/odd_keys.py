@@ -61,33 +61,35 @@ class OddListing:
         is_about_a_key = isinstance(failure, InvalidPathError) or "invalid list response" in str(failure)
         if not (is_about_a_key and isinstance(store, S3Store)):
             raise failure
-        self._bucket = str(store.config["bucket"])
+        self._bucket, self._below = aws.address(store, "")
         self._client = aws.s3_of(store)
         self._on_odd_key = on_odd_key
 
     def pages(self, prefix: str, *, after: str = "", delimiter: str = "") -> Iterator[Page]:
         """The keys that begin with `prefix`, in order, after the key `after`."""
         found = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=prefix, StartAfter=after, Delimiter=delimiter
+            Bucket=self._bucket,
+            Prefix=f"{self._below}{prefix}",
+            StartAfter=f"{self._below}{after}" if after else "",
+            Delimiter=delimiter,
         )
-        return (_page(answer, self._on_odd_key) for answer in found)
+        return map(self._page, found)
 
-
-def _page(answer: "ListObjectsV2OutputTypeDef", on_odd_key: OnOddKey) -> Page:
-    contents = answer.get("Contents", [])
-    for entry in contents:
-        if not keys.is_path(_name(entry["Key"])):
-            on_odd_key(entry["Key"])
-    return Page(
-        [
-            Stored(_name(entry["Key"]), entry["Size"], entry.get("ETag"), entry["LastModified"])
-            for entry in contents
-            if keys.is_path(_name(entry["Key"]))
-        ],
-        [entry["Prefix"] for entry in answer.get("CommonPrefixes", [])],
-        contents[-1]["Key"] if contents else "",
-        not answer["IsTruncated"],
-    )
+    def _page(self, answer: "ListObjectsV2OutputTypeDef") -> Page:
+        entries = [(entry, entry["Key"].removeprefix(self._below)) for entry in answer.get("Contents", [])]
+        for _, key in entries:
+            if not keys.is_path(_name(key)):
+                self._on_odd_key(key)
+        return Page(
+            [
+                Stored(_name(key), entry["Size"], entry.get("ETag"), entry["LastModified"])
+                for entry, key in entries
+                if keys.is_path(_name(key))
+            ],
+            [entry["Prefix"].removeprefix(self._below) for entry in answer.get("CommonPrefixes", [])],
+            entries[-1][1] if entries else "",
+            not answer["IsTruncated"],
+        )
 
 
 def _name(key: str) -> str:

@@ -107,5 +107,6 @@ def e_tag_is_md5(store: ObjectStore, key: str) -> bool:
     """Whether the object's ETag is an MD5, as far as its encryption tells (HeadObject)."""
     if not isinstance(store, S3Store):
         return True
-    head = aws.s3_of(store).head_object(Bucket=str(store.config["bucket"]), Key=key)
+    bucket, name = aws.address(store, key)
+    head = aws.s3_of(store).head_object(Bucket=bucket, Key=name)
     return head.get("ServerSideEncryption") in _ETAG_IS_MD5

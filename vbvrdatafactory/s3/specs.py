@@ -1,5 +1,6 @@
 """Reads and writes the specs of datasets in the bucket, so that later runs need only a dataset's name."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError
 from vbvrdatafactory.core.models import is_safe_name, safe_name
 from vbvrdatafactory.planning.plan import DatasetSpec
-from vbvrdatafactory.planning.spec_changes import SpecChange, compare, refusal
+from vbvrdatafactory.planning.spec_changes import SpecChange, compare, refusal, rival
 from vbvrdatafactory.s3.listing import sizes, top
 from vbvrdatafactory.s3.records import READ_THREADS, read, read_if_valid, write
 
@@ -33,6 +34,7 @@ def write_spec(
 
     Raises:
         Redefined: it redefines the dataset, and `replace` is not set.
+        DataFactoryError: another dataset has other samples in its place, and it does not say to keep or replace them.
     """
     changes = check_spec(store, spec, replace=replace)
     key = keys.dataset_file(spec.dataset, SPEC)
@@ -45,6 +47,12 @@ def write_spec(
 def check_spec(store: ObjectStore, spec: DatasetSpec, *, replace: bool) -> list[SpecChange]:
     """How `spec` differs from the one in the bucket; raises as `write_spec` does."""
     changes = compare_spec(store, spec)
+    if spec.on_mismatch == "refuse" and (other := rival(spec, _current_specs(store))):
+        raise DataFactoryError(
+            f"datasets {other.dataset!r} (seed {other.seed}) and {spec.dataset!r} (seed {spec.seed}) would have different "
+            f"samples of the same generators in one place; give {spec.dataset!r} a prefix of its own with --prefix (prefix "
+            "in a flow), ask for the other dataset's seed, or run again with --on-mismatch replace or keep"
+        )
     if not replace and any(change.redefines for change in changes):
         raise refusal(spec.dataset, changes)
     return changes
@@ -84,12 +92,17 @@ def read_spec(store: ObjectStore, dataset: str) -> DatasetSpec:
 
 def read_all_specs(store: ObjectStore) -> list[DatasetSpec]:
     """Every spec in the bucket, current ones before replaced ones; those that can't be read are left out."""
-    datasets = list_datasets(store)
-    now = [keys.dataset_file(dataset, SPEC) for dataset in datasets]
-    former = [key for dataset in datasets for key, _ in sizes(store, keys.former_specs(dataset))]
+    former = [key for dataset in list_datasets(store) for key, _ in sizes(store, keys.former_specs(dataset))]
+    return [*_current_specs(store), *_read_all(store, former)]
+
+
+def _current_specs(store: ObjectStore) -> list[DatasetSpec]:
+    return _read_all(store, [keys.dataset_file(dataset, SPEC) for dataset in list_datasets(store)])
+
+
+def _read_all(store: ObjectStore, where: Iterable[str]) -> list[DatasetSpec]:
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
-        found = pool.map(lambda key: read_if_valid(store, key, DatasetSpec), (*now, *former))
-        return [spec for spec in found if spec]
+        return [spec for spec in pool.map(lambda key: read_if_valid(store, key, DatasetSpec), where) if spec]
 
 
 def list_datasets(store: ObjectStore) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
-from vbvrdatafactory.core.models import OutputFormat, SafeName
+from vbvrdatafactory.core.models import OutputFormat, Prefix, SafeName
 from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.driver.sending import Cursor
 from vbvrdatafactory.planning.plan import (
@@ -32,7 +32,7 @@ class Request(BaseModel):
     Args:
         generators: names and globs; every generator of the image where none is named.
         samples: samples of each.
-        batch_size, seed, output_format, dataset, require, overrides, seeds, on_mismatch, code, distinct: as in `DatasetSpec`.
+        batch_size, seed, output_format, dataset, require, overrides, seeds, on_mismatch, code, distinct, prefix: as in `DatasetSpec`.
         replace_spec: redefine the dataset where the bucket describes another one under its name.
         dry_run: say what would be sent; send and write nothing.
         cursor: where an earlier answer said to go on.
@@ -53,6 +53,7 @@ class Request(BaseModel):
     on_mismatch: OnMismatch = "refuse"
     code: Code = "pinned"
     distinct: Distinctness = "any"
+    prefix: Prefix = ""
     replace_spec: bool = False
     dry_run: bool = False
     cursor: Cursor | None = None
@@ -72,6 +73,7 @@ class Request(BaseModel):
             "on_mismatch",
             "code",
             "distinct",
+            "prefix",
         )
         return {**{name: getattr(self, name) for name in names}, "require": tuple(self.require)}
 

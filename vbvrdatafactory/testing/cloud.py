@@ -67,7 +67,7 @@ class InMemoryAws:
         return self.bucket(_BUCKET)
 
     def bucket(self, name: str) -> MemoryStore:
-        """The bucket of that name; created on first use."""
+        """The bucket of that name, or what lies below a prefix in it, such as ``bucket/train``; created on first use."""
         return self._buckets.setdefault(name, MemoryStore())
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no common type

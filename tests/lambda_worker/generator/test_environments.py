@@ -164,5 +164,5 @@ def test_a_relative_folder_will_do(tiny, generators: Path, store, monkeypatch: p
     tiny(NAME)
     lock(generators, {NAME: add_environment(generators, "a")})
     monkeypatch.chdir(generators.parent)
-    worker = Worker(Path("generators"), lambda _: store)
+    worker = Worker(Path("generators"), lambda *_: store)
     assert os.access(worker.environments.of(NAME).interpreter, os.X_OK)
