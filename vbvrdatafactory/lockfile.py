@@ -1,6 +1,5 @@
 """Reads the lock of the generators from their folder, and whether what it names is installed there."""
 
-import json
 import os
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from vbvrdatafactory.core.generators_lock import (
     environment_id,
     parse_lock,
 )
+from vbvrdatafactory.core.parsing import parse_json
 
 
 def read_lock(folder: Path) -> GeneratorsLock | None:
@@ -42,7 +42,7 @@ def is_installed(folder: Path, environment: LockedEnvironment) -> bool:
     if environment.interpreter:
         return os.access(environment.interpreter, os.X_OK)
     try:
-        said = json.loads((folder / INSTALLED / environment_id(environment.digest) / MARK).read_text("utf-8"))
+        said = parse_json((folder / INSTALLED / environment_id(environment.digest) / MARK).read_text("utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(said, dict) and said.get("digest") == environment.digest

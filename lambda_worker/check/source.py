@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vbvrdatafactory.core.contract import ENTRY_POINT
+from vbvrdatafactory.core.parsing import parse_python
 from vbvrdatafactory.fleet.imports import Import, read_source
 
 _CLOCK = re.compile(r"(^|\.)(time\.time(_ns)?|datetime\.(now|utcnow|today)|date\.today)$")
@@ -53,8 +54,8 @@ def read_facts(folder: Path) -> Facts:
     for path in source.files:
         name = str(path.relative_to(folder.resolve()))
         try:
-            tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError) as error:
+            tree = parse_python(path.read_bytes())
+        except SyntaxError as error:
             facts.broken[name] = str(error)
             continue
         for node in ast.walk(tree):

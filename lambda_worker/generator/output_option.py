@@ -8,6 +8,7 @@ from pathlib import Path
 from lambda_worker.failure import BatchFailed, from_exit
 from lambda_worker.generator import launch, processes
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.parsing import parse_python
 
 # In the order of preference where a script knows both.
 OUTPUT_OPTIONS = ("--output-dir", "--output")
@@ -34,7 +35,7 @@ def declared_options(source: str) -> set[str]:
     ['--output', '-o']
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return set()
     return {

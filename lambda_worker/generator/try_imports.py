@@ -1,6 +1,5 @@
 """Imports modules in a generator's environment, in the sandbox: which can't be had, and what they load of the system."""
 
-import json
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import RunRequest, run_script
 from lambda_worker.generator.sandbox import sandbox
 from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.parsing import parse_json
 
 _SECONDS = 300.0
 
@@ -54,7 +54,11 @@ def try_imports(interpreter: Path, modules: Sequence[str]) -> Mapping[str, Impor
         if not result.is_file():
             why = run.stopped.detail if run.stopped else run.stderr_tail[-300:]
             raise DataFactoryError(f"{str(interpreter)!r} ended with {run.exit_code}: {why}")
-        found = json.loads(result.read_text(encoding="utf-8"))
+        try:
+            found = parse_json(result.read_text(encoding="utf-8"))
+        except ValueError as error:
+            # What was imported may have written there.
+            raise DataFactoryError(f"{str(interpreter)!r} gave no result: {error}") from error
     return {
         module: ImportTrial(said["error"], said["name"], said["text"], tuple(said["libraries"]))
         for module, said in found.items()

@@ -66,3 +66,16 @@ def test_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
     folder = written(tmp_path / "g", {"examples/generate.py": "import helper\n"})
     (folder / "helper.py").symlink_to(tmp_path / "outside.py")
     assert read_source(folder).imports == {}
+
+
+def test_depth_is_no_error(tmp_path: Path) -> None:
+    """Code that is nested deeper than Python recurses is read as far as it can be parsed; what can't says nothing."""
+    chain = {f"m{i}.py": f"import m{i + 1}\n" for i in range(1500)}
+    files = {
+        **chain,
+        "m1500.py": "import numpy\n",
+        "examples/generate.py": "import m0, deeper, sums\n",
+        "deeper.py": "import av\nx = " + "-" * 100_000 + "1\n",
+        "sums.py": "import cv2\nx = a" + ".b" * 900 + "\nif a" + ".b" * 900 + ":\n import PIL\n",
+    }
+    assert set(read_source(written(tmp_path, files)).imports) == {"numpy", "cv2", "PIL"}

@@ -81,3 +81,11 @@ def test_no_requirement_is_an_error() -> None:
     """What a person says is refused where it is no requirement."""
     with pytest.raises(ValueError, match="is no requirement"):
         normalise(["not a thing"])
+
+
+def test_a_deep_marker_is_a_problem(tmp_path: Path) -> None:
+    """A marker that is nested too deeply is named as what is wrong, here and in overrides.toml."""
+    deep = "numpy; " + "(" * 5000 + "os_name == 'posix'" + ")" * 5000
+    assert "is no requirement" in asked(tmp_path, deep)[1]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        normalise([deep])

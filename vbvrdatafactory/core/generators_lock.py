@@ -5,16 +5,16 @@ hashes, as ``environments/{id}.txt``. Both are meant to be committed. What is in
 folder there, and is made anew from them on any machine.
 """
 
-import tomllib
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
 from vbvrdatafactory.core.models import SafeName
+from vbvrdatafactory.core.parsing import parse_toml
 from vbvrdatafactory.core.schema import Versioned
 
 # Relative to the folder of the generators.
@@ -145,10 +145,10 @@ def parse_lock(text: str, where: str = LOCK) -> GeneratorsLock:
         ConfigError: it is no lock; the message says where it is wrong.
     """
     try:
-        return GeneratorsLock.model_validate(tomllib.loads(text))
+        return GeneratorsLock.model_validate(parse_toml(text))
     except NewerSchemaError:
         raise
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except ValueError as error:
         raise ConfigError(
             f"{where} can't be read: {error}; restore it, or remove it and run 'datafactory generators lock'"
         ) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vbvrdatafactory.core.contract import ENTRY_POINT
+from vbvrdatafactory.core.parsing import parse_python
 
 _FONTS = (".ttf", ".otf", ".ttc")
 _ABSENT = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
@@ -68,26 +69,37 @@ class _Reader:
         self.imports: dict[str, Import] = {}
         self.fonts: set[str] = set()
 
-    def read(self, path: Path) -> None:
+    def read(self, script: Path) -> None:
+        pending = [iter([script])]
+        while pending:
+            path = next(pending[-1], None)
+            if path:
+                pending.append(self._read(path))
+            else:
+                pending.pop()
+
+    def _read(self, path: Path) -> Iterator[Path]:
+        """Take what a file says; returns the files that it leads to."""
         path = path.resolve()
         if path in self.seen or not path.is_file() or not path.is_relative_to(self._folder.resolve()):
             return
         self.seen[path] = None
         try:
-            tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError, RecursionError):
+            tree = parse_python(path.read_bytes())
+        except SyntaxError:
             return
         self._take_fonts(tree)
-        for node, is_optional in _imports(tree, is_optional=False):
+        for node, is_optional in _imports(tree):
             for name in _modules(node):
-                self._take(path, node, name, is_optional=is_optional)
+                yield from self._take(path, node, name, is_optional=is_optional)
 
-    def _take(self, path: Path, node: ast.Import | ast.ImportFrom, name: str, *, is_optional: bool) -> None:
+    def _take(
+        self, path: Path, node: ast.Import | ast.ImportFrom, name: str, *, is_optional: bool
+    ) -> Iterator[Path]:
         level = node.level if isinstance(node, ast.ImportFrom) else 0
         top = name.partition(".")[0]
         if level or top in self._own:
-            for found in self._files(path, name, level):
-                self.read(found)
+            yield from self._files(path, name, level)
         elif top and top not in sys.stdlib_module_names:
             here = Import(top, str(path.relative_to(self._folder.resolve())), node.lineno, is_optional)
             before = self.imports.get(top)
@@ -113,23 +125,32 @@ class _Reader:
                     self.fonts.add(name)
 
 
-def _imports(tree: ast.AST, *, is_optional: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def _imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
     """Every import below `tree`, but those for type checkers, and whether it stands in a try that catches it."""
-    for node in ast.iter_child_nodes(tree):
+    left = [(tree, False)]
+    while left:
+        node, is_optional = left.pop()
+        children = [(child, is_optional) for child in ast.iter_child_nodes(node)]
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node, is_optional
-        elif isinstance(node, ast.Try) and _catches_absence(node):
-            for child in node.body:
-                yield from _imports(ast.Module([child], []), is_optional=True)
-            for part in (*node.handlers, *node.orelse, *node.finalbody):
-                yield from _imports(part, is_optional=True)
-        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
-            yield from _imports(node, is_optional=is_optional)
+            continue
+        if isinstance(node, ast.Try) and any(_catches_absence(handler) for handler in node.handlers):
+            others = (*node.handlers, *node.orelse, *node.finalbody)
+            children = [(child, True) for child in (*node.body, *others)]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in _names(node.test):
+            continue
+        left += reversed(children)
 
 
-def _catches_absence(node: ast.Try) -> bool:
-    caught = [ast.dump(handler.type) if handler.type else "Exception" for handler in node.handlers]
-    return any(f"'{name}'" in text or text == name for text in caught for name in _ABSENT)
+def _catches_absence(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or not _ABSENT.isdisjoint(_names(handler.type))
+
+
+def _names(expression: ast.expr) -> set[str]:
+    """Names and attributes in an expression."""
+    nodes = [*ast.walk(expression)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock, LockedEnvironment
+from vbvrdatafactory.core.parsing import parse_json
 
 _SECONDS = 60
 _ASK = """
@@ -30,7 +31,7 @@ def describe(interpreter: str, before: GeneratorsLock | None) -> LockedEnvironme
         done = subprocess.run(  # noqa: S603 - a person named it
             [interpreter, "-I", "-c", _ASK], capture_output=True, text=True, timeout=_SECONDS, check=True
         )
-        version, libraries = json.loads(done.stdout)
+        version, libraries = parse_json(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise DataFactoryError(
             f"the interpreter {interpreter!r} of overrides.toml can't be run: {error}"

@@ -11,7 +11,6 @@ drop = ["boto3"]
 interpreter = "/opt/blender/4.2/python/bin/python3.11"
 """
 
-import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.generators_lock import DEFAULT_PLATFORM, DEFAULT_PYTHON, OVERRIDES
 from vbvrdatafactory.core.models import SafeName
+from vbvrdatafactory.core.parsing import parse_toml
 from vbvrdatafactory.fleet.requirements import Asked, normalise
 
 
@@ -68,7 +68,7 @@ def read_overrides(folder: Path) -> Overrides:
     """
     path = folder / OVERRIDES
     try:
-        found = Overrides.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = Overrides.model_validate(parse_toml(path.read_text(encoding="utf-8")))
         for override in found.generators.values():
             normalise((*(override.requirements or ()), *override.add))
     except FileNotFoundError:

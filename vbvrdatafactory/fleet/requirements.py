@@ -58,6 +58,8 @@ def normalise(requirements: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(_normal(Requirement(text), []) for text in requirements))
     except InvalidRequirement as error:
         raise ValueError(f"{error} is no requirement") from error
+    except RecursionError:
+        raise ValueError("a requirement's marker is nested too deeply") from None
 
 
 def _read(folder: Path, file: Path, changes: list[str], depth: int) -> Iterator[Requirement]:

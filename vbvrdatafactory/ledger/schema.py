@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from vbvrdatafactory.core.parsing import parse_json
+
 OBJECT = pl.Struct({"key": pl.String, "size": pl.Int64, "e_tag": pl.String})
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -88,7 +90,7 @@ def from_parquet(data: bytes) -> Part:
         rows = pl.read_parquet(io.BytesIO(data)).select(
             pl.col(name).cast(kind) for name, kind in SCHEMA.items()
         )
-        folded = json.loads(metadata[_FOLDED])
+        folded = parse_json(metadata[_FOLDED])
     except (pl.exceptions.PolarsError, KeyError, TypeError) as error:
         raise ValueError(f"it is no ledger: {type(error).__name__}: {str(error)[:200]}") from error
     return Part(rows, frozenset(folded))

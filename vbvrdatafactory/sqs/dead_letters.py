@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError
 from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.parsing import parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -76,7 +77,7 @@ class DeadLetter:
         if self.message:
             return self.message.type
         with suppress(ValueError, TypeError, KeyError):
-            return str(json.loads(self.body)["type"])
+            return str(parse_json(self.body)["type"])
         return "(unreadable)"
 
 

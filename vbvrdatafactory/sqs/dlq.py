@@ -14,6 +14,7 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import NewerSchemaError
 from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.parsing import parse_json
 from vbvrdatafactory.sqs.dead_letters import DeadLetter, DeadLetters, to_json
 from vbvrdatafactory.sqs.submitter import TaskSubmitter
 
@@ -102,7 +103,7 @@ def _messages_in(folder: Path) -> Iterator[TaskMessage | None]:
     """The message of each JSON file; None where a worker would refuse it."""
     for file in sorted(folder.glob("*.json")):
         try:
-            body = json.loads(file.read_text())["body"]
+            body = parse_json(file.read_text())["body"]
             yield TaskMessage.model_validate_json(body if isinstance(body, str) else json.dumps(body))
         except (ValueError, KeyError, TypeError, ValidationError, NewerSchemaError):
             yield None

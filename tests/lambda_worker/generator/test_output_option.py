@@ -5,6 +5,7 @@ import pytest
 
 from lambda_worker.failure import BatchFailed
 from lambda_worker.generator.output_option import declared_options, output_option
+from vbvrdatafactory.core.models import Cause
 
 PYTHON = Path(sys.executable)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -41,3 +42,18 @@ def test_a_script_without_the_option_is_refused(tmp_path: Path) -> None:
 def test_other_strings_are_no_options() -> None:
     """A text that merely mentions an option in a help string does not declare it."""
     assert declared_options("p.add_argument('--out', help='like --output')\nx = '--output-dir'") == {"--out"}
+
+
+@pytest.mark.parametrize(
+    "deep",
+    ["x = " + "[" * 100_000, "x = -" + "-" * 100_000 + "1", "x" + ".a" * 100_000, "x = 1" + " + 1" * 100_000],
+    ids=["brackets", "signs", "attributes", "sums"],
+)
+def test_a_script_nested_too_deeply_is_a_named_failure(tmp_path: Path, deep: str) -> None:
+    """Where Python can't parse the script, its batch fails with what Python says, not with an error of the worker's."""
+    script = tmp_path / "examples" / "generate.py"
+    script.parent.mkdir()
+    script.write_text(f"p.add_argument('--output')\n{deep}\n")
+    with pytest.raises(BatchFailed, match="the generator ended with") as failed:
+        output_option(script, PYTHON, ENVIRONMENT)
+    assert failed.value.cause in {Cause.CRASH, Cause.MEMORY}
