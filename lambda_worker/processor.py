@@ -107,6 +107,10 @@ class MessageProcessor:
             message = self._parse(record, attempt)
             seed = seed_of(message, record["messageId"])
             delivery = Delivery(message, seed, attempt, seconds, cancelled or threading.Event())
+            if attempt > 1:
+                # The ones before may have been lost without a word.
+                store = self.worker.open_bucket(message.output_bucket, message.output_prefix or "")
+                records.record_start(store, delivery, records.WorkerName.of(os.environ))
             with self._renewed(record):
                 result = self.worker.process(delivery)
             return Outcome(delete=True, result=result, message=message)

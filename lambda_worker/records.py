@@ -1,7 +1,9 @@
 """Writes a batch's receipt or failure record."""
 
 import logging
-from collections.abc import Sequence
+import os
+import socket
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +18,32 @@ from lambda_worker.generator.environments import Environment
 from lambda_worker.samples.collect import Sample
 from lambda_worker.samples.upload import Uploaded, failed
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt, TaskResult
+from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt, StartedRecord, TaskResult
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
 
 log = logging.getLogger(__name__)
+
+
+class WorkerName(NamedTuple):
+    """Where to look for what a worker did.
+
+    Args:
+        worker: the Lambda function, or host and process.
+        log_stream: of the function's log group; empty outside of Lambda.
+    """
+
+    worker: str
+    log_stream: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "WorkerName":
+        """That of this process, which has this environment."""
+        function = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        if function:
+            return cls(f"function {function}", environment.get("AWS_LAMBDA_LOG_STREAM_NAME", ""))
+        return cls(f"process {os.getpid()} of {socket.gethostname()}")
 
 
 class Origin(NamedTuple):
@@ -120,8 +142,21 @@ def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, 
     write(store, keys.failure(key), record)
 
 
-def write(store: ObjectStore, key: str, record: FailureRecord) -> None:
-    """Write a failure record; where the bucket does not take it, it is logged, and nothing else changes."""
+def record_start(store: ObjectStore, delivery: Delivery, whom: "WorkerName") -> None:
+    """Write who begins an attempt: if it is killed, nobody can say so later."""
+    message = delivery.message
+    record = StartedRecord(
+        attempt=delivery.attempt,
+        worker=whom.worker,
+        log_stream=whom.log_stream,
+        started_at=datetime.now(UTC),
+    )
+    key = keys.StartedKey(message.type, message.indices, message.salt, delivery.attempt)
+    write(store, keys.started(key), record)
+
+
+def write(store: ObjectStore, key: str, record: FailureRecord | StartedRecord) -> None:
+    """Write a record of a failure or a start; where the bucket does not take it, it is logged, and nothing else changes."""
     try:
         records.write(store, key, record)
     except Exception:

@@ -33,7 +33,7 @@ def test_a_letter_of_sqs_is_explained_by_the_records_of_its_batch() -> None:
 
 def test_a_letter_without_a_record_was_lost_with_its_worker() -> None:
     """Nobody lived to write one."""
-    assert diagnose_dead_letter(MESSAGE, "", Evidence()) == (Cause.WORKER_LOST, None, False)
+    assert diagnose_dead_letter(MESSAGE, "", Evidence()) == (Cause.WORKER_LOST, None, False, None)
 
 
 def test_a_cause_that_is_none_is_not_believed() -> None:

@@ -84,6 +84,9 @@ def test_a_failure_record_comes_back(
     """A failure record's name says which attempt at which run failed, and why."""
     key = keys.FailureKey(generator, batch, salt, attempt, cause)
     assert keys.parse_failure(keys.failure(key)) == key
+    started = keys.StartedKey(*key[:4])
+    assert keys.parse_started(keys.started(started)) == started
+    assert keys.parse_failure(keys.started(started)) is keys.parse_started(keys.failure(key)) is None
 
 
 @given(names, st.datetimes(datetime(2020, 1, 1), datetime(9999, 1, 1)))

@@ -341,6 +341,8 @@ def test_where_workers_are_lost_letters_say_why(make) -> None:
         world.play(loop)
     assert loop.breaker.broken == {GOOD: FailureSummary(Cause.WORKER_LOST)}
     assert loop.dead_letters == {(GOOD, Cause.WORKER_LOST): 4}
+    (tally,) = loop.report(world.look(), seconds=1).dead_letters
+    assert tally.detail.startswith("no worker said why")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from lambda_worker.processor import MessageProcessor, Outcome
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.models import StartedRecord
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.s3.listing import sizes, take_inventory
+from vbvrdatafactory.s3.records import read
 
 
 @dataclass
@@ -325,6 +327,25 @@ def test_what_nobody_foresaw_is_an_outcome_with_its_traceback(
     assert isinstance(outcome.error, ZeroDivisionError)
     module.handler({"Records": [record]}, Context())
     assert "in fail" in caplog.text
+
+
+@pytest.mark.parametrize(("attempt", "noted"), [(1, []), (2, ["002"]), (3, ["003"])])
+def test_who_begins_again_says_so_first(
+    queue: Queue, tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, attempt: int, noted: list[str]
+) -> None:
+    """A worker that may be killed leaves its name before it begins; a first attempt costs no such PUT."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "worker")
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/[$LATEST]1")
+    seen = []
+    monkeypatch.setattr(Worker, "process", lambda *_: seen.extend(sizes(store, keys.FAILURES)) or 1 / 0)
+    (record,) = queue.receive(body(tiny()))
+    record["attributes"]["ApproximateReceiveCount"] = str(attempt)
+    queue.processor.process(record, 30)
+    assert [key.rpartition("/")[2] for key, _ in seen] == [f"{number}.started.json" for number in noted]
+    for key, _ in seen:
+        started = read(store, key, StartedRecord)
+        assert (started.worker, started.log_stream) == ("function worker", "2026/[$LATEST]1")
+        assert keys.parse_started(key).attempt == started.attempt == attempt
 
 
 def test_a_cancelled_batch_is_released_at_once(queue: Queue, tiny: Callable[..., str]) -> None:

@@ -206,6 +206,7 @@ def test_a_filed_letter_reads_back() -> None:
         "message_id": "id",
         "receive_count": 3,
         "sent_at_ms": 1768435200000,
+        "first_received_at_ms": 0,
         "cause": "crash",
         "detail": "exit code 1",
         "body": task(),

@@ -1,11 +1,13 @@
 """Why a message became a dead letter, from its attributes and the failure records."""
 
 from collections import Counter
+from datetime import datetime
 from typing import NamedTuple
 
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import Cause, TaskMessage
-from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
+from vbvrdatafactory.core.models import Cause, StartedRecord, TaskMessage
+from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, StartedAttempt
 
 # Further generators and causes are only counted.
 _ROWS = 20
@@ -18,11 +20,13 @@ class DeadLetterDiagnosis(NamedTuple):
         cause: why.
         failed: the last failure record of its batch.
         made_since: whether the batch has succeeded since.
+        started: of a batch whose worker was lost, the latest attempt that is known to have begun.
     """
 
     cause: Cause
     failed: FailedAttempt | None = None
     made_since: bool = False
+    started: StartedAttempt | None = None
 
 
 def diagnose_dead_letter(
@@ -42,9 +46,48 @@ def diagnose_dead_letter(
         return DeadLetterDiagnosis(attached or Cause.INVALID_MESSAGE)
     failed = evidence.last_failure(message.type, message.indices, message.salt)
     on_record = failed.key.cause if failed else Cause.WORKER_LOST
-    return DeadLetterDiagnosis(
-        attached or on_record, failed, evidence.is_made(message.type, message.indices, message.salt)
-    )
+    cause, run = attached or on_record, (message.type, message.indices, message.salt)
+    started = evidence.last_started(*run) if cause is Cause.WORKER_LOST else None
+    return DeadLetterDiagnosis(cause, failed, evidence.is_made(*run), started)
+
+
+def describe_lost(
+    started: StartedAttempt | None,
+    record: StartedRecord | None = None,
+    *,
+    receives: int = 0,
+    sent: datetime | None = None,
+    first_received: datetime | None = None,
+) -> str:
+    """What is known of a batch whose worker was lost each time, for a person.
+
+    Args:
+        started: the latest attempt that is known to have begun.
+        record: its record.
+        receives: how often the message was received; 0 where that is not known.
+        sent: when the message was sent.
+        first_received: when it was received first.
+    """
+    known = [
+        "no worker said why: it was killed, or ran out of memory or of the function's time",
+        f"received {format_count(receives, 'time')}, reads of the dead letter queue included"
+        if receives
+        else "",
+        f"sent {_shown(sent)}" if sent else "",
+        f"first received {_shown(first_received)}" if first_received else "",
+        _where(started, record) if started else "no second attempt is on record",
+    ]
+    return "; ".join(filter(None, known))
+
+
+def _where(started: StartedAttempt, record: StartedRecord | None) -> str:
+    where = f" on {record.worker}" if record else f", see {keys.started(started.key)}"
+    stream = f", log stream {record.log_stream}" if record and record.log_stream else ""
+    return f"attempt {started.key.attempt} began {_shown(started.at)}{where}{stream}"
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class RedriveSummary(NamedTuple):

@@ -18,6 +18,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/adopted/{generator}/{start:05d}-{end:05d}.{YYYYmmddTHHMMSSffffffZ}-{unique}.json
     _datafactory/ledger/{generator}.parquet
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
+    _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.started.json     from the second on
 
 Receipts and failures carry in their names all that planning the next round needs, so a listing is enough. A receipt is
 never overwritten: a run that is made twice has two. Older versions wrote one for each run, under
@@ -48,6 +49,9 @@ _RECEIPT = re.compile(
 )
 _FAILURE = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
+)
+_STARTED = re.compile(
+    rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.started\.json"
 )
 _ADOPTION = re.compile(rf"{ADOPTED}([^/]+)/\d{{1,12}}-\d{{1,12}}\.\d{{8}}T\d{{12}}Z-[0-9a-f]{{8}}\.json")
 _RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/(\d{{8}}T\d{{6}}Z-[0-9a-f]+)/?")
@@ -96,6 +100,15 @@ class FailureKey(NamedTuple):
     salt: int
     attempt: int
     cause: Cause
+
+
+class StartedKey(NamedTuple):
+    """An attempt that began after an earlier one of the same batch had not succeeded."""
+
+    generator: str
+    indices: IndexRange
+    salt: int
+    attempt: int
 
 
 def sample_name(task: str, index: int) -> str:
@@ -194,6 +207,17 @@ def parse_failure(key: str) -> FailureKey | None:
     if match is None or match[6] not in set(Cause) or (indices := _indices(match)) is None:
         return None
     return FailureKey(match[1], indices, int(match[4]), int(match[5]), Cause(match[6]))
+
+
+def started(key: StartedKey) -> str:
+    return f"{FAILURES}{key.generator}/{_run(key.indices, key.salt)}/{key.attempt:03d}.started.json"
+
+
+def parse_started(key: str) -> StartedKey | None:
+    match = _STARTED.fullmatch(key)
+    if match is None or (indices := _indices(match)) is None:
+        return None
+    return StartedKey(match[1], indices, int(match[4]), int(match[5]))
 
 
 def is_path(key: str) -> bool:

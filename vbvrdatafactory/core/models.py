@@ -369,6 +369,22 @@ class Adoption(_Record):
     adopted_at: datetime
 
 
+class StartedRecord(_Record):
+    """Who began an attempt, from the second on: a worker that is killed can write nothing after it.
+
+    Args:
+        attempt: which receive of the message it was.
+        worker: the Lambda function, or host and process.
+        log_stream: of the function's log group; empty outside of Lambda.
+        started_at: when.
+    """
+
+    attempt: int
+    worker: str
+    log_stream: str = ""
+    started_at: datetime
+
+
 class FailureRecord(_Record):
     """Why one attempt at a batch failed; written before the message is reported as failed."""
 

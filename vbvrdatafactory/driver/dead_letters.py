@@ -7,19 +7,22 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from obstore.store import ObjectStore
+
 from vbvrdatafactory.control.dead_letters import (
     DeadLetterDiagnosis,
     RedriveSummary,
     describe,
+    describe_lost,
     diagnose_dead_letter,
 )
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.models import Cause, StartedRecord
 from vbvrdatafactory.driver.reports import detail_of
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.planning.evidence import Evidence
+from vbvrdatafactory.planning.evidence import Evidence, StartedAttempt
 from vbvrdatafactory.planning.selection import matches, means_all
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import take_evidence
@@ -50,10 +53,12 @@ def file_dead_letters(services: Services, dataset: str) -> DeadLetterCounts:
         return letter.message is not None and letter.message.dataset == dataset
 
     def file(letter: DeadLetter) -> None:
-        cause = diagnose(letter).cause
+        why = diagnose(letter)
+        detail = letter.detail or (_known_of(letter, why) if _is_lost(why) else "")
         key = keys.dead_letter(dataset, letter.message_id)
-        records.write_text(services.bucket, key, to_json(replace(letter, cause=cause)))
-        counts[letter.generator, cause] += 1
+        filed = replace(letter, cause=why.cause.value, detail=detail)
+        records.write_text(services.bucket, key, to_json(filed))
+        counts[letter.generator, why.cause] += 1
 
     if depth(services.sqs, services.config.sqs_dlq_url).total:
         dead_letter_queue(services).take(is_ours, file)
@@ -148,7 +153,41 @@ def diagnosis(
     return diagnose
 
 
+def detail_of_letter(services: Services, letter: DeadLetter, why: DeadLetterDiagnosis) -> str:
+    """What is known of why a message became a dead letter: the worker's word, its record, or what a lost one left."""
+    if letter.detail:
+        return letter.detail
+    store = services.samples((letter.message and letter.message.output_prefix) or "")
+    if why.failed:
+        return detail_of(store, why.failed)
+    record = read_started(store, why.started) if why.started else None
+    return _known_of(letter, why, record) if _is_lost(why) else ""
+
+
+def read_started(store: ObjectStore, started: StartedAttempt) -> StartedRecord | None:
+    """The record of an attempt that began; None where it can't be read."""
+    return records.read_if_valid(store, keys.started(started.key), StartedRecord)
+
+
+def describe_last_lost(store: ObjectStore, evidence: Evidence, generator: str) -> str:
+    """What is known of the latest batch of a generator whose worker was lost."""
+    started = evidence.last_lost(generator)
+    return describe_lost(started, read_started(store, started) if started else None)
+
+
+def _is_lost(why: DeadLetterDiagnosis) -> bool:
+    return why.cause is Cause.WORKER_LOST and why.failed is None
+
+
+def _known_of(letter: DeadLetter, why: DeadLetterDiagnosis, record: StartedRecord | None = None) -> str:
+    return describe_lost(
+        why.started,
+        record,
+        receives=letter.receive_count,
+        sent=letter.sent,
+        first_received=letter.first_received,
+    )
+
+
 def _with_cause(services: Services, letter: DeadLetter, why: DeadLetterDiagnosis) -> DeadLetter:
-    prefix = (letter.message and letter.message.output_prefix) or ""
-    detail = letter.detail or (detail_of(services.samples(prefix), why.failed) if why.failed else "")
-    return replace(letter, cause=why.cause.value, detail=detail)
+    return replace(letter, cause=why.cause.value, detail=detail_of_letter(services, letter, why))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.escaping import for_terminal
+from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver.choosing import check_lock
-from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
+from vbvrdatafactory.driver.dead_letters import DeadLetterCounts, describe_last_lost
 from vbvrdatafactory.driver.failures import describe_broken
 from vbvrdatafactory.driver.mismatch import refuse_mismatch
 from vbvrdatafactory.driver.observe import replaced_objects
@@ -200,7 +201,7 @@ class Loop:
             broken=tuple(self.broken),
             problems=tuple(self.problems.values()),
             dead_letters=tuple(
-                DeadLetterTally(generator=generator, cause=cause, count=count)
+                self._tally(generator, cause, count, seen)
                 for (generator, cause), count in self.dead_letters.most_common()
             ),
             early=self.early,
@@ -212,6 +213,11 @@ class Loop:
             self.steps.remove_superseded(self.run.plan, seen)
         file = self.early is None or self.early.reason is not Reason.LOCK_LOST
         return self.steps.publish(self.run.plan, seen, figures, file=file)
+
+    def _tally(self, generator: str, cause: Cause, count: int, seen: Observation) -> DeadLetterTally:
+        store, is_lost = self.steps.services.samples(self.run.plan.spec.prefix), cause is Cause.WORKER_LOST
+        detail = describe_last_lost(store, seen.evidence, generator) if is_lost else ""
+        return DeadLetterTally(generator=generator, cause=cause, count=count, detail=detail)
 
 
 def finish_earlier_messages(steps: Steps, run: Run) -> EndedEarly | None:

@@ -31,6 +31,13 @@ class FailedAttempt(NamedTuple):
     at: datetime
 
 
+class StartedAttempt(NamedTuple):
+    """An attempt that began, by its record; how it ended another record says, if its worker lived."""
+
+    key: keys.StartedKey
+    at: datetime
+
+
 Record = TypeVar("Record", SuccessRecord, FailedAttempt)
 
 
@@ -52,6 +59,7 @@ class Evidence:
         """Parse (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
         self._made: dict[str, list[SuccessRecord]] = defaultdict(list)
         self._failed: dict[str, list[FailedAttempt]] = defaultdict(list)
+        self._started: dict[str, list[StartedAttempt]] = defaultdict(list)
         self._receipts: dict[str, list[keys.ReceiptKey]] = defaultdict(list)
         for key, at in listing:
             if receipt := keys.parse_receipt(key):
@@ -60,6 +68,8 @@ class Evidence:
                     self._made[receipt.generator].append(SuccessRecord(receipt, at))
             elif failure := keys.parse_failure(key):
                 self._failed[failure.generator].append(FailedAttempt(failure, at))
+            elif started := keys.parse_started(key):
+                self._started[started.generator].append(StartedAttempt(started, at))
 
     def receipts(self, generator: str) -> list[keys.ReceiptKey]:
         """All its receipts, partial ones too, in no order."""
@@ -108,6 +118,25 @@ class Evidence:
         )
         return max(attempts, key=_when, default=None)
 
+    def last_started(self, generator: str, indices: IndexRange, salt: int) -> StartedAttempt | None:
+        """The latest attempt at one run that is known to have begun: a first attempt is not recorded."""
+        attempts = (
+            started
+            for started in self._started.get(generator, ())
+            if (started.key.indices, started.key.salt) == (indices, salt)
+        )
+        return max(attempts, key=_when, default=None)
+
+    def last_lost(self, generator: str) -> StartedAttempt | None:
+        """The latest attempt of a generator that began, and whose batch has no record of how it ended."""
+        lost = (
+            started
+            for started in self._started.get(generator, ())
+            if not self.is_made(generator, started.key.indices, started.key.salt)
+            and self.last_failure(generator, started.key.indices, started.key.salt) is None
+        )
+        return max(lost, key=_when, default=None)
+
     def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
         """Whether one run succeeded, and has not failed since."""
         receipts = [made for made in self._made.get(generator, ()) if _run(made) == (indices, salt)]
@@ -129,7 +158,7 @@ class Evidence:
         return Outcomes(made, len(self.failed_since(since)))
 
 
-def _when(failed: FailedAttempt) -> tuple[datetime, int]:
+def _when(failed: FailedAttempt | StartedAttempt) -> tuple[datetime, int]:
     """Sorts attempts: S3's times are whole seconds, and two attempts may end in the same one."""
     return failed.at, failed.key.attempt
 

@@ -88,12 +88,25 @@ class RunFigures(Frozen):
             lines.append(f"{self.queued:,} messages are still in the queue; the next run waits for them.")
         if self.dead_letters:
             lines.append(f"Dead letters that were filed in the bucket: {self._causes}.")
+        lines += self._lost
         lines += [f"{str(broken).rstrip('.')}." for broken in self.broken[:_BROKEN_SHOWN]]
         if (more := len(self.broken) - _BROKEN_SHOWN) > 0:
             lines.append(f"{more:,} more generators were skipped.")
         lines += [f"{problem.rstrip('.')}." for problem in self.problems[:_BROKEN_SHOWN]]
         if (more := len(self.problems) - _BROKEN_SHOWN) > 0:
             lines.append(f"For {more:,} more generators nothing was sent, as records could not be read.")
+        return lines
+
+    @property
+    def _lost(self) -> list[str]:
+        """Generators whose workers were lost without a record, with what is known of the latest."""
+        lost = [tally for tally in self.dead_letters if tally.detail]
+        lines = [
+            f"{tally.generator}: {tally.count:,} {tally.cause}; of the latest: {tally.detail}."
+            for tally in lost[:_BROKEN_SHOWN]
+        ]
+        if (more := len(lost) - _BROKEN_SHOWN) > 0:
+            lines.append(f"Workers of {more:,} more generators were lost.")
         return lines
 
     @property

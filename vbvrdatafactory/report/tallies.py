@@ -86,3 +86,4 @@ class DeadLetterTally(Frozen):
     generator: str
     cause: Cause
     count: int
+    detail: str = Field(default="", description="What is known of the latest, where its worker was lost")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,9 +23,15 @@ from vbvrdatafactory.core.parsing import parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import MessageSystemAttributeNameType
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _RECEIVE_AT_ONCE = 10
+_ATTRIBUTES: "tuple[MessageSystemAttributeNameType, ...]" = (
+    "ApproximateReceiveCount",
+    "SentTimestamp",
+    "ApproximateFirstReceiveTimestamp",
+)
 # The visibility timeout: long enough to read the whole queue before the first message is visible again.
 _HIDDEN_SECONDS = 600
 # A receive asks a sample of the queue's servers, so one that returns nothing proves nothing; several in succession do.
@@ -40,6 +47,7 @@ class DeadLetter:
         body: the JSON of a `TaskMessage`, or anything else that was sent to the task queue.
         receive_count: how often it was received (``ApproximateReceiveCount``), reads here included.
         sent_at_ms: when it was sent (``SentTimestamp``), in milliseconds since 1970.
+        first_received_at_ms: when it was first received, here or in the task queue; 0 where that is not known.
         receipt_handle: deletes or releases it.
         cause: from the message attribute that the worker sets; empty where SQS moved the message, after its last receive.
         detail: likewise.
@@ -52,6 +60,17 @@ class DeadLetter:
     receipt_handle: str
     cause: str = ""
     detail: str = ""
+    first_received_at_ms: int = 0
+
+    @property
+    def sent(self) -> datetime | None:
+        """When it was sent; None where that is not known."""
+        return _time(self.sent_at_ms)
+
+    @property
+    def first_received(self) -> datetime | None:
+        """When it was first received; None where that is not known."""
+        return _time(self.first_received_at_ms)
 
     @property
     def message(self) -> TaskMessage | None:
@@ -204,7 +223,7 @@ class DeadLetters:
                 MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, limit - len(seen)),
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 WaitTimeSeconds=self._wait,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=[*_ATTRIBUTES],
                 MessageAttributeNames=["cause", "detail"],
             )
             dead_letters = [_parse(raw) for raw in answer.get("Messages", [])]
@@ -234,11 +253,16 @@ def to_json(dead_letter: DeadLetter) -> str:
         "message_id": dead_letter.message_id,
         "receive_count": dead_letter.receive_count,
         "sent_at_ms": dead_letter.sent_at_ms,
+        "first_received_at_ms": dead_letter.first_received_at_ms,
         "cause": dead_letter.cause,
         "detail": dead_letter.detail,
         "body": dead_letter.body,
     }
     return json.dumps(fields, indent=2)
+
+
+def _time(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
 def _parse(raw: "MessageTypeDef") -> DeadLetter:
@@ -248,6 +272,7 @@ def _parse(raw: "MessageTypeDef") -> DeadLetter:
         body=raw["Body"],
         receive_count=int(attributes.get("ApproximateReceiveCount", 0)),
         sent_at_ms=int(attributes.get("SentTimestamp", 0)),
+        first_received_at_ms=int(attributes.get("ApproximateFirstReceiveTimestamp", 0)),
         receipt_handle=raw["ReceiptHandle"],
         cause=_string_attribute(raw, "cause"),
         detail=_string_attribute(raw, "detail"),
