@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 # Objects of a bucket that the worker writes, reads and removes.
-WRITTEN = tuple(f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS, keys.FAILURES, keys.UNREADABLE))
-READ = (f"{keys.RECEIPTS}*", f"{keys.QUESTIONS}*.tar.gz")
+WRITTEN = tuple(
+    f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS, keys.FAILURES, keys.UNREADABLE, keys.BANDS)
+)
+READ = (f"{keys.RECEIPTS}*", f"{keys.BANDS}*", f"{keys.QUESTIONS}*.tar.gz")
 REMOVED = (f"{keys.QUESTIONS}*",)
 # Objects that the submit function writes and reads.
 SUBMIT_OBJECTS = (f"{keys.DATASETS}*", f"{keys.OWN}*")
@@ -40,7 +42,7 @@ def worker_policy(
     log_group: logs.ILogGroup,
 ) -> iam.PolicyDocument:
     """What the worker's role allows; the only wildcards are "any object below this prefix"."""
-    listed = below(prefixes, [f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS)])
+    listed = below(prefixes, [f"{prefix}*" for prefix in (keys.QUESTIONS, keys.RECEIPTS, keys.BANDS)])
     return iam.PolicyDocument(
         statements=[
             _allow(_objects(bucket_arns, *below(prefixes, WRITTEN)), "s3:PutObject"),

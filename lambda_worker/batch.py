@@ -17,6 +17,8 @@ from obstore.store import ObjectStore
 from lambda_worker import records
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, RunsElsewhere, from_exit
+from lambda_worker.gate.bands import Bands
+from lambda_worker.gate.gate import Gate, Verdict
 from lambda_worker.generator.environments import Environments
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import GeneratorRun, RunRequest, Tick, run_generator
@@ -53,6 +55,11 @@ class Worker:
     limits: Limits = field(default_factory=Limits)
 
     @cached_property
+    def bands(self) -> Bands:
+        """What is usual for samples of its generators."""
+        return Bands()
+
+    @cached_property
     def environments(self) -> Environments:
         """The environments of its generators."""
         return Environments(self.generators)
@@ -82,7 +89,9 @@ class Worker:
         origin = records.Origin.of(self.generators / message.type, environment)
         # Checked while the generator already starts: the answer is almost always no.
         earlier = pool.submit(find_earlier_result, store, message, delivery.seed, origin)
-        made = self._make(delivery, store, environment.interpreter, lambda: raise_if_finished(earlier))
+        made = self._make(
+            delivery, store, environment.interpreter, origin, lambda: raise_if_finished(earlier)
+        )
         try:
             made.check(delivery)
         except BatchFailed:
@@ -105,7 +114,14 @@ class Worker:
         """Write the receipt of what was stored."""
         result = made.result(delivery.message, time.monotonic() - started)
         records.record_receipt(
-            store, delivery, made.samples, made.uploaded, result, origin, is_partial=is_partial
+            store,
+            delivery,
+            made.samples,
+            made.uploaded,
+            result,
+            origin,
+            made.verdict.profiles,
+            is_partial=is_partial,
         )
         return result
 
@@ -122,7 +138,14 @@ class Worker:
         bucket, prefix = (None, "") if is_refused else (message.output_bucket, message.output_prefix or "")
         records.record_failure(self.open_bucket(bucket, prefix), delivery, failed, origin)
 
-    def _make(self, delivery: Delivery, store: ObjectStore, interpreter: Path, tick: Tick) -> "_Attempt":
+    def _make(
+        self,
+        delivery: Delivery,
+        store: ObjectStore,
+        interpreter: Path,
+        origin: records.Origin,
+        tick: Tick,
+    ) -> "_Attempt":
         """Run with streaming; on RERUN run without; after a crash run for fewer samples."""
         message = delivery.message
         job = RunRequest(
@@ -135,15 +158,17 @@ class Worker:
             interpreter=interpreter,
         )
         deadline = time.monotonic() + job.seconds
-        made = self._attempt(delivery, store, job, tick)
+        made = self._attempt(delivery, store, job, origin, tick)
         job = replace(job, stream=False)
         if made.run.exit_code == RERUN:
-            made = self._attempt(delivery, store, replace(job, seconds=deadline - time.monotonic()), tick)
+            made = self._attempt(
+                delivery, store, replace(job, seconds=deadline - time.monotonic()), origin, tick
+            )
         for count in made.shorter_runs():
             job = replace(job, num_samples=count, seconds=deadline - time.monotonic())
             if job.seconds < made.run.seconds:
                 break
-            shorter = self._attempt(delivery, store, job, tick)
+            shorter = self._attempt(delivery, store, job, origin, tick)
             made = made.with_samples_of(shorter)
             if shorter.run.exit_code == 0:
                 break
@@ -163,32 +188,46 @@ class Worker:
             raise
         uploads.close()
 
-    def _attempt(self, delivery: Delivery, store: ObjectStore, job: RunRequest, tick: Tick) -> "_Attempt":
+    def _attempt(
+        self,
+        delivery: Delivery,
+        store: ObjectStore,
+        job: RunRequest,
+        origin: records.Origin,
+        tick: Tick,
+    ) -> "_Attempt":
         """Run the generator once, and upload the whole samples that it wrote."""
         message, wanted = delivery.message, set(delivery.wanted)
         as_files = message.output_format == "files"
         uploads = FileUploads(store, message.type)
-        with sandbox() as box, self._closed(uploads):
+        band = self.bands.find(store, message.type, origin.code)
+        gate = Gate(self.limits, delivery.seconds_left - _RECORD_SECONDS, delivery.cancelled, band)
+        with sandbox() as box, self._closed(uploads), gate:
             watch = SampleWatcher(box.output, message)
 
             def upload_new() -> None:
                 tick()
                 for sample in watch.new() if as_files and box.streams else ():
                     if sample.index in wanted:
-                        # One that was deleted or changes is checked when the run has ended.
-                        with suppress(OSError):
-                            uploads.upload(sample)
+                        gate.offer(sample)
+                for sample in gate.passed():
+                    # One that was deleted or changes is checked when the run has ended.
+                    with suppress(OSError):
+                        uploads.upload(sample)
 
             run = run_generator(box, job, self.limits, upload_new)
             found = CollectedSamples([]) if run.exit_code == RERUN else collect(box.output, message)
-            samples = [sample for sample in found.whole if sample.index in wanted]
+            verdict = gate.judge([sample for sample in found.whole if sample.index in wanted])
+            samples = verdict.passed
             finish = (
                 partial(uploads.finish, samples)
                 if as_files
                 else partial(upload_archives, store, message.type, samples)
             )
             uploaded = within(delivery.seconds_left - _RECORD_SECONDS, finish)
-        return _Attempt(uploaded, samples, found, run)
+            if verdict.band:
+                self.bands.file(store, message.type, origin.code, verdict.band)
+        return _Attempt(uploaded, samples, found, run, verdict)
 
 
 @dataclass(frozen=True)
@@ -199,6 +238,7 @@ class _Attempt:
     samples: list[Sample]
     found: CollectedSamples
     run: GeneratorRun
+    verdict: Verdict
 
     def shorter_runs(self) -> Iterator[int]:
         """Sample counts to run again with: a generator that writes at the end leaves nothing when it crashes.
@@ -216,7 +256,9 @@ class _Attempt:
         """The attempt together with what another run uploaded."""
         uploaded = self.uploaded.and_then(other.uploaded)
         samples = {sample.index: sample for sample in (*self.samples, *other.samples)}
-        return replace(self, uploaded=uploaded, samples=[samples[index] for index in sorted(samples)])
+        verdict = self.verdict._replace(profiles=self.verdict.profiles | other.verdict.profiles)
+        in_order = [samples[index] for index in sorted(samples)]
+        return replace(self, uploaded=uploaded, samples=in_order, verdict=verdict)
 
     def check(self, delivery: Delivery) -> None:
         """Raise unless all wanted samples are uploaded, with how the process ended as the reason.
@@ -235,6 +277,10 @@ class _Attempt:
             raise failed from None
 
     def _why(self, lacking: BatchFailed, start_index: int) -> BatchFailed:
+        if refused := self.verdict.refused:
+            first = min(refused)
+            detail = f"{len(refused)} samples were refused; index {first}: {refused[first]}"
+            return BatchFailed(Cause.WRONG_GROUND_TRUTH, detail, pictures=self.verdict.pictures)
         if self.run.stopped:
             return replace(self.run.stopped, detail=f"{self.run.stopped.detail}; {lacking.detail}")
         if self.run.exit_code == 0:

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass, field
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.models import Cause, Picture
 from vbvrdatafactory.core.ranges import IndexRange
 
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.MULTILINE)
@@ -26,6 +26,7 @@ class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batc
     exit_code: int | None = None
     stderr_tail: str = ""
     stored: list[IndexRange] = field(default_factory=list)
+    pictures: tuple[Picture, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.detail}"

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from lambda_worker.generator.environments import Environment
 from lambda_worker.samples.collect import Sample
 from lambda_worker.samples.upload import Uploaded, failed
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt, StartedRecord, TaskResult
+from vbvrdatafactory.core.models import FailureRecord, MadeBy, Profile, Receipt, StartedRecord, TaskResult
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
@@ -76,6 +77,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
     uploaded: Uploaded,
     result: TaskResult,
     origin: Origin,
+    profiles: Mapping[int, Profile],
     *,
     is_partial: bool = False,
 ) -> None:
@@ -88,6 +90,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         uploaded: what the bucket took of each.
         result: what was uploaded, counted.
         origin: what made them.
+        profiles: of their videos, by index.
         is_partial: whether the batch failed, and these are what was stored all the same.
 
     Raises:
@@ -97,6 +100,7 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
     name = keys.receipt_name(now, uuid4().hex[:8])
     key = keys.ReceiptKey(message.type, message.indices, message.salt, delivery.seed, name, is_partial)
     task, stored = samples[0].task, uploaded.samples
+    usual = Counter(profiles.values()).most_common(1)[0][0] if profiles else None
     receipt = Receipt(
         message=message,
         seed=delivery.seed,
@@ -108,6 +112,8 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         metadata_digests={index: one.metadata for index, one in stored.items() if one.metadata},
         objects={index: one.objects for index, one in stored.items() if one.objects},
         archives=uploaded.archives,
+        profile=usual,
+        profiles={index: one for index, one in profiles.items() if one != usual},
         result=result.model_copy(update={"sample_ids": []}),
         attempt=delivery.attempt,
         generator_digest=origin.code,
@@ -133,6 +139,7 @@ def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, 
         exit_code=failed.exit_code,
         stderr_tail=failed.stderr_tail,
         stored=failed.stored,
+        pictures=failed.pictures,
         attempt=delivery.attempt,
         generator_digest=origin.code,
         made_by=origin.made_by,

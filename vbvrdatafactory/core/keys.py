@@ -17,6 +17,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}/{YYYYmmddTHHMMSSffffffZ}-{unique}.partial.json
     _datafactory/adopted/{generator}/{start:05d}-{end:05d}.{YYYYmmddTHHMMSSffffffZ}-{unique}.json
     _datafactory/ledger/{generator}.parquet
+    _datafactory/bands/{generator}/{code: 16 hexadecimal digits}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.started.json     from the second on
 
@@ -40,6 +41,7 @@ DATASETS = f"{OWN}datasets/"
 UNREADABLE = f"{OWN}unreadable/"
 ADOPTED = f"{OWN}adopted/"
 LEDGER = f"{OWN}ledger/"
+BANDS = f"{OWN}bands/"
 
 _FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
 _ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
@@ -196,6 +198,11 @@ def parse_adoption(key: str) -> str | None:
 def ledger(generator: str) -> str:
     """The key of a generator's part of the ledger."""
     return f"{LEDGER}{generator}.parquet"
+
+
+def band(generator: str, code: str) -> str:
+    """The key of what is usual for samples that a generator's code makes; `code` is its digest."""
+    return f"{BANDS}{generator}/{code[:16]}.json"
 
 
 def failure(key: FailureKey) -> str:

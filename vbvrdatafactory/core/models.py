@@ -77,6 +77,7 @@ class Cause(StrEnum):
     CRASH = "crash"
     WRONG_COUNT = "wrong-count"
     TORN_SAMPLES = "torn-samples"
+    WRONG_GROUND_TRUTH = "wrong-ground-truth"
     DEADLINE = "deadline"
     MEMORY = "memory"
     DISK = "disk"
@@ -98,7 +99,14 @@ class Cause(StrEnum):
 
 # Another worker may have the generator that this one lacks.
 _TRANSIENT = {Cause.UPLOAD, Cause.WORKER_LOST, Cause.UNKNOWN_GENERATOR, Cause.NEWER_SCHEMA}
-_SEEDS_FAULT = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
+_SEEDS_FAULT = {
+    Cause.CRASH,
+    Cause.WRONG_COUNT,
+    Cause.TORN_SAMPLES,
+    Cause.WRONG_GROUND_TRUTH,
+    Cause.DEADLINE,
+    Cause.MEMORY,
+}
 
 
 class _Frozen(BaseModel):
@@ -280,6 +288,72 @@ class StoredArchive(NamedTuple):
     e_tag: str
 
 
+class Profile(NamedTuple):
+    """A video's: frames a second, frames in all, width and height in pixels."""
+
+    fps: float
+    frames: int
+    width: int
+    height: int
+
+
+class BandEnd(BaseModel):
+    """How much a picture differs from the end of a video, in samples of one generator; 0 to 255.
+
+    Args:
+        within_median, within_most: from that of its own sample; outliers left out.
+        across_tenth, across_median: from those of other samples: the tenth part of them differs less than the first.
+        limit: a sample's own may differ so much.
+        is_held: whether samples are held to it; not where own ones differ as much as others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    within_median: float
+    within_most: float
+    across_tenth: float
+    across_median: float
+    limit: float
+    is_held: bool
+
+
+class Band(BaseModel):
+    """What is usual for samples of one generator, as some of them showed.
+
+    Args:
+        samples: how many showed it.
+        start: the video's first frame and ``first_frame.png``; None where that was not to be compared.
+        end: its last frame and ``final_frame.png``.
+        same_size: whether video and pictures have one size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    samples: int
+    start: BandEnd | None = None
+    end: BandEnd | None = None
+    same_size: bool = True
+
+
+class BandRecord(_Record):
+    """The band of a generator's code, by the first samples that were made with it."""
+
+    generator: str
+    code: str
+    band: Band
+    made_at: datetime
+
+
+class Picture(BaseModel):
+    """A small picture in a failure record: of which sample, what it shows, and a JPEG, base64."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sample_index: int
+    shows: str = Field(max_length=100)
+    jpeg: str = Field(max_length=40_000)
+
+
 class Receipt(_Record):
     """The worker's record of a successful batch: what it stored, and how that was made; not that it still exists."""
 
@@ -303,6 +377,10 @@ class Receipt(_Record):
     archives: tuple[StoredArchive, ...] = ()
     tasks: dict[int, str] = Field(
         default_factory=dict, description="The task of samples whose task is not `task`"
+    )
+    profile: Profile | None = Field(default=None, description="Of the videos, where most are alike")
+    profiles: dict[int, Profile] = Field(
+        default_factory=dict, description="Of samples whose video is another"
     )
     result: TaskResult
     attempt: int
@@ -398,6 +476,7 @@ class FailureRecord(_Record):
     detail: str = Field(description="One line for a person")
     exit_code: int | None = None
     stderr_tail: str = ""
+    pictures: tuple[Picture, ...] = Field(default=(), description="Of some samples with wrong ground truth")
     stored: list[IndexRange] = Field(
         default_factory=list, description="What was whole and stored all the same"
     )

@@ -53,8 +53,10 @@ def rows_of(name: str, receipt: Receipt) -> Iterator[dict[str, Any]]:
         objects = [(f"{folder}/{one.name}", one.size, one.e_tag) for one in receipt.objects.get(index, ())]
         if archive := archived.get(index):
             objects.append((f"{keys.QUESTIONS}{archive.name}", archive.size, archive.e_tag))
+        profile = receipt.profiles.get(index, receipt.profile)
         yield {
             **alike,
+            **(profile._asdict() if profile else {}),
             "index": index,
             "task": task,
             "digest": receipt.digests.get(index),

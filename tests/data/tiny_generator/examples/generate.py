@@ -28,9 +28,65 @@ def png(colour: bytes) -> bytes:
 
 
 def mp4(content: bytes) -> bytes:
-    """The boxes of an MP4 around `content`."""
-    boxes = ((b"ftyp", b"isom\0\0\2\0isom"), (b"moov", b"\0" * 8), (b"mdat", content))
-    return b"".join(struct.pack(">I", 8 + len(body)) + kind + body for kind, body in boxes)
+    """A real MP4 of two 1 x 1 frames, with the colours that `content` begins with; the whole of it is in a box that nobody reads."""
+    padded = content + bytes(6)
+    frames = [png(padded[:3]), png(padded[3:6])]
+    start = box(b"ftyp", b"isom\0\0\2\0isom")
+    entry = box(
+        b"png ",
+        bytes(6),
+        b"\0\1",
+        bytes(16),
+        struct.pack(">HH", 1, 1),
+        b"\0\x48\0\0" * 2,
+        bytes(4),
+        b"\0\1",
+        bytes(32),
+        b"\0\x18\xff\xff",
+    )
+    sizes = struct.pack(">II", 0, len(frames)) + b"".join(struct.pack(">I", len(frame)) for frame in frames)
+    tables = [
+        table(b"stsd", struct.pack(">I", 1), entry),
+        table(b"stts", struct.pack(">III", 1, len(frames), 1)),
+        table(b"stsc", struct.pack(">IIII", 1, 1, len(frames), 1)),
+        table(b"stsz", sizes),
+        table(b"stco", struct.pack(">II", 1, len(start) + 8)),
+    ]
+    data = box(b"dinf", table(b"dref", struct.pack(">I", 1), box(b"url ", b"\0\0\0\1")))
+    media = box(b"minf", box(b"vmhd", b"\0\0\0\1", bytes(8)), data, box(b"stbl", *tables))
+    matrix = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    track = box(
+        b"trak",
+        box(
+            b"tkhd",
+            b"\0\0\0\3",
+            struct.pack(">5I", 0, 0, 1, 0, 2),
+            bytes(16),
+            matrix,
+            struct.pack(">II", 0x10000, 0x10000),
+        ),
+        box(
+            b"mdia",
+            table(b"mdhd", struct.pack(">4I", 0, 0, 8, 2), bytes(4)),
+            table(b"hdlr", bytes(4), b"vide", bytes(13)),
+            media,
+        ),
+    )
+    head = table(
+        b"mvhd", struct.pack(">4I", 0, 0, 8, 2), b"\0\1\0\0\1\0", bytes(10), matrix, bytes(24), b"\0\0\0\2"
+    )
+    return start + box(b"mdat", *frames) + box(b"free", content) + box(b"moov", head, track)
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """A box of an MP4."""
+    body = b"".join(parts)
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def table(kind: bytes, *parts: bytes) -> bytes:
+    """A box that begins with its version and flags."""
+    return box(kind, bytes(4), *parts)
 
 
 def misbehave(behaviour: dict, seed: int, count: int) -> int:

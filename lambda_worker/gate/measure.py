@@ -1,0 +1,244 @@
+"""Decodes pictures and videos, and writes what it measured: a script that runs in the sandbox, in a process of its own.
+
+It uses the standard library and PyAV only. It reads jobs from a file that grows, a JSON line each, until a line says
+null, and writes a JSON line for each. Decoders read a stranger's bytes here: whatever happens, happens to this process.
+"""
+
+import base64
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from operator import sub
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+from av.codec.codec import UnknownCodecError
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+# Pictures are compared as squares of so many pixels a side: what is smaller than one of them is noise of the codec.
+_SIDE = 32
+# Of all differences between two of these the greatest count, as what moves is small.
+_SHARE = 0.02
+_MOST_PIXELS = 64_000_000
+# Other samples whose videos each one is compared with.
+_OTHERS = 3
+_SHOWN_SIDE = 128
+_POLL_SECONDS = 0.005
+# Up to this brightness of 255 a picture is black.
+_BLACK = 12
+
+_ERRORS = (FFmpegError, UnknownCodecError, OSError, ValueError, IndexError, StopIteration, MemoryError)
+
+
+class Look(NamedTuple):
+    """A frame or a picture, made small."""
+
+    thumb: bytes
+    size: tuple[int, int]
+    frame: VideoFrame
+
+
+class Video(NamedTuple):
+    """A video's first and last frame, its rate a second, and its frames: those decoded, and those that its header has."""
+
+    first: Look
+    last: Look
+    fps: float
+    frames: int
+    header: int
+
+
+class Sample(NamedTuple):
+    """What a sample's folder holds; None for what it does not have."""
+
+    first: Look | None
+    final: Look | None
+    video: Video | None
+
+
+def distance(one: bytes, other: bytes) -> float:
+    """How different two looks are, 0 to 255: the mean of the greatest differences.
+
+    A difference that is the same everywhere is left out: codecs shift the range of colours.
+    """
+    found = sorted(map(sub, one, other))
+    middle, most = found[len(found) // 2], max(1, int(len(found) * _SHARE))
+    low, high, total = 0, len(found) - 1, 0
+    for _ in range(most):
+        if middle - found[low] > found[high] - middle:
+            total += middle - found[low]
+            low += 1
+        else:
+            total += found[high] - middle
+            high -= 1
+    return total / most
+
+
+def look(frame: VideoFrame) -> Look:
+    """A frame, made small."""
+    small = frame.reformat(width=_SIDE, height=_SIDE, format="rgb24", interpolation="AREA")
+    return Look(_rows(small, _SIDE), (frame.width, frame.height), frame)
+
+
+def read_picture(path: Path) -> Look | None:
+    """A PNG; None where there is none."""
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    _check_pixels(path.name, width * height)
+    decoder = av.CodecContext.create("png", "r")
+    frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+    if len(frames) != 1:
+        raise ValueError(f"{path.name} holds {len(frames)} pictures")
+    return look(frames[0])
+
+
+def read_video(path: Path) -> Video | None:
+    """A video, decoded to its end; None where there is none."""
+    if not path.is_file():
+        return None
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise ValueError(f"{path.name} has no video stream")
+        stream = container.streams.video[0]
+        _check_pixels(path.name, stream.width * stream.height)
+        stream.thread_type = "NONE"
+        first: Look | None = None
+        last, count = None, 0
+        for frame in container.decode(stream):
+            if frame.is_corrupt:
+                raise ValueError(f"frame {count} of {path.name} is damaged")
+            first = first or look(frame)
+            last, count = frame, count + 1
+        if first is None or last is None:
+            raise ValueError(f"{path.name} has no frame")
+        return Video(first, look(last), float(stream.average_rate or 0), count, stream.frames)
+
+
+def read_sample(folder: Path) -> tuple[Sample, str]:
+    """What is in a folder, and what is wrong with it; empty where nothing is."""
+    parts: list[Any] = []
+    for name, read in (
+        ("first_frame.png", read_picture),
+        ("final_frame.png", read_picture),
+        ("ground_truth.mp4", read_video),
+    ):
+        try:
+            parts.append(read(folder / name))
+        except _ERRORS as error:
+            said = " ".join(str(error).split())[:200]
+            return Sample(None, None, None), f"{name} can't be decoded: {said or type(error).__name__}"
+    sample = Sample(*parts)
+    return sample, _defect(sample)
+
+
+def _defect(sample: Sample) -> str:
+    """What is wrong with a sample, whatever others of its generator are."""
+    video, pictures = sample.video, [one for one in (sample.first, sample.final) if one]
+    if video is None:
+        return ""
+    if video.header and video.frames != video.header:
+        return f"its video has {video.frames} frames, and its header says {video.header}"
+    are_black = max(*video.first.thumb, *video.last.thumb) <= _BLACK
+    if are_black and any(max(one.thumb) > _BLACK for one in pictures):
+        return "its video is black, and its pictures are not"
+    if video.frames == 1 and sample.first and sample.final and sample.first.thumb != sample.final.thumb:
+        return "its video has one frame, and its pictures differ"
+    return ""
+
+
+def measure(folder: Path, others: "deque[Sample]", *, compares: bool) -> dict[str, object]:
+    """What is measured of one sample; `others` are ones before it, and it is added to them."""
+    sample, problem = read_sample(folder)
+    video = sample.video
+    found: dict[str, object] = {"problem": problem}
+    if problem or video is None:
+        return found
+    found |= {"fps": video.fps, "frames": video.frames, "size": video.first.size}
+    for name, picture, frame in (("start", sample.first, video.first), ("end", sample.final, video.last)):
+        if picture is None:
+            continue
+        found[name] = distance(picture.thumb, frame.thumb)
+        found[f"{name}_size"] = picture.size
+        if compares:
+            videos = [one.video for one in others if one.video]
+            theirs = [one.first if name == "start" else one.last for one in videos]
+            found[f"{name}_others"] = [distance(picture.thumb, one.thumb) for one in theirs]
+    if compares:
+        others.append(sample)
+    return found
+
+
+def show(folder: Path) -> dict[str, str]:
+    """Small JPEG pictures, base64: both pictures, and the video's first and last frame."""
+    sample, problem = read_sample(folder)
+    if problem.endswith("decoded") or sample.video is None:
+        return {}
+    looks = {
+        "first_frame.png": sample.first,
+        "first frame of the video": sample.video.first,
+        "final_frame.png": sample.final,
+        "last frame of the video": sample.video.last,
+    }
+    return {name: _jpeg(one.frame) for name, one in looks.items() if one}
+
+
+def _jpeg(frame: VideoFrame) -> str:
+    scale = _SHOWN_SIDE / max(frame.width, frame.height)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    small = frame.reformat(width=width, height=height, format="yuvj420p")
+    small.pts = 0
+    packets = [*encoder.encode(small), *encoder.encode(None)]
+    return base64.b64encode(b"".join(bytes(one) for one in packets)).decode()
+
+
+def _rows(frame: VideoFrame, side: int) -> bytes:
+    """The pixels of an RGB frame, without what pads its lines."""
+    plane = frame.planes[0]
+    data, width = bytes(plane), plane.line_size
+    return b"".join(data[row * width : row * width + side * 3] for row in range(side))
+
+
+def _check_pixels(name: str, pixels: int) -> None:
+    if not 0 < pixels <= _MOST_PIXELS:
+        raise ValueError(f"{name} has {pixels:,} pixels")
+
+
+def _jobs(inbox: Path) -> Iterator[Any]:
+    """Jobs as they are written, until there is a null."""
+    with inbox.open() as file:
+        line = ""
+        while True:
+            line += file.readline()
+            if not line.endswith("\n"):
+                time.sleep(_POLL_SECONDS)
+                continue
+            job = json.loads(line)
+            if job is None:
+                return
+            yield job
+            line = ""
+
+
+def main(inbox: Path, out: Path) -> None:
+    """Measure what `inbox` asks for, and write it to `out`."""
+    others: deque[Sample] = deque(maxlen=_OTHERS)
+    with out.open("a", buffering=1) as file:
+        print(json.dumps({"ready": True}), file=file)
+        for number, task, folder, compares in _jobs(inbox):
+            path = Path(folder)
+            found = show(path) if task == "show" else measure(path, others, compares=compares)
+            print(json.dumps({"number": number, **found}), file=file)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,213 @@
+"""What the gate refuses, by real pictures and videos; and that it accuses nothing else."""
+
+import base64
+import io
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from lambda_worker.failure import BatchFailed
+from lambda_worker.gate import process
+from lambda_worker.gate.gate import Gate, Verdict
+from lambda_worker.generator.limits import Limits
+from lambda_worker.samples.collect import Sample
+from tests.lambda_worker.gate.conftest import SIDE, draw, path_of, write_png, write_video
+from vbvrdatafactory.core.models import Band, Cause
+
+Make = Callable[[int], list[Sample]]
+
+
+def judge(samples: list[Sample], band: Band | None = None, limits: Limits | None = None) -> Verdict:
+    with Gate(limits or Limits(), 60, threading.Event(), band) as gate:
+        return gate.judge(samples)
+
+
+def video_of(sample: Sample) -> Path:
+    return sample.folder / "ground_truth.mp4"
+
+
+def swap(one: Sample, other: Sample) -> None:
+    kept = video_of(one).read_bytes()
+    shutil.copyfile(video_of(other), video_of(one))
+    video_of(other).write_bytes(kept)
+
+
+PLANTED: dict[str, tuple[Callable[[Sample], object], str]] = {
+    "another sample's video": (
+        lambda one: write_video(video_of(one), [draw(place) for place in path_of(99)]),
+        "does not look as if it begins with first_frame.png",
+    ),
+    "an empty video": (lambda one: video_of(one).write_bytes(b"\0\0\0\x08free"), "can't be decoded"),
+    "a video cut short": (
+        lambda one: video_of(one).write_bytes(video_of(one).read_bytes()[:-300]),
+        "can't be decoded",
+    ),
+    "frames that are gone": (lambda one: blank(video_of(one)), ""),
+    "one frame": (lambda one: write_video(video_of(one), [draw(path_of(3)[0])]), "its video has one frame"),
+    "a black video": (
+        lambda one: write_video(video_of(one), [black() for _ in range(10)]),
+        "its video is black",
+    ),
+    "another size": (
+        lambda one: write_video(video_of(one), [draw((0, 0), 64) for _ in range(10)]),
+        "other sizes: 64 x 64 and 96 x 96",
+    ),
+    "a picture that is none": (
+        lambda one: (one.folder / "final_frame.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40)),
+        "final_frame.png can't be decoded",
+    ),
+    "a picture of billions of pixels": (
+        lambda one: (one.folder / "first_frame.png").write_bytes(huge(one.folder / "first_frame.png")),
+        "first_frame.png can't be decoded: first_frame.png has 4,294,836,225 pixels",
+    ),
+}
+
+
+def black() -> av.VideoFrame:
+    frame = av.VideoFrame(SIDE, SIDE, "rgb24")
+    frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+    return frame
+
+
+def blank(path: Path) -> None:
+    """Overwrite the middle of the video's data with zeros."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") + 4
+    length = int.from_bytes(data[at - 8 : at - 4], "big") - 8
+    data[at + length // 3 : at + length] = bytes(length - length // 3)
+    path.write_bytes(data)
+
+
+def huge(path: Path) -> bytes:
+    data = bytearray(path.read_bytes())
+    data[16:24] = b"\0\0\xff\xff" * 2
+    return bytes(data)
+
+
+def test_good_samples_pass_and_show_their_band(make: Make) -> None:
+    """None is refused; the first batch of a generator shows what is usual, and the profile of its videos."""
+    verdict = judge(make(12))
+    assert (verdict.refused, len(verdict.passed)) == ({}, 12)
+    assert verdict.band
+    assert verdict.band.start
+    assert verdict.band.end
+    assert (verdict.band.start.is_held, verdict.band.end.is_held, verdict.band.samples) == (True, True, 12)
+    assert {tuple(profile) for profile in verdict.profiles.values()} == {(10.0, 10, SIDE, SIDE)}
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["first batch", "known band"])
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_planted_is_refused_and_nothing_else(make: Make, what: str, is_known: bool) -> None:
+    """Whether the generator's band is known, or shown by the very batch."""
+    plant, says = PLANTED[what]
+    samples = make(12)
+    band = judge(samples).band if is_known else None
+    plant(samples[3])
+    verdict = judge(samples, band)
+    assert [*verdict.refused] == [3], verdict.refused
+    assert says in verdict.refused[3]
+    assert [sample.index for sample in verdict.passed] == [0, 1, 2, *range(4, 12)]
+
+
+def test_swapped_videos_are_both_refused(make: Make) -> None:
+    """And small pictures of what each one shows come with it."""
+    samples = make(12)
+    swap(samples[4], samples[7])
+    verdict = judge(samples)
+    assert [*verdict.refused] == [4, 7]
+    shown = {(one.sample_index, one.shows) for one in verdict.pictures}
+    assert {(4, "first_frame.png"), (4, "first frame of the video"), (7, "last frame of the video")} <= shown
+    for one in verdict.pictures:
+        with av.open(io.BytesIO(base64.b64decode(one.jpeg)), format="mjpeg") as container:
+            (frame,) = container.decode(video=0)
+        assert max(frame.width, frame.height) == 128
+        assert len(one.jpeg) < 20_000
+
+
+def test_videos_that_end_elsewhere_are_not_held_to_their_end(make: Make) -> None:
+    """A generator whose videos do not end on the final frame is not accused of it; its beginnings are held still."""
+    samples = make(12)
+    for sample in samples:
+        write_png(sample.folder / "final_frame.png", draw(path_of(50 + sample.index)[-1]))
+    swap(samples[4], samples[7])
+    verdict = judge(samples)
+    assert verdict.band
+    assert verdict.band.end
+    assert verdict.band.end.is_held is False
+    assert [*verdict.refused] == [4, 7]
+
+
+def test_a_few_samples_show_no_band(make: Make) -> None:
+    """They are held to what needs none."""
+    samples = make(3)
+    swap(samples[0], samples[1])
+    video_of(samples[2]).write_bytes(b"no video")
+    verdict = judge(samples)
+    assert (verdict.band, [*verdict.refused]) == (None, [2])
+
+
+def test_samples_without_videos_pass(make: Make) -> None:
+    """There is nothing to compare, and no band."""
+    samples = make(5)
+    for sample in samples:
+        video_of(sample).unlink()
+    verdict = judge(samples)
+    assert (verdict.refused, verdict.band, verdict.profiles) == ({}, None, {})
+
+
+def test_samples_pass_while_others_are_made(make: Make) -> None:
+    """With a known band each passes as soon as it is measured; one that changes afterwards is measured again."""
+    samples = make(8)
+    band = judge(samples).band
+    with Gate(Limits(), 60, threading.Event(), band) as gate:
+        for sample in samples:
+            gate.offer(sample)
+        early: list[Sample] = []
+        while len(early) < len(samples):
+            early += gate.passed()
+        swap(samples[1], samples[2])
+        verdict = gate.judge(samples)
+    assert sorted(sample.index for sample in early) == [*range(8)]
+    assert [*verdict.refused] == [1, 2]
+
+
+@pytest.fixture
+def fatal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A decoder that a picture of the name fatal kills."""
+    script = tmp_path / "gate" / "measure.py"
+    script.parent.mkdir()
+    text = Path(process.__file__).with_name("measure.py").read_text()
+    killed = "    if (path.parent / 'fatal').exists():\n        import os; os.kill(os.getpid(), 11)\n"
+    head = '    """A PNG; None where there is none."""\n'
+    assert head in text
+    script.write_text(text.replace(head, head + killed))
+    monkeypatch.setattr(process, "_SCRIPT", script)
+
+
+@pytest.mark.usefixtures("fatal")
+def test_a_sample_that_kills_the_decoder_is_refused_alone(make: Make) -> None:
+    """The process is started again for the samples after it."""
+    samples = make(6)
+    for index in (1, 4):
+        (samples[index].folder / "fatal").touch()
+    verdict = judge(samples)
+    assert [*verdict.refused] == [1, 4]
+    assert "the decoder ended with -11" in verdict.refused[1]
+
+
+def test_a_worker_that_can_not_check_says_so(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without PyAV no sample is accused: it is the worker's fault, and named."""
+    script = tmp_path / "gate" / "measure.py"
+    script.parent.mkdir()
+    script.write_text("import av_that_is_not_here")
+    monkeypatch.setattr(process, "_SCRIPT", script)
+    with pytest.raises(BatchFailed) as failed:
+        judge(make(2))
+    assert failed.value.cause is Cause.NO_ENVIRONMENT
+    assert "No module named 'av_that_is_not_here'" in failed.value.detail
