@@ -143,7 +143,8 @@ def show(report: Report, page: str | None) -> None:
         line = f"{failure.generator}: {failure.cause}, {failure.count} failed attempts; {failure.detail}"
         click.echo(for_terminal(line))
     click.echo(report.run_line)
-    for remark in (*(report.run.remarks if report.run else ()), *report.content_notes, *report.repeats):
+    of_run = report.run.remarks if report.run else ()
+    for remark in (*of_run, *report.content_notes, *report.repeats, *report.notes_on_videos):
         click.echo(for_terminal(remark))
     click.echo(f"Samples: {report.place(os.environ.get('DATAFACTORY_BUCKET_FOLDER'))}")
     if page:

@@ -56,6 +56,7 @@ _STARTED = re.compile(
     rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.started\.json"
 )
 _ADOPTION = re.compile(rf"{ADOPTED}([^/]+)/\d{{1,12}}-\d{{1,12}}\.\d{{8}}T\d{{12}}Z-[0-9a-f]{{8}}\.json")
+_BAND = re.compile(rf"{BANDS}([^/]+)/[0-9a-f]{{1,16}}\.json")
 _RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/(\d{{8}}T\d{{6}}Z-[0-9a-f]+)/?")
 _SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
 # An empty, "." or ".." segment, or a control character of ASCII.
@@ -203,6 +204,12 @@ def ledger(generator: str) -> str:
 def band(generator: str, code: str) -> str:
     """The key of what is usual for samples that a generator's code makes; `code` is its digest."""
     return f"{BANDS}{generator}/{code[:16]}.json"
+
+
+def parse_band(key: str) -> str | None:
+    """The generator of a band, or None."""
+    match = _BAND.fullmatch(key)
+    return match and match[1]
 
 
 def failure(key: FailureKey) -> str:

@@ -17,12 +17,14 @@ from vbvrdatafactory.ledger.listing import to_table
 from vbvrdatafactory.ledger.refilled import refilled
 from vbvrdatafactory.ledger.schema import Part
 from vbvrdatafactory.ledger.states import find_states, places_left
+from vbvrdatafactory.ledger.videos import find_videos
 from vbvrdatafactory.planning.contents import Contents
 from vbvrdatafactory.planning.distinct import Distinct, count_distinct
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Refilled
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.judging import Judge
+from vbvrdatafactory.planning.videos import Videos
 from vbvrdatafactory.s3.ledger import Source, name_of, read_part, read_rows, write_part
 from vbvrdatafactory.s3.listing import Page
 
@@ -35,6 +37,7 @@ class Found(NamedTuple):
         distinct: how many of them differ.
         left: keys of objects whose samples are all there in another place.
         refilled: samples that were made again since the look before.
+        videos: rates and sizes of their videos.
         rows: the ledger, one row a sample, and whether all its objects are in the listing (``matched``).
         listed: its objects: key, size and ETag.
     """
@@ -43,6 +46,7 @@ class Found(NamedTuple):
     distinct: Distinct
     left: Sequence[str]
     refilled: Refilled
+    videos: Sequence[Videos]
     rows: pl.DataFrame
     listed: pl.DataFrame
 
@@ -101,6 +105,7 @@ class ContentReader:
             count_distinct(digests),
             places_left(matched),
             refilled(part.rows, matched.rows),
+            find_videos(matched.rows, planned.stop),
             matched.rows,
             listed,
         )

@@ -85,6 +85,7 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
         {name: found[name].distinct for name in wanted},
         {name: found[name].left for name in wanted if found[name].left},
         reduce(Refilled.and_of, (one.refilled for one in found.values()), Refilled()),
+        {name: found[name].videos for name in wanted if found[name].videos},
     )
 
 

@@ -1,13 +1,14 @@
 """Reports: made from what was observed, filed in the bucket, copied to a folder; and why samples are missing."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.core.models import BandRecord, FailureRecord
 from vbvrdatafactory.driver.pictures import pick
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation
@@ -17,7 +18,8 @@ from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import to_html
 from vbvrdatafactory.report.tallies import FailureTally
 from vbvrdatafactory.s3 import reading
-from vbvrdatafactory.s3.records import parse, read_if_valid, write_text
+from vbvrdatafactory.s3.listing import sizes
+from vbvrdatafactory.s3.records import READ_THREADS, parse, read_if_valid, write_text
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 
@@ -85,4 +87,16 @@ def build_report(store: ObjectStore, plan: Plan, seen: Observation, bucket: str)
     """
     made = make_report(plan, seen, at=datetime.now(UTC), bucket=bucket)
     failures = explain_failures(store, seen.evidence, seen.gaps)
-    return made.model_copy(update={"failures": failures})
+    return made.model_copy(update={"failures": failures, "bands": find_bands(store, plan)})
+
+
+def find_bands(store: ObjectStore, plan: Plan) -> list[BandRecord]:
+    """The bands of the plan's generators that do not hold their samples to an end of their videos, by generator."""
+    filed = [key for key, _ in sizes(store, keys.BANDS) if keys.parse_band(key) in plan.generators]
+    with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
+        found = pool.map(lambda key: read_if_valid(store, key, BandRecord), filed)
+        return [
+            record
+            for record in found
+            if record and any(end and not end.is_held for end in (record.band.start, record.band.end))
+        ]

@@ -10,6 +10,7 @@ from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.planning.plan import DatasetSpec, GeneratorPlan, Plan
+from vbvrdatafactory.planning.videos import Videos
 
 
 class Gap(NamedTuple):
@@ -100,6 +101,7 @@ class Observation(NamedTuple):
         distinct: how many samples of each generator differ.
         left: keys of objects whose samples are all there in another place, by generator.
         refilled: samples that were made again since the look before.
+        videos: rates and sizes of the videos of each generator.
     """
 
     inventory: Inventory
@@ -109,6 +111,7 @@ class Observation(NamedTuple):
     distinct: Mapping[str, Distinct] = MappingProxyType({})
     left: Mapping[str, Sequence[str]] = MappingProxyType({})
     refilled: Refilled = Refilled()
+    videos: Mapping[str, Sequence[Videos]] = MappingProxyType({})
 
     def count(self, *states: State) -> int:
         """How many samples have one of these states."""

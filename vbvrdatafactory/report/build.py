@@ -71,4 +71,5 @@ def _tally(plan: Plan, seen: Observation, line: GeneratorPlan) -> Tally:
         copies=contents.count(State.COPY, State.LAST_COPY),
         gaps=tuple(found.missing(planned)),
         distinct=seen.distinct.get(generator, Distinct()),
+        videos=tuple(seen.videos.get(generator, ())),
     )

@@ -12,11 +12,13 @@ from pydantic import ConfigDict, Field, computed_field
 
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.humanize import format_count
+from vbvrdatafactory.core.models import BandRecord
 from vbvrdatafactory.core.ranges import describe
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.report.run_figures import RunFigures
 from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
+from vbvrdatafactory.report.videos import band_notes, video_notes
 
 # Further generators are only counted.
 _REPEATING_SHOWN = 20
@@ -38,6 +40,9 @@ class Report(Versioned):
     unrecognised: int = Field(default=0, description="Folders and files that are no sample and no archive")
     unrecognised_example: str = Field(default="", description="One of them")
     failures: list[FailureTally] = Field(default_factory=list)
+    bands: list[BandRecord] = Field(
+        default_factory=list, description="Of generators that are not held to an end of their videos"
+    )
     run: RunFigures | None = None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -115,6 +120,11 @@ class Report(Versioned):
         return lines
 
     @property
+    def notes_on_videos(self) -> list[str]:
+        """Rates and sizes of the videos, and which generators' do not begin or end with their pictures."""
+        return [*video_notes(self.generators), *band_notes(self.bands)]
+
+    @property
     def verdict(self) -> str:
         """The headline, and where the dataset is incomplete the notes on the run."""
         remarks = self.run.remarks if self.run and not self.complete else []
@@ -182,7 +192,8 @@ class Report(Versioned):
             if self.run
             else []
         )
-        notes += [f"- {for_markdown(line)}" for line in (*self.content_notes, *self.repeats)]
+        lines = (*self.content_notes, *self.repeats, *self.notes_on_videos)
+        notes += [f"- {for_markdown(line)}" for line in lines]
         notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []
 

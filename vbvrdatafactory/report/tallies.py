@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.distinct import Distinct
+from vbvrdatafactory.planning.videos import Videos
 
 COLUMNS = ("generator", "expected", "whole", "right", "torn", "missing", "stray", "percent", "distinct")
 
@@ -41,6 +42,9 @@ class Tally(Frozen):
         description="With the content of an earlier sample, where the dataset requires distinct ones",
     )
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
+    videos: tuple[Videos, ...] = Field(
+        default=(), description="Rates and sizes of its videos, the commonest first"
+    )
     distinct: Distinct = Field(default=Distinct(), description="Distinct samples, by the digests in receipts")
 
     @computed_field  # type: ignore[prop-decorator]
