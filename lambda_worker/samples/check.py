@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vbvrdatafactory.core.contract import ALWAYS_REQUIRED, KNOWN_FILES, PROMPT
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.files import open_regular
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,15 +24,32 @@ _TOO_LARGE = f"larger than {_MOST_TEXT >> 20} MB"
 
 
 def defects(folder: Path, required: Iterable[str] = ALWAYS_REQUIRED) -> list[str]:
-    """What is wrong with the sample in `folder`: missing, empty or cut files, each as ``name: what``."""
+    """What is wrong with the sample in `folder`: files that are missing, empty, cut or can't be stored under their names.
+
+    Each as ``name: what``, the name without control over a terminal.
+    """
     found = []
     for name in required:
         path = folder / name
         if path.is_symlink() or not path.is_file():
             found.append(f"{name}: missing")
     present = (path for path in sorted(folder.iterdir()) if counts(path))
-    found.extend(f"{path.name}: {what}" for path in present if (what := file_defect(path)))
+    found.extend(f"{for_terminal(path.name)}: {what}" for path in present if (what := _defect(path)))
     return found
+
+
+def can_be_in_a_key(name: str) -> bool:
+    r"""Whether the bucket can have exactly this name as a part of a key, and whoever downloads it as a file's.
+
+    >>> [can_be_in_a_key(name) for name in ("-rf", "a%2fb", " x", "", "a\nb", "a\\b")]
+    [True, True, True, False, False, False]
+    """
+    # A key has 1024 bytes in all; bytes that are no UTF-8 appear as surrogates, which aren't printable.
+    return bool(name) and name.isprintable() and "\\" not in name and len(name.encode()) <= 200
+
+
+def _defect(path: Path) -> str | None:
+    return file_defect(path) if can_be_in_a_key(path.name) else "no key can have this name"
 
 
 def counts(path: Path) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_worker.failure import BatchFailed
-from lambda_worker.samples.check import counts, defects
+from lambda_worker.samples.check import can_be_in_a_key, counts, defects
 from vbvrdatafactory.core.contract import required_files
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.keys import parse_sample_name
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
@@ -30,18 +31,16 @@ class Sample:
     folder: Path
 
     def files(self) -> list[Path]:
-        """Its regular files, by name, without marks such as ``.done``; a name that no bucket takes is left out."""
-        return sorted(path for path in self.folder.iterdir() if _can_be_in_a_key(path.name) and counts(path))
+        """Its regular files, by name, without marks such as ``.done``.
+
+        A name that cannot be part of a key tears the sample; one that appeared since it was judged is left out here.
+        """
+        return sorted(path for path in self.folder.iterdir() if can_be_in_a_key(path.name) and counts(path))
 
     def fingerprint(self) -> tuple[tuple[str, int, int, int], ...]:
         """What changes when any of its files is written again; a program can't set the time of a change."""
         stats = ((path.name, path.lstat()) for path in self.files())
         return tuple((name, stat.st_ino, stat.st_size, stat.st_ctime_ns) for name, stat in stats)
-
-
-def _can_be_in_a_key(name: str) -> bool:
-    # A key has 1024 bytes in all; bytes that are no UTF-8 appear as surrogates, which aren't printable.
-    return name.isprintable() and "\\" not in name and len(name.encode()) <= 200
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,9 @@ def collect(output: Path, message: TaskMessage) -> CollectedSamples:
     found: dict[int, list[tuple[str, Path]]] = {}
     wrong = ""
     for task, place, folder in _sample_folders(output):
-        if not _can_be_in_a_key(task):
-            return CollectedSamples([], wrong=f"{task!r} cannot be part of a key")
+        if not can_be_in_a_key(task):
+            wrong = f"the folder {f'{task}{_TASK}'!r} names no task that can be part of a key"
+            continue
         found.setdefault(place, []).append((task, folder))
     shift = _first_place(found, message.num_samples)
     required = required_files(message.require)
@@ -90,7 +90,8 @@ def collect(output: Path, message: TaskMessage) -> CollectedSamples:
     for place, folders in sorted(found.items()):
         index = message.start_index + place - shift
         if len(folders) > 1:
-            wrong = f"sample {place} was written twice: {folders[0][1].name} and {folders[1][1].name}"
+            names = " and ".join(for_terminal(folder.name) for _, folder in folders[:2])
+            wrong = f"sample {place} was written twice: {names}"
         elif 0 <= place - shift < message.num_samples:
             _judge(Sample(folders[0][0], index, folders[0][1]), required, whole, torn)
     return CollectedSamples(whole, torn, wrong)
@@ -126,7 +127,7 @@ class SampleWatcher:
             for entry in os.scandir(self._output):
                 if (
                     entry.name.endswith(_TASK)
-                    and _can_be_in_a_key(entry.name)
+                    and can_be_in_a_key(entry.name.removesuffix(_TASK))
                     and entry.is_dir(follow_symlinks=False)
                 ):
                     self._look_into(Path(entry.path), whole)

@@ -1,9 +1,13 @@
 """Generators that write the wrong thing: what is whole is stored under its own index, what is not is named."""
 
+import io
 import json
+import tarfile
 from textwrap import dedent
 
+import obstore
 import pytest
+from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest
@@ -12,6 +16,7 @@ from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes
 
 ALL = [0, 1, 2, 3]
+SEED = 7
 
 # One of each is packed.
 FORMATS = {"prompt.txt": "files", "first_frame.png": "tar", "ground_truth.mp4": "files"}
@@ -183,41 +188,117 @@ def test_stray_folders_are_left_out(arena, where: str) -> None:
     assert end.short == (None, ALL)
 
 
+def packed(store: ObjectStore, key: str) -> list[str]:
+    """Names in an archive."""
+    with tarfile.open(fileobj=io.BytesIO(bytes(obstore.get(store, key).bytes()))) as archive:
+        return archive.getnames()
+
+
+def names_in(arena, output_format: str) -> set[str]:
+    """Names of stored samples' files, in keys or in archives; each lies in the folder of a planned sample."""
+    found = [key for key, _ in sizes(arena.store, "questions/")]
+    if output_format == "tar":
+        found = [f"questions/{name}" for key in found for name in packed(arena.store, key)]
+    folders, names = zip(*(key.rsplit("/", 1) for key in found), strict=True)
+    assert {parsed and parsed.sample_index for parsed in map(keys.parse_sample_folder, folders)} <= {
+        *range(20, 24)
+    }
+    return {*names}
+
+
 @pytest.mark.parametrize("output_format", ["files", "tar"])
 @pytest.mark.parametrize(
     "extra",
     [
-        "'spä\\u00df-\\u6f22\\U0001f600.txt'",
-        "'line\\nbreak.txt'",
-        "'tab\\tquote\"back\\\\slash.txt'",
-        "' spaces '",
-        "'a%2Fb#1?.txt'",
-        "b'not-\\xff\\xfe-unicode.bin'.decode(errors='surrogateescape')",
-        "'x' * 255",
-        "'\\u202ereversed.txt'",
+        "spä\u00df-\u6f22\U0001f600.txt",
+        " leading",
+        "trailing ",
+        "-rf",
+        "--",
+        "a%2fb",
+        "%2e%2e",
+        "a#b?c=d&e",
+        "~",
+        "*",
+        "...",
+        'say "x"',
+        "<b>",
     ],
-    ids=["unicode", "newline", "quotes", "spaces", "reserved", "not-unicode", "long", "bidi"],
 )
-def test_strange_file_names_cost_nothing(arena, extra: str, output_format: str) -> None:
-    """A file of any name that the disk takes, beside the known ones, does not cost its sample."""
+def test_odd_names_are_stored_as_they_are(arena, extra: str, output_format: str) -> None:
+    """A file whose name a key can have is stored under exactly that name, in its sample's folder."""
+    body = f"(write_samples(out, seed, count)[1] / {extra!r}).write_bytes(b'extra')"
+    assert arena.run(arena.plain(body), output_format=output_format).short == (None, ALL)
+    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0), extra}
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+@pytest.mark.parametrize(
+    ("extra", "shown"),
+    [
+        ("'line\\nbreak.txt'", "line\\nbreak.txt: no key"),
+        ("'tab\\tquote.txt'", "tab\\tquote.txt: no key"),
+        ("'back\\\\slash.txt'", "back\\slash.txt: no key"),
+        ("'\\x1b[2J.txt'", "\\x1b[2J.txt: no key"),
+        ("b'not-\\xff-unicode.png'.decode(errors='surrogateescape')", "not-\\udcff-unicode.png: no key"),
+        ("'x' * 255", "xxx: no key"),
+        ("'\\u202ereversed.txt'", "\\u202ereversed.txt: no key"),
+    ],
+    ids=["newline", "tab", "backslash", "escape", "not-unicode", "long", "bidi"],
+)
+def test_a_name_that_no_key_can_have_tears_its_sample(
+    arena, extra: str, shown: str, output_format: str
+) -> None:
+    """Such a file is never left out in silence or stored under another name; its name shows as text."""
     body = f"(write_samples(out, seed, count)[1] / ({extra})).write_bytes(b'extra')"
-    assert arena.run(arena.plain(body), output_format=output_format).short == (None, ALL)
-
-
-@pytest.mark.parametrize("output_format", ["files", "tar"])
-def test_a_task_named_in_unicode(arena, output_format: str) -> None:
-    """A task whose name is no ASCII is stored like any other."""
-    body = "for place in range(count): write(out / 't\\u00e2che_task' / f't\\u00e2che_{place:08d}', files(seed, place))"
-    assert arena.run(arena.plain(body), output_format=output_format).short == (None, ALL)
-
-
-@pytest.mark.parametrize("output_format", ["files", "tar"])
-def test_a_task_whose_name_no_bucket_takes(arena, output_format: str) -> None:
-    """A task whose name cannot be part of a key fails as what it is; nothing half-named is stored."""
-    body = "for place in range(count): write(out / 'a\\nb_task' / f'a\\nb_{place:08d}', files(seed, place))"
     end = arena.run(arena.plain(body), output_format=output_format)
-    assert end.cause in {Cause.WRONG_COUNT, Cause.TORN_SAMPLES}
-    assert end.stored == []
+    assert end.short == (Cause.TORN_SAMPLES, [0, 2, 3])
+    assert shown in end.detail
+    assert end.detail.isprintable()
+    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0)}
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+@pytest.mark.parametrize(
+    "task",
+    ["", "a\nb", "\x1b[2J", "\u202eb", "a\\b", "x" * 240],
+    ids=["none", "newline", "escape", "bidi", "backslash", "long"],
+)
+def test_a_task_that_no_key_can_have_is_named(arena, task: str, output_format: str) -> None:
+    """Samples in a folder called ``_task``, or one that no key can have, fail as what they are; nothing is stored."""
+    body = f"for place in range(count): write(out / {f'{task}_task'!r} / f{f'{task}_{{place:08d}}'!r}, files(seed, place))"
+    end = arena.run(arena.plain(body), output_format=output_format)
+    assert end.short == (Cause.WRONG_COUNT, [])
+    assert "names no task that can be part of a key" in end.detail
+    assert end.detail.isprintable()
+    assert [*sizes(arena.store, "questions")] == []
+
+
+@pytest.mark.parametrize("place", ["template", "plain"])
+def test_a_stray_folder_called_task_costs_nothing(arena, place: str) -> None:
+    """Beside samples of a task that has a name, those in ``_task`` are no reason to lose any."""
+    litter = "write(out / '_task' / '_00000002', files(seed, 9))"
+    name = (
+        arena.template(after=litter)
+        if place == "template"
+        else arena.plain(f"{litter}\nwrite_samples(out, seed, count)")
+    )
+    assert arena.run(name).short == (None, ALL)
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+@pytest.mark.parametrize("task", ["..", ".", "-rf", " x", "a%2fb", "a_task", "\u6f22", "x_00000001"])
+def test_a_task_of_an_odd_name_is_stored_as_it_is(arena, task: str, output_format: str) -> None:
+    """The folder of a task is what the generator called it, and nothing lies outside of the generator's."""
+    body = f"for place in range(count): write(out / {f'{task}_task'!r} / ({task!r} + f'_{{place:08d}}'), files(seed, place))"
+    name = arena.plain(body)
+    assert arena.run(name, output_format=output_format).short == (None, ALL)
+    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0)}
+    if output_format == "files":
+        root = f"questions/{name}/{task}_task/{task}_0020/"
+        assert {key for key, _ in sizes(arena.store, "questions") if "_0020/" in key} == {
+            f"{root}{file}" for file in arena.kit.files(SEED, 0)
+        }
 
 
 @pytest.mark.parametrize(

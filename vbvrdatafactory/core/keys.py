@@ -43,22 +43,24 @@ ADOPTED = f"{OWN}adopted/"
 LEDGER = f"{OWN}ledger/"
 BANDS = f"{OWN}bands/"
 
-_FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_(\d{1,12})")
-_ARCHIVE = re.compile(r"questions/([^/]+)_(\d{1,12})-(\d{1,12})\.tar\.gz")
+_FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_([0-9]{1,12})")
+_ARCHIVE = re.compile(r"questions/([^/]+)_([0-9]{1,12})-([0-9]{1,12})\.tar\.gz")
 _RECEIPT = re.compile(
-    rf"{RECEIPTS}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})"
-    r"(?:\.seed(\d{1,12})(?:/(\d{8}T\d{12}Z-[0-9a-f]{8})(\.partial)?)?)?\.json"
+    rf"{RECEIPTS}([^/]+)/([0-9]{{1,12}})-([0-9]{{1,12}})\.s([0-9]{{1,12}})"
+    r"(?:\.seed([0-9]{1,12})(?:/([0-9]{8}T[0-9]{12}Z-[0-9a-f]{8})(\.partial)?)?)?\.json"
 )
 _FAILURE = re.compile(
-    rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.([a-z-]+)\.json"
+    rf"{FAILURES}([^/]+)/([0-9]{{1,12}})-([0-9]{{1,12}})\.s([0-9]{{1,12}})/([0-9]{{1,12}})\.([a-z-]+)\.json"
 )
 _STARTED = re.compile(
-    rf"{FAILURES}([^/]+)/(\d{{1,12}})-(\d{{1,12}})\.s(\d{{1,12}})/(\d{{1,12}})\.started\.json"
+    rf"{FAILURES}([^/]+)/([0-9]{{1,12}})-([0-9]{{1,12}})\.s([0-9]{{1,12}})/([0-9]{{1,12}})\.started\.json"
 )
-_ADOPTION = re.compile(rf"{ADOPTED}([^/]+)/\d{{1,12}}-\d{{1,12}}\.\d{{8}}T\d{{12}}Z-[0-9a-f]{{8}}\.json")
+_ADOPTION = re.compile(
+    rf"{ADOPTED}([^/]+)/[0-9]{{1,12}}-[0-9]{{1,12}}\.[0-9]{{8}}T[0-9]{{12}}Z-[0-9a-f]{{8}}\.json"
+)
 _BAND = re.compile(rf"{BANDS}([^/]+)/[0-9a-f]{{1,16}}\.json")
-_RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/(\d{{8}}T\d{{6}}Z-[0-9a-f]+)/?")
-_SAMPLE_NAME = re.compile(r"(.+)_(\d{1,12})")
+_RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/([0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]+)/?")
+_SAMPLE_NAME = re.compile(r"(.*)_([0-9]{1,12})", re.DOTALL)
 # An empty, "." or ".." segment, or a control character of ASCII.
 _NO_PATH = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]")
 
