@@ -21,6 +21,7 @@ from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, Cancelled, RunsElsewhere
 from lambda_worker.generator import landlock, namespaces, processes
 from lambda_worker.generator.limits import Limits, lambda_memory_bytes
+from lambda_worker.generator.litter import temp_folders
 from lambda_worker.generator.sandbox import sweep
 from lambda_worker.renewal import Renewals
 from vbvrdatafactory import aws
@@ -222,6 +223,7 @@ def make_processor(config: Config, concurrency: int, *, renews: bool = False) ->
     What a worker that died left in the temp folder is removed first.
     """
     prepare_host()
+    temp_folders.are_ours = config.owns_temp_folder
     memory = lambda_memory_bytes() or psutil.virtual_memory().total
     limits = Limits.of_host(memory, side_by_side=concurrency)
     return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config, renews=renews)

@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 from lambda_worker.generator import processes
+from lambda_worker.generator.litter import temp_folders
+from lambda_worker.generator.removal import remove
 from lambda_worker.generator.streaming import MARK, STAGING
 
 _PREFIX = "datafactory-"
@@ -98,14 +99,15 @@ def sandbox() -> Iterator[Sandbox]:
             if not locked:
                 # A sweep saw the lock before it was held.
                 continue
-            try:
-                root.mkdir(mode=0o700)
-                for name in _FOLDERS:
-                    (root / name).mkdir()
-                yield Sandbox(root)
-            finally:
-                processes.end_all(root, before)
-                remove(root)
+            with temp_folders.swept():
+                try:
+                    root.mkdir(mode=0o700)
+                    for name in _FOLDERS:
+                        (root / name).mkdir()
+                    yield Sandbox(root)
+                finally:
+                    processes.end_all(root, before)
+                    remove(root)
 
 
 def sweep() -> int:
@@ -143,43 +145,3 @@ def _locked(root: Path) -> Iterator[bool]:
         finally:
             if is_held:
                 path.unlink(missing_ok=True)
-
-
-def remove(root: Path) -> None:
-    """Delete `root` with everything in it, whatever permissions a generator removed and however deep its folders are.
-
-    Folders are moved up to just below `root` before they are emptied: no path grows too long, and nothing recurses.
-    """
-    with suppress(FileNotFoundError):
-        _open_up(root)
-        for number in count():
-            folders = [entry.path for entry in os.scandir(root) if _clear(entry)]
-            if not folders:
-                break
-            for place, folder in enumerate(folders):
-                _empty(folder, f"{root}/{number}-{place}-")
-        root.rmdir()
-
-
-def _empty(folder: str, above: str) -> None:
-    """Delete `folder` with its files; its own folders are moved up to names that begin with `above`."""
-    _open_up(folder)
-    for place, entry in enumerate(os.scandir(folder)):
-        if _clear(entry):
-            # Moving a folder changes the ".." in it, which takes its owner's permission.
-            _open_up(entry.path)
-            os.rename(entry.path, f"{above}{place}")  # noqa: PTH104
-    os.rmdir(folder)  # noqa: PTH106
-
-
-def _clear(entry: "os.DirEntry[str]") -> bool:
-    """Delete what is no folder; True for a folder."""
-    if entry.is_dir(follow_symlinks=False):
-        return True
-    os.unlink(entry.path)  # noqa: PTH108
-    return False
-
-
-def _open_up(folder: str | Path) -> None:
-    with suppress(PermissionError):
-        os.chmod(folder, 0o700)  # noqa: PTH101

@@ -41,6 +41,7 @@ class _Settings(BaseModel):
     aws_credentials_block: str | None = None
     generators_path: Path = Path("./generators")
     trust_generators: bool = False
+    owns_temp_folder: bool = False
 
 
 class Config:
@@ -158,6 +159,11 @@ class Config:
     def trust_generators(self) -> bool:
         """Whether batches may run side by side where the host can't isolate them (``TRUST_GENERATORS=1``)."""
         return self._settings.trust_generators
+
+    @property
+    def owns_temp_folder(self) -> bool:
+        """Whether the temp folder is the worker's alone, and is swept after each batch (``OWNS_TEMP_FOLDER=1``)."""
+        return self._settings.owns_temp_folder
 
     @property
     def is_embedded(self) -> bool:
