@@ -6,7 +6,7 @@ is written before the failure is reported. The receipt is written last.
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -89,6 +89,10 @@ class Worker:
         origin = records.Origin.of(self.generators / message.type, environment)
         # Checked while the generator already starts: the answer is almost always no.
         earlier = pool.submit(find_earlier_result, store, message, delivery.seed, origin)
+        if message.output_bucket or message.output_prefix:
+            # A bucket or a prefix that is not this worker's is refused before any code runs for it.
+            wait([earlier])
+            raise_if_finished(earlier)
         made = self._make(
             delivery, store, environment.interpreter, origin, lambda: raise_if_finished(earlier)
         )

@@ -53,6 +53,8 @@ _PASSES = 75
 _PASS_SECONDS, _LONGEST_PASS_SECONDS = 15, 300
 # A message of a newer schema waits so long for a worker that knows it; every receive counts.
 _NEWER_SECONDS = 900
+# Characters of why a message is none; a stranger may call a field what he likes.
+_REASON = 500
 
 
 class Outcome(NamedTuple):
@@ -283,10 +285,10 @@ def seed_of(message: TaskMessage, unique: str) -> int:
 def _what_is_wrong(error: ValueError) -> str:
     """What is wrong with a message, in one line: the first field that is, or that it is no JSON."""
     if not isinstance(error, ValidationError):
-        return f"body: {error}"
+        return f"body: {error}"[:_REASON]
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where or 'body'}: {first['msg']}"
+    return f"{where[:_REASON] or 'body'}: {first['msg']}"[: 2 * _REASON]
 
 
 def _passes(record: Record) -> int:

@@ -8,7 +8,6 @@ and starts in two thirds of the time. Tests replace all clients here.
 from __future__ import annotations
 
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +19,7 @@ from obstore.store import S3Store
 from vbvrdatafactory import loopback
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.models import is_bucket_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 # An emulator on loopback must never see a real key.
 _EMBEDDED_KEY = "test"
-_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 # How long obstore uses credentials before it asks for new ones; botocore renews a role's 10 to 15 minutes before they expire.
 _CREDENTIALS_TTL = timedelta(minutes=5)
@@ -209,7 +208,7 @@ def bucket(
 ) -> ObjectStore:
     """An obstore store for the bucket `name` (default: ``OUTPUT_BUCKET``), or for what lies below a prefix in it."""
     name, endpoint = name or config.output_bucket, config.aws_endpoint_url or ""
-    if not _BUCKET_NAME.fullmatch(name):
+    if not is_bucket_name(name):
         # obstore panics on it.
         raise ConfigError(f"{name!r} is not a valid bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
     if instead := replacement():

@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
@@ -41,7 +41,7 @@ def safe_name(name: str) -> str:
     """
     if not is_safe_name(name):
         raise ValueError(
-            f"{name!r} is not a safe name: letters, digits, '.', '_', '-' and inner spaces, 200 at most"
+            f"{name[:100]!r} is not a safe name: letters, digits, '.', '_', '-' and inner spaces, 200 at most"
         )
     return name
 
@@ -62,8 +62,30 @@ def safe_prefix(prefix: str) -> str:
     return prefix
 
 
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether a bucket may be called so; anything else could be another path of the endpoint."""
+    return bool(_BUCKET_NAME.fullmatch(name)) and ".." not in name
+
+
+def _bucket_name(name: str) -> str:
+    if not is_bucket_name(name):
+        raise ValueError(f"{name[:100]!r} is not a valid bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
+    return name
+
+
+def _encodable(text: object) -> object:
+    """Text that a record can hold: halves of surrogate pairs, which no UTF-8 has, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
 SafeName = Annotated[str, AfterValidator(safe_name)]
 Prefix = Annotated[str, AfterValidator(safe_prefix)]
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
+# What a stranger said, kept as it was as far as UTF-8 can.
+Text = Annotated[str, BeforeValidator(_encodable)]
 HashSeed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 
@@ -140,13 +162,13 @@ class TaskMessage(Versioned):
         default=None, strict=True, ge=0, lt=2**32, description="Seed; None lets the worker choose"
     )
     output_format: OutputFormat = "files"
-    output_bucket: str | None = Field(default=None, min_length=3, max_length=63)
+    output_bucket: BucketName | None = None
     dataset: SafeName | None = Field(default=None, description="Dataset whose plan holds this batch")
     salt: int = Field(
         default=0, strict=True, ge=0, le=MAX_SALT, description="How often the generator failed here before"
     )
     only_indices: tuple[Annotated[int, Strict()], ...] | None = Field(
-        default=None, min_length=1, description="Store just these"
+        default=None, min_length=1, max_length=MAX_BATCH, description="Store just these"
     )
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
     python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
@@ -467,15 +489,15 @@ class FailureRecord(_Record):
     """Why one attempt at a batch failed; written before the message is reported as failed."""
 
     message: TaskMessage | None
-    body: str | None = Field(default=None, description="The message as it came, where it could not be read")
+    body: Text | None = Field(default=None, description="The message as it came, where it could not be read")
     seed: int | None = None
     python_hash_seed: HashSeed | None = Field(
         default=0, description="As in a receipt; None where nothing ran"
     )
     cause: Cause
-    detail: str = Field(description="One line for a person")
+    detail: Text = Field(description="One line for a person")
     exit_code: int | None = None
-    stderr_tail: str = ""
+    stderr_tail: Text = ""
     pictures: tuple[Picture, ...] = Field(default=(), description="Of some samples with wrong ground truth")
     stored: list[IndexRange] = Field(
         default_factory=list, description="What was whole and stored all the same"
