@@ -8,7 +8,7 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import obstore
-from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import GenericError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from lambda_worker.failure import BatchFailed
@@ -25,6 +25,7 @@ from vbvrdatafactory.s3.listing import objects
 log = logging.getLogger(__name__)
 
 _LIST_THREADS = 32
+_NO_BUCKET = "NoSuchBucket"
 
 
 class AlreadyFinished(Exception):  # noqa: N818 - nothing failed
@@ -80,11 +81,20 @@ def _check_access(store: ObjectStore, message: TaskMessage) -> None:
     try:
         next(iter(obstore.list(store, prefix=f"{keys.RECEIPTS}{message.type}/", chunk_size=1)), None)
     except (PermissionDeniedError, UnauthenticatedError, NotFoundError) as error:
-        raise BatchFailed(
-            Cause.ACCESS_DENIED,
-            f"the worker may not use {_where(message)}: {str(error)[:300]}; the deployment lists further buckets in "
-            "extraOutputBuckets, and prefixes in prefixes",
-        ) from error
+        raise _refused(message, str(error)[:300]) from error
+    except GenericError as error:
+        # What a listing of a bucket that does not exist ends in.
+        if _NO_BUCKET not in str(error):
+            raise
+        raise _refused(message, "there is none of that name") from error
+
+
+def _refused(message: TaskMessage, why: str) -> BatchFailed:
+    return BatchFailed(
+        Cause.ACCESS_DENIED,
+        f"the worker may not use {_where(message)}: {why}; the deployment lists further buckets in "
+        "extraOutputBuckets, and prefixes in prefixes",
+    )
 
 
 def _where(message: TaskMessage) -> str:
