@@ -129,5 +129,9 @@ def test_all_odd_keys_at_once(run, dataset):
     found = reported(run)
     assert found["total"]["whole"] == 4
     assert found["unrecognised"] >= 5
+    beside = (f"{keys.RECEIPTS}{MAZE}/", f"{keys.FAILURES}{MAZE}/")
+    odd = [key for key in ODD_KEYS if key.startswith(beside) and not keys.parse_receipt(key)]
+    assert (found["odd_records"], found["odd_records_example"]) == (len(odd), min(odd))
+    said = f"{len(odd)} objects under _datafactory/ are no records where only records belong, such as {min(odd)!r}."
+    assert said in run("report", "d").stdout
     assert run("submit", "-g", MAZE, "-n", "4", "-b", "4", "--dataset", "d", "--dry-run").exit_code == 0
-    assert run("failures", "d").exit_code == 0

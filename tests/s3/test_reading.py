@@ -11,7 +11,7 @@ import obstore
 import pytest
 from obstore.store import MemoryStore, S3Store
 
-from vbvrdatafactory.s3.reading import DamagedObjectError, read
+from vbvrdatafactory.s3.reading import DamagedObjectError, OversizedObjectError, read
 
 BODY = b"x" * 34_747
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -126,3 +126,12 @@ def test_other_stores_have_no_digest() -> None:
     assert read(store, "key").data == b"bytes"
     with pytest.raises(FileNotFoundError):
         read(store, "nothing")
+
+
+def test_what_is_too_large_is_not_read() -> None:
+    """Whoever can write to the bucket can't fill this machine's memory with a record: it is named, and no byte is taken."""
+    store = MemoryStore()
+    obstore.put(store, "_datafactory/x", bytes(1001))
+    with pytest.raises(OversizedObjectError, match=r"'_datafactory/x' has 1,001 bytes.*1,000.*delete it"):
+        read(store, "_datafactory/x", at_most=1000)
+    assert len(read(store, "_datafactory/x", at_most=1001).data) == 1001

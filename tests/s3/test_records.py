@@ -235,3 +235,14 @@ def test_a_spec_that_can_not_be_read_is_not_overwritten_without_a_word(
     write_spec(bucket, SPEC, replace=True, at=NOON)
     assert bytes(obstore.get(bucket, keys.former_spec("spring", NOON)).bytes()) == data
     assert read_all_specs(bucket) == [SPEC]
+
+
+def test_a_record_of_many_megabytes_is_as_one_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named with the next move, and stops nobody who only shows it."""
+    store = MemoryStore()
+    obstore.put(store, "_datafactory/x.json", b'{"x": 1}')
+    monkeypatch.setattr(records, "_MOST_BYTES", 7)
+    assert records.read_if_valid(store, "_datafactory/x.json", FailureRecord) is None
+    assert "'_datafactory/x.json' has 8 bytes" in caplog.text

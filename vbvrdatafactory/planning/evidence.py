@@ -53,13 +53,18 @@ class Outcomes(NamedTuple):
 
 
 class Evidence:
-    """Receipts and failures of some generators."""
+    """Receipts and failures of some generators.
+
+    Attributes:
+        unrecognised: keys that lie where they do, and are neither.
+    """
 
     def __init__(self, listing: Iterable[tuple[str, datetime]] = ()) -> None:
         """Parse (key, last modified) pairs of ``_datafactory/receipts/`` and ``_datafactory/failures/``."""
         self._made: dict[str, list[SuccessRecord]] = defaultdict(list)
         self._failed: dict[str, list[FailedAttempt]] = defaultdict(list)
         self._started: dict[str, list[StartedAttempt]] = defaultdict(list)
+        self.unrecognised: list[str] = []
         self._receipts: dict[str, list[keys.ReceiptKey]] = defaultdict(list)
         for key, at in listing:
             if receipt := keys.parse_receipt(key):
@@ -70,6 +75,8 @@ class Evidence:
                 self._failed[failure.generator].append(FailedAttempt(failure, at))
             elif started := keys.parse_started(key):
                 self._started[started.generator].append(StartedAttempt(started, at))
+            else:
+                self.unrecognised.append(key)
 
     def receipts(self, generator: str) -> list[keys.ReceiptKey]:
         """All its receipts, partial ones too, in no order."""

@@ -33,6 +33,8 @@ def make_report(plan: Plan, seen: Observation, *, at: datetime, bucket: str = ""
         strangers=sum(name not in plan.generators for name in inventory),
         unrecognised=inventory.unrecognised,
         unrecognised_example=inventory.unrecognised_example,
+        odd_records=len(seen.evidence.unrecognised),
+        odd_records_example=min(seen.evidence.unrecognised, default=""),
     )
 
 

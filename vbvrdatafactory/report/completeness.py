@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, computed_field
 
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.humanize import format_count
 from vbvrdatafactory.core.models import BandRecord
@@ -39,6 +40,10 @@ class Report(Versioned):
     strangers: int = Field(default=0, description="Generators in the bucket that the plan does not name")
     unrecognised: int = Field(default=0, description="Folders and files that are no sample and no archive")
     unrecognised_example: str = Field(default="", description="One of them")
+    odd_records: int = Field(
+        default=0, description="Objects among receipts and failure records that are neither"
+    )
+    odd_records_example: str = Field(default="", description="One of them")
     failures: list[FailureTally] = Field(default_factory=list)
     bands: list[BandRecord] = Field(
         default_factory=list, description="Of generators that are not held to an end of their videos"
@@ -160,6 +165,11 @@ class Report(Versioned):
             such = f", such as {self.unrecognised_example!r}" if self.unrecognised_example else ""
             lines.append(
                 f"{self.unrecognised:,} entries under questions/ are no sample and no archive{such}."
+            )
+        if self.odd_records:
+            lines.append(
+                f"{self.odd_records:,} objects under {keys.OWN} are no records where only records belong, "
+                f"such as {self.odd_records_example!r}."
             )
         if self.strangers:
             lines.append(f"{self.strangers:,} generators in the bucket are not in the plan.")

@@ -49,9 +49,11 @@ def sizes(store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key) ->
     return _listed(store, folder, ("path", "size"), on_odd_key)
 
 
-def times(store: ObjectStore, folder: str) -> Iterator[tuple[str, datetime]]:
-    """(key, last modified) of every object below `folder`."""
-    return _listed(store, folder, ("path", "last_modified"), ignore_key)
+def times(
+    store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key
+) -> Iterator[tuple[str, datetime]]:
+    """(key, last modified) of every object below `folder`; those that are no paths are left out, as of `sizes`."""
+    return _listed(store, folder, ("path", "last_modified"), on_odd_key)
 
 
 def objects(store: ObjectStore, folder: str, on_odd_key: OnOddKey = ignore_key) -> Iterator[Stored]:
@@ -175,5 +177,9 @@ def _kept(
 def take_evidence(store: ObjectStore, generators: Iterable[str]) -> Evidence:
     """The receipts and failure records of these generators."""
     folders = [f"{root}{name}" for name in generators for root in (keys.RECEIPTS, keys.FAILURES)]
+    odd: list[str] = []
     with ThreadPoolExecutor(LISTING_THREADS, thread_name_prefix="list") as pool:
-        return Evidence(chain.from_iterable(pool.map(lambda folder: list(times(store, folder)), folders)))
+        listed = pool.map(lambda folder: list(times(store, folder, odd.append)), folders)
+        evidence = Evidence(chain.from_iterable(listed))
+    evidence.unrecognised += odd
+    return evidence

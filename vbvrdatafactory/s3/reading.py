@@ -14,12 +14,18 @@ from vbvrdatafactory.s3.checksums import ContentSum, ExpectedContent
 # A second try: what a proxy or a disk cut short may be complete then.
 _TRIES = 2
 _CHUNK = 4 * 1024 * 1024
+# Of records, reports and the ledger; the largest that the factory writes has some megabytes.
+MOST_BYTES = 256 * 1024 * 1024
 # With SSE-KMS an ETag is no MD5, but looks like one.
 _ETAG_IS_MD5 = (None, "AES256")
 
 
 class DamagedObjectError(DataFactoryError):
     """An object was received twice in other bytes than S3 reports."""
+
+
+class OversizedObjectError(DataFactoryError):
+    """An object is larger than what may lie under its key, and was not read."""
 
 
 class Content(NamedTuple):
@@ -29,24 +35,32 @@ class Content(NamedTuple):
     e_tag: str | None
 
 
-def read(store: ObjectStore, key: str) -> Content:
+def read(store: ObjectStore, key: str, *, at_most: int = MOST_BYTES) -> Content:
     """All bytes of the object `key`; for small objects.
+
+    Args:
+        store: the bucket.
+        key: the object.
+        at_most: the bytes that it may have: whoever can write to the bucket must not fill this machine's memory.
 
     Raises:
         FileNotFoundError: it does not exist.
+        OversizedObjectError: it has more than `at_most` bytes.
         DamagedObjectError: other bytes than S3 reports were received.
     """
     pieces: list[bytes] = []
-    found = stream(store, key, pieces.append, pieces.clear)
+    found = stream(store, key, pieces.append, pieces.clear, at_most=at_most)
     return Content(b"".join(pieces), found.e_tag)
 
 
-def stream(
+def stream(  # noqa: PLR0913 - what, where to, and how much
     store: ObjectStore,
     key: str,
     write: Callable[[bytes], object],
     restart: Callable[[], object],
     listed: ExpectedContent | None = None,
+    *,
+    at_most: int | None = None,
 ) -> ExpectedContent:
     """Call `write` with the bytes of the object `key`, chunk by chunk; returns their size and ETag as S3 reports them.
 
@@ -57,15 +71,17 @@ def stream(
         restart: called before the first chunk of each try; earlier chunks are void.
         listed: size and ETag of a listing. An object that was overwritten since is compared with what GetObject
             reports.
+        at_most: the bytes that it may have; None for any number.
 
     Raises:
         FileNotFoundError: it does not exist.
+        OversizedObjectError: it has more than `at_most` bytes.
         DamagedObjectError: other bytes than S3 reports were received; what was written is void.
     """
     defect = ""
     for _ in range(_TRIES):
         restart()
-        expected, defect = _once(store, key, write, listed)
+        expected, defect = _once(store, key, write, listed, at_most)
         if not defect:
             return expected
     raise DamagedObjectError(
@@ -74,11 +90,19 @@ def stream(
 
 
 def _once(
-    store: ObjectStore, key: str, write: Callable[[bytes], object], listed: ExpectedContent | None
+    store: ObjectStore,
+    key: str,
+    write: Callable[[bytes], object],
+    listed: ExpectedContent | None,
+    at_most: int | None,
 ) -> tuple[ExpectedContent, str]:
     """Size and ETag as S3 reports them, and what is wrong with the bytes received; empty where nothing is."""
     got, received = obstore.get(store, key), ContentSum()
     expected = ExpectedContent(got.meta["size"], got.meta["e_tag"])
+    if at_most is not None and expected.size > at_most:
+        raise OversizedObjectError(
+            f"{key!r} has {expected.size:,} bytes, and nothing larger than {at_most:,} belongs there; delete it"
+        )
     if listed and listed.e_tag == expected.e_tag:
         expected = listed
     try:

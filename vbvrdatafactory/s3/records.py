@@ -17,6 +17,8 @@ from vbvrdatafactory.s3.listing import top
 log = logging.getLogger(__name__)
 
 READ_THREADS = 32
+# A receipt of a thousand samples has half a megabyte; so many are read at once.
+_MOST_BYTES = 32 * 1024 * 1024
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -49,7 +51,7 @@ def read(store: ObjectStore, key: str, kind: type[Model]) -> Model | None:
         DataFactoryError: it is not received whole.
     """
     try:
-        data = reading.read(store, key).data
+        data = reading.read(store, key, at_most=_MOST_BYTES).data
     except FileNotFoundError:
         return None
     return parse(data, key, kind)
