@@ -114,6 +114,16 @@ def test_it_goes_on_by_itself(submit: Submit, monkeypatch: pytest.MonkeyPatch) -
     }
 
 
+def test_what_sends_nothing_does_not_go_on(submit: Submit, cloud: InMemoryAws, monkeypatch) -> None:
+    """Where looking takes all the time, it would invoke itself for ever: the answer says so instead."""
+    real = aws.client
+    monkeypatch.setattr(aws, "client", lambda *asked: None if "lambda" in asked else real(*asked))
+    answer = submit(Invocation(seconds=10), samples=40, batch_size=1, go_on=True)
+    assert (answer["messages_sent"], answer["goes_on"], cloud.messages()) == (0, False, [])
+    assert answer["cursor"] == {"generator": "G-1_maze", "start_index": 0}
+    assert "took all of the function's time" in answer["problems"][0]
+
+
 @pytest.mark.parametrize(
     ("event", "says"),
     [

@@ -21,6 +21,10 @@ log.setLevel(logging.INFO)
 
 # A payload that the answer names at most so many left out of.
 _NAMED = 100
+_NO_TIME = (
+    "looking at the bucket took all of the function's time, and nothing was sent; ask for fewer generators at a time, "
+    "or use 'datafactory submit', which has no time limit"
+)
 
 
 class Context(Protocol):
@@ -60,7 +64,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         replace_spec=request.replace_spec,
     )
     cursor = sent.cursor.model_dump() if sent.cursor else None
-    goes_on = bool(cursor and request.go_on)
+    # One that sent nothing would go on for ever.
+    goes_on = bool(cursor and request.go_on and sent.messages)
     if goes_on:
         _invoke_again(services, {**event, "cursor": cursor}, context)
     log.info("%s: %d messages sent, cursor %s", plan.spec.dataset, sent.messages, cursor)
@@ -68,7 +73,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         **answer,
         "whole": plan.sample_count - sent.seen.gaps.sample_count,
         "messages_sent": sent.messages,
-        "problems": list(sent.problems[:_NAMED]),
+        "problems": [*sent.problems[:_NAMED], *([] if sent.messages or not cursor else [_NO_TIME])],
         "cursor": cursor,
         "goes_on": goes_on,
     }
