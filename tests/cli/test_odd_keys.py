@@ -134,3 +134,29 @@ def test_evidence_and_datasets(run, odd):
     evidence = listing.take_evidence(odd.store, [MAZE])
     assert [made.key.indices for made in evidence.runs(MAZE)] == [IndexRange(0, 4)]
     assert (run("report").exit_code, run("runs", "d").exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-rf",
+        " leading",
+        "trailing ",
+        "a%2fb",
+        "%2e%2e",
+        "a#b?c=d&e",
+        "~",
+        "*",
+        "...",
+        "spä-\u6f22",
+        "a+b",
+        "<b>",
+    ],
+)
+def test_an_odd_name_is_the_key_that_it_says(place, name):
+    """What obstore puts, boto3 lists under exactly that key: no name is encoded twice, or is a path on its way."""
+    key = f"questions/{MAZE}/t_task/t_0000/{name}"
+    place.put(key)
+    found = place.s3.list_objects_v2(Bucket=place.config.output_bucket)["Contents"]
+    assert [one["Key"] for one in found] == [key]
+    assert [*sizes(place.store, "questions")] == [(key, 1)]
