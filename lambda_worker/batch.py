@@ -205,7 +205,7 @@ class Worker:
         as_files = message.output_format == "files"
         uploads = FileUploads(store, message.type)
         band = self.bands.find(store, message.type, origin.code)
-        gate = Gate(self.limits, delivery.seconds_left - _RECORD_SECONDS, delivery.cancelled, band)
+        gate = Gate(self.limits, max(delivery.seconds_left, _RECORD_SECONDS), delivery.cancelled, band)
         with sandbox() as box, self._closed(uploads), gate:
             watch = SampleWatcher(box.output, message)
 

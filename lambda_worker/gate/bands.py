@@ -44,7 +44,14 @@ class Bands:
         record = BandRecord(generator=generator, code=code, band=band, made_at=datetime.now(UTC))
         data = (record.model_dump_json(indent=1) + "\n").encode()
         try:
-            obstore.put(store, keys.band(generator, code), data, mode="create", use_multipart=False)
+            obstore.put(
+                store,
+                keys.band(generator, code),
+                data,
+                attributes={"Content-Type": "application/json"},
+                mode="create",
+                use_multipart=False,
+            )
         except AlreadyExistsError:
             log.info("the band of %s is filed already", generator)
         except (BaseError, OSError) as error:

@@ -175,5 +175,12 @@ def test_a_message_is_a_value() -> None:
 
 def test_every_cause_blames_either_the_generator_or_the_infrastructure() -> None:
     """Only what another seed or a smaller batch may cure changes them."""
-    cured = {Cause.CRASH, Cause.WRONG_COUNT, Cause.TORN_SAMPLES, Cause.DEADLINE, Cause.MEMORY}
+    cured = {
+        Cause.CRASH,
+        Cause.WRONG_COUNT,
+        Cause.TORN_SAMPLES,
+        Cause.WRONG_GROUND_TRUTH,
+        Cause.DEADLINE,
+        Cause.MEMORY,
+    }
     assert {cause for cause in Cause if cause.is_seeds_fault} == cured

@@ -58,7 +58,7 @@ def test_fields_of_tomorrow_are_ignored_in_what_was_filed(record: Versioned) -> 
     """At every level, and what is known is read as it was."""
     tomorrow = grown(record.model_dump(mode="json"))
     # A mapping's keys are data, not fields.
-    for mapping in ("digests", "metadata_digests", "objects", "tasks", "overrides"):
+    for mapping in ("digests", "metadata_digests", "objects", "tasks", "profiles", "overrides"):
         tomorrow.get(mapping, {}).pop("of_tomorrow", None)
     for mapping in ("generators", "environments") if "pins" in tomorrow else ():
         tomorrow["pins"][mapping].pop("of_tomorrow")

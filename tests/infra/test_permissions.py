@@ -74,6 +74,7 @@ def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> Non
         "Dataset/questions/*.tar.gz": {"s3:GetObject"},
         "Dataset/_datafactory/receipts/*": {"s3:PutObject", "s3:GetObject"},
         "Dataset/_datafactory/failures/*": {"s3:PutObject"},
+        "Dataset/_datafactory/bands/*": {"s3:PutObject", "s3:GetObject"},
         "Dataset/_datafactory/unreadable/*": {"s3:PutObject"},
         "Dataset": {"s3:ListBucket"},
         "Tasks": {
@@ -89,10 +90,12 @@ def test_least_privilege(full: dict[str, dict[str, Any]], packaging: str) -> Non
 
 
 @pytest.mark.parametrize("packaging", ["image", "zip"])
-def test_only_samples_and_receipts_are_listed(full: dict[str, dict[str, Any]], packaging: str) -> None:
-    """A listing must name one of the two prefixes that the worker looks below."""
+def test_only_what_is_looked_for_is_listed(full: dict[str, dict[str, Any]], packaging: str) -> None:
+    """A listing must name one of the prefixes that the worker looks below."""
     (listing,) = [one for one in statements(full[packaging]) if "s3:ListBucket" in one["Action"]]
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["questions/*", "_datafactory/receipts/*"]}}
+    assert listing["Condition"] == {
+        "StringLike": {"s3:prefix": ["questions/*", "_datafactory/receipts/*", "_datafactory/bands/*"]}
+    }
 
 
 @pytest.mark.parametrize("packaging", ["image", "zip"])

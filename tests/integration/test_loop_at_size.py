@@ -16,6 +16,7 @@ from flows.generate_dataset import generate_dataset
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config, config
+from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.spec_changes import Redefined
 from vbvrdatafactory.report.completeness import Report
@@ -153,15 +154,24 @@ def test_another_seed_under_the_name_is_refused_at_once(make_world) -> None:
     assert world.generate(samples=20).complete
 
 
-@pytest.mark.parametrize(
-    "asked", [{"replace_spec": True}, {"dataset": "other"}], ids=["replaced", "other-name"]
-)
-def test_samples_of_another_seed_make_no_dataset_complete(make_world, asked) -> None:
+def test_another_dataset_in_its_place_is_refused(make_world) -> None:
+    """With both names, before anything is sent or filed."""
+    world = make_world(2, {})
+    world.generate(samples=20)
+    world.sent.clear()
+    before = world.keys()
+    refused = world.generate(samples=30, seed=7, dataset="other")
+    assert isinstance(refused, DataFactoryError)
+    assert "datasets 'size' (seed 42) and 'other' (seed 7)" in str(refused)
+    assert (world.sent, world.keys()) == (Counter(), before)
+
+
+def test_samples_of_another_seed_make_no_dataset_complete(make_world) -> None:
     """Whole samples of seed 42: for seed 7 nothing is sent, and the run says what it found and what helps."""
     world = make_world(2, {})
     world.generate(samples=20)
     world.sent.clear()
-    report = world.generate(samples=30, seed=7, **asked)
+    report = world.generate(samples=30, seed=7, replace_spec=True)
     assert (report.complete, report.total.whole, report.total.other_seed) == (False, 40, 40)
     assert (
         report.result_line == "RESULT expected=60 whole=40 torn=0 missing=20 messages=0 other_seed=40 right=0"

@@ -447,14 +447,15 @@ def test_an_early_look_is_not_the_last_word(arena) -> None:
         first = write_sample(out, seed, 0)
         time.sleep(0.5)
         (first / "prompt.txt").write_text("Final.")
-        (first / "ground_truth.mp4").write_bytes(mp4(b"final"))
+        with (first / "ground_truth.mp4").open("ab") as video:
+            video.write(b"\\0\\0\\0\\x0dfreefinal")
         for place in range(1, count):
             write_sample(out, seed, place)
     """
     name = arena.plain(body)
     assert arena.run(name).short == (None, ALL)
     assert arena.content(name, 0, "prompt.txt") == b"Final."
-    assert arena.content(name, 0, "ground_truth.mp4") == arena.kit.mp4(b"final")
+    assert arena.content(name, 0, "ground_truth.mp4").endswith(b"freefinal")
 
 
 def test_a_sample_that_is_taken_back_is_not_stored(arena) -> None:
