@@ -70,6 +70,8 @@ class Gate:
 
     def __enter__(self) -> Self:
         self._stack.__enter__()
+        # Its imports are done when the generator's first sample is there.
+        self._running()
         return self
 
     def __exit__(

@@ -6,6 +6,7 @@ null, and writes a JSON line for each. Decoders read a stranger's bytes here: wh
 
 import base64
 import json
+import os
 import sys
 import time
 from collections import deque
@@ -238,6 +239,8 @@ def main(inbox: Path, out: Path) -> None:
             path = Path(folder)
             found = show(path) if task == "show" else measure(path, others, compares=compares)
             print(json.dumps({"number": number, **found}), file=file)
+    # Nothing is left to do; taking an interpreter down takes as long as a sample.
+    os._exit(0)
 
 
 if __name__ == "__main__":
