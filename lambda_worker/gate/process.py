@@ -103,7 +103,9 @@ def measuring(limits: Limits, seconds: float, cancelled: threading.Event) -> Ite
         process.inbox.touch()
         stop = threading.Event()
         home = box.root / "home"
-        job = RunRequest(home, 1, 0, 0, seconds, _Either(cancelled, stop), Path(sys.executable), stream=False)
+        job = RunRequest(
+            home, 1, 0, 0, seconds, _Either(cancelled, stop), Path(sys.executable), stream=False, is_ours=True
+        )
         thread = threading.Thread(target=process.supervise, args=(job, limits), name="gate")
         thread.start()
         try:

@@ -46,6 +46,8 @@ class RunRequest:
         cancelled: when set, the run ends at once.
         interpreter: the Python that runs it; it has the packages that the generator imports.
         stream: whether a generator that follows the public template writes each sample as soon as it is made.
+        is_ours: whether it is a script of the worker's own, which starts no processes and writes next to nothing: what
+            it may have started all the same is looked for when its sandbox goes.
     """
 
     generator: Path
@@ -56,6 +58,7 @@ class RunRequest:
     cancelled: threading.Event
     interpreter: Path = Path(sys.executable)
     stream: bool = True
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,9 @@ class _Supervisor:
         self._box, self._job, self._limits, self._tick = box, job, limits, tick
         self._before = processes.children()
         self._stopped: BatchFailed | None = None
-        self._next = {self._check_memory: 0.0, self._check_detached: _DETACHED_SECONDS, self._check_disk: 0.0}
+        self._next = {self._check_memory: 0.0}
+        if not job.is_ours:
+            self._next |= {self._check_detached: _DETACHED_SECONDS, self._check_disk: 0.0}
 
     def run(self, orders: dict[str, object], environment: dict[str, str]) -> GeneratorRun:
         started = time.monotonic()
@@ -194,7 +199,8 @@ class _Supervisor:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         processes.ended(process.pid)
-        processes.end_all(self._box.root, self._before)
+        if not self._job.is_ours:
+            processes.end_all(self._box.root, self._before)
 
     def _check_memory(self, pid: int, elapsed: float) -> float:
         self._judge_memory(processes.resident_bytes(processes.family(pid)))
