@@ -144,7 +144,7 @@ def show(report: Report, page: str | None) -> None:
         click.echo(for_terminal(line))
     click.echo(report.run_line)
     of_run = report.run.remarks if report.run else ()
-    for remark in (*of_run, *report.content_notes, *report.repeats, *report.notes_on_videos):
+    for remark in (*of_run, *report.content_notes, *report.repeats, *report.notes_on_samples):
         click.echo(for_terminal(remark))
     click.echo(f"Samples: {report.place(os.environ.get('DATAFACTORY_BUCKET_FOLDER'))}")
     if page:

@@ -187,3 +187,17 @@ def test_a_generator_without_more_samples_ends_the_run(factory) -> None:
     assert (report.complete, report.total.whole, report.total.copies) == (False, 60, 57)
     assert (report.run.rounds, report.run.messages) == (1, 3)
     assert "57 of 60 samples are copies of others" in report.headline
+
+
+def test_code_that_changes_in_mid_run_loses_nothing_and_is_told(factory) -> None:
+    """As when a new image is deployed while messages are in flight: every sample is there, and the report says what is mixed."""
+    name = factory.add_generator("T-redeployed")
+    factory.generate(name, dataset="redeployed", code="any")
+    factory.add_generator(name, states=10**9)
+    script = factory.generators / name / "examples" / "generate.py"
+    script.write_text(script.read_text() + "\n# another version\n")
+    report = factory.generate(name, dataset="redeployed", samples=12, code="any")
+    assert (report.complete, report.total.whole, report.total.right) == (True, 12, 12)
+    assert [one.samples for one in report.generators[0].codes] == [8, 4]
+    (note,) = [line for line in report.notes_on_samples if "versions of its code" in line]
+    assert note.startswith(f"{name}: its samples were made by 2 versions of its code: 8 by ")

@@ -41,7 +41,7 @@ def show(report: Report) -> None:
     if report.failures:
         rows = [(f.generator, f.cause.value, f"{f.count:,}", f.detail) for f in report.failures]
         output.show(output.table(_FAILURE_COLUMNS, rows))
-    for line in (*report.content_notes, *report.repeats, *report.notes_on_videos, *report.foreign):
+    for line in (*report.content_notes, *report.repeats, *report.notes_on_samples, *report.foreign):
         output.say(line)
     output.say(report.headline)
 

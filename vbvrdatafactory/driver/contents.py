@@ -11,6 +11,7 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.services import Log
+from vbvrdatafactory.ledger.codes import find_codes
 from vbvrdatafactory.ledger.copies import with_copies_told
 from vbvrdatafactory.ledger.fold import Matched, fold, match
 from vbvrdatafactory.ledger.listing import to_table
@@ -18,6 +19,7 @@ from vbvrdatafactory.ledger.refilled import refilled
 from vbvrdatafactory.ledger.schema import Part
 from vbvrdatafactory.ledger.states import find_states, places_left
 from vbvrdatafactory.ledger.videos import find_videos
+from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.contents import Contents
 from vbvrdatafactory.planning.distinct import Distinct, count_distinct
 from vbvrdatafactory.planning.evidence import Evidence
@@ -38,6 +40,7 @@ class Found(NamedTuple):
         left: keys of objects whose samples are all there in another place.
         refilled: samples that were made again since the look before.
         videos: rates and sizes of their videos.
+        codes: which code made how many of them.
         rows: the ledger, one row a sample, and whether all its objects are in the listing (``matched``).
         listed: its objects: key, size and ETag.
     """
@@ -47,6 +50,7 @@ class Found(NamedTuple):
     left: Sequence[str]
     refilled: Refilled
     videos: Sequence[Videos]
+    codes: Sequence[Code]
     rows: pl.DataFrame
     listed: pl.DataFrame
 
@@ -106,6 +110,7 @@ class ContentReader:
             places_left(matched),
             refilled(part.rows, matched.rows),
             find_videos(matched.rows, planned.stop),
+            find_codes(matched.rows, planned.stop),
             matched.rows,
             listed,
         )

@@ -86,6 +86,7 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
         {name: found[name].left for name in wanted if found[name].left},
         reduce(Refilled.and_of, (one.refilled for one in found.values()), Refilled()),
         {name: found[name].videos for name in wanted if found[name].videos},
+        {name: found[name].codes for name in wanted if found[name].codes},
     )
 
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.contents import ACCEPTED, MISMATCHED, Contents, State
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.evidence import Evidence
@@ -102,6 +103,7 @@ class Observation(NamedTuple):
         left: keys of objects whose samples are all there in another place, by generator.
         refilled: samples that were made again since the look before.
         videos: rates and sizes of the videos of each generator.
+        codes: which code made how many of its samples.
     """
 
     inventory: Inventory
@@ -112,6 +114,7 @@ class Observation(NamedTuple):
     left: Mapping[str, Sequence[str]] = MappingProxyType({})
     refilled: Refilled = Refilled()
     videos: Mapping[str, Sequence[Videos]] = MappingProxyType({})
+    codes: Mapping[str, Sequence[Code]] = MappingProxyType({})
 
     def count(self, *states: State) -> int:
         """How many samples have one of these states."""

@@ -73,5 +73,6 @@ def _tally(plan: Plan, seen: Observation, line: GeneratorPlan) -> Tally:
         copies=contents.count(State.COPY, State.LAST_COPY),
         gaps=tuple(found.missing(planned)),
         distinct=seen.distinct.get(generator, Distinct()),
+        codes=tuple(seen.codes.get(generator, ())),
         videos=tuple(seen.videos.get(generator, ())),
     )

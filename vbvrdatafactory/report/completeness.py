@@ -17,6 +17,7 @@ from vbvrdatafactory.core.models import BandRecord
 from vbvrdatafactory.core.ranges import describe
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.distinct import Distinct
+from vbvrdatafactory.report.codes import code_notes
 from vbvrdatafactory.report.run_figures import RunFigures
 from vbvrdatafactory.report.tallies import COLUMNS, FailureTally, Tally
 from vbvrdatafactory.report.videos import band_notes, video_notes
@@ -125,9 +126,9 @@ class Report(Versioned):
         return lines
 
     @property
-    def notes_on_videos(self) -> list[str]:
-        """Rates and sizes of the videos, and which generators' do not begin or end with their pictures."""
-        return [*video_notes(self.generators), *band_notes(self.bands)]
+    def notes_on_samples(self) -> list[str]:
+        """Rates and sizes of the videos, which generators' do not begin or end with their pictures, and mixed code."""
+        return [*video_notes(self.generators), *band_notes(self.bands), *code_notes(self.generators)]
 
     @property
     def verdict(self) -> str:
@@ -202,7 +203,7 @@ class Report(Versioned):
             if self.run
             else []
         )
-        lines = (*self.content_notes, *self.repeats, *self.notes_on_videos)
+        lines = (*self.content_notes, *self.repeats, *self.notes_on_samples)
         notes += [f"- {for_markdown(line)}" for line in lines]
         notes += map(for_markdown, self.foreign)
         return [*notes, ""] if notes else []

@@ -68,7 +68,7 @@ def to_html(report: Report, pictures: Iterable[Picture] = ()) -> str:
 
 def _remarks(report: Report) -> list[str]:
     of_run = report.run.remarks if report.run else []
-    return [*of_run, *report.content_notes, *report.repeats, *report.notes_on_videos, *report.foreign]
+    return [*of_run, *report.content_notes, *report.repeats, *report.notes_on_samples, *report.foreign]
 
 
 def _row(tally: Tally) -> str:

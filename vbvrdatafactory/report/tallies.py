@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.videos import Videos
 
@@ -44,6 +45,9 @@ class Tally(Frozen):
     gaps: tuple[IndexRange, ...] = Field(default=(), description="Missing and torn, [start, stop)")
     videos: tuple[Videos, ...] = Field(
         default=(), description="Rates and sizes of its videos, the commonest first"
+    )
+    codes: tuple[Code, ...] = Field(
+        default=(), description="Codes that made its samples, the commonest first"
     )
     distinct: Distinct = Field(default=Distinct(), description="Distinct samples, by the digests in receipts")
 
