@@ -6,7 +6,7 @@ The same class is deployed to AWS (the worker is a container image) and created 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -69,6 +69,12 @@ class PipelineStack(cdk.Stack):
         if bucket.policy:
             # Else the bucket would lose its TLS-only policy with the stack.
             bucket.policy.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+            if self._settings.bucket_name:
+                # CloudFormation takes up what is there only where its name stands in the template, and refuses a second
+                # policy of a bucket.
+                policy = cast("s3.CfnBucketPolicy", bucket.policy.node.default_child)
+                policy.add_property_override("Bucket", self._settings.bucket_name)
+                policy.node.add_dependency(bucket)
         acknowledge(
             bucket, "S1", "Access logs would add a second write to each of millions; receipts tell who."
         )

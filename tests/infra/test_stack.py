@@ -62,6 +62,16 @@ def test_a_named_bucket(synthesise: Synthesise) -> None:
     assert only(template, "AWS::S3::Bucket")["Properties"]["BucketName"] == "the-dataset"
 
 
+def test_the_policy_of_a_named_bucket_is_taken_up_with_it(synthesise: Synthesise) -> None:
+    """CloudFormation refuses a second policy of a bucket, and imports the one that is there by a name that is literal."""
+    template = synthesise(StackSettings(bucket_name="the-dataset"))
+    policy = only(template, "AWS::S3::BucketPolicy")
+    (bucket,) = template.find_resources("AWS::S3::Bucket")
+    assert policy["Properties"]["Bucket"] == "the-dataset"
+    assert policy["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert bucket in policy["DependsOn"]
+
+
 @pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])
 def test_transport_is_encrypted(on_aws: Template, kind: str) -> None:
     """The bucket and both queues refuse requests without TLS."""
