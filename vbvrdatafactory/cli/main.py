@@ -25,6 +25,7 @@ _COMMANDS = (
     "monitor",
     "report",
     "verify",
+    "browse",
     "adopt",
     "replay",
     "runs",

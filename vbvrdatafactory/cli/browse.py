@@ -1,0 +1,120 @@
+"""`datafactory browse`: the samples of a dataset, to look at."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vbvrdatafactory.cli.context import App
+
+if TYPE_CHECKING:
+    from vbvrdatafactory.browse.choice import Query
+    from vbvrdatafactory.browse.page import Shown
+    from vbvrdatafactory.driver.browse import Look
+
+_EPILOG = """
+\b
+Examples:
+  datafactory browse my-dataset
+  datafactory browse my-dataset --out ./look --per-generator 5 --seed 1
+"""
+_GENERATORS_A_PAGE = 12
+_FAILURES_EACH = 5
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("dataset", required=False)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Write a page with the files of its samples to this folder, instead of serving one.",
+)
+@click.option(
+    "--per-generator",
+    type=click.IntRange(1, 100),
+    default=2,
+    show_default=True,
+    help="Samples of each generator.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Which ones.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Serve here [default: any free port].")
+@click.option("--bucket", metavar="NAME", help="Look at this bucket instead of OUTPUT_BUCKET.")
+@click.pass_context
+def browse(  # noqa: PLR0913 - click gives each option as an argument
+    ctx: click.Context,
+    dataset: str | None,
+    out: Path | None,
+    per_generator: int,
+    seed: int,
+    port: int,
+    bucket: str | None,
+) -> None:
+    """Show samples of DATASET with their videos, what made them, what failed, and a map of all states.
+
+    Serves a page on this machine until Ctrl-C; its address opens once, in one browser. DATASET may be omitted where the
+    bucket has only one. Nothing in the bucket is changed.
+    """
+    from tempfile import TemporaryDirectory
+
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.cli.completeness import plan_of
+    from vbvrdatafactory.driver.browse import Look
+    from vbvrdatafactory.driver.browse_folder import write_folder
+
+    app = ctx.ensure_object(App)
+    app.bucket = bucket
+    plan = plan_of(app, dataset)
+    with TemporaryDirectory(prefix="datafactory-browse-") as tables:
+        look = Look(app.services, plan, Path(tables))
+        with output.listing(f"bucket {app.bucket_name}") as on_listed:
+            look.take(on_listed)
+        if out:
+            count = write_folder(look, out, app.bucket_name, per_generator, seed)
+            output.say(f"Wrote {count:,} samples to {out / 'index.html'}; open it in a browser.")
+        else:
+            _serve(look, app.bucket_name, per_generator, seed, port)
+
+
+def _serve(look: "Look", bucket: str, per_generator: int, seed: int, port: int) -> None:
+    from vbvrdatafactory.browse.choice import Query
+    from vbvrdatafactory.browse.page import policy, to_html
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.cli.serving import Server, Site
+
+    def page(asked: dict[str, str]) -> str:
+        query = Query.parse({"seed": str(seed), **asked})
+        return to_html(_shown(look, query, bucket, per_generator))
+
+    with Server(Site(page, policy(is_served=True), look.file, look.report), port) as server:
+        output.say(f"Serving {look.plan.spec.dataset} until Ctrl-C. Open, once: {server.url}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            output.say("Stopped.")
+
+
+def _shown(look: "Look", query: "Query", bucket: str, per_generator: int) -> "Shown":
+    from vbvrdatafactory.browse.page import Shown
+
+    names = [name for name in look.generators if query.generator in ("", name)]
+    pages = max(1, -(-len(names) // _GENERATORS_A_PAGE))
+    first = min(query.page, pages - 1) * _GENERATORS_A_PAGE
+    names = names[first : first + _GENERATORS_A_PAGE]
+    # Of one generator there is room for more.
+    chosen, found = look.choose(query, names, per_generator if len(names) > 1 else max(12, per_generator))
+    failures, more = look.failures(names, _FAILURES_EACH)
+    return Shown(
+        look.plan.spec.dataset,
+        bucket,
+        f"{look.at:%Y-%m-%d %H:%M:%S %Z}",
+        query,
+        look.generators,
+        look.heat,
+        look.cards(chosen, "sample/"),
+        found,
+        failures,
+        more,
+        look.runs("run/"),
+        pages,
+    )
