@@ -10,6 +10,7 @@ from vbvrdatafactory.cli.context import App
 if TYPE_CHECKING:
     from vbvrdatafactory.browse.choice import Query
     from vbvrdatafactory.browse.page import Shown
+    from vbvrdatafactory.cli.serving import Server
     from vbvrdatafactory.driver.browse import Look
 
 _EPILOG = """
@@ -73,21 +74,28 @@ def browse(  # noqa: PLR0913 - click gives each option as an argument
             count = write_folder(look, out, app.bucket_name, per_generator, seed)
             output.say(f"Wrote {count:,} samples to {out / 'index.html'}; open it in a browser.")
         else:
-            _serve(look, app.bucket_name, per_generator, seed, port)
+            server = make_server(look, app.bucket_name, per_generator, seed, port)
+            _serve(server, plan.spec.dataset)
 
 
-def _serve(look: "Look", bucket: str, per_generator: int, seed: int, port: int) -> None:
+def make_server(look: "Look", bucket: str, per_generator: int, seed: int, port: int) -> "Server":
+    """A server of the look on 127.0.0.1; it serves from `serve_forever` on."""
     from vbvrdatafactory.browse.choice import Query
     from vbvrdatafactory.browse.page import policy, to_html
-    from vbvrdatafactory.cli import output
     from vbvrdatafactory.cli.serving import Server, Site
 
     def page(asked: dict[str, str]) -> str:
         query = Query.parse({"seed": str(seed), **asked})
         return to_html(_shown(look, query, bucket, per_generator))
 
-    with Server(Site(page, policy(is_served=True), look.file, look.report), port) as server:
-        output.say(f"Serving {look.plan.spec.dataset} until Ctrl-C. Open, once: {server.url}")
+    return Server(Site(page, policy(is_served=True), look.file, look.report), port)
+
+
+def _serve(server: "Server", dataset: str) -> None:
+    from vbvrdatafactory.cli import output
+
+    with server:
+        output.say(f"Serving {dataset} until Ctrl-C. Open, once: {server.url}")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
