@@ -1,11 +1,14 @@
 """The heat map as HTML."""
 
+from functools import lru_cache
+
 from vbvrdatafactory.browse.choice import Query
 from vbvrdatafactory.browse.heat import Cell, Heat, Row
 from vbvrdatafactory.browse.states import WORDS
 from vbvrdatafactory.core.escaping import for_html
 
 
+@lru_cache(maxsize=2)
 def to_svg(heat: Heat, *, is_served: bool) -> str:
     """A row for each generator, a cell for each range; where it is served each leads to its samples."""
     longest = max((row.samples for row in heat.rows), default=0) or 1
@@ -17,7 +20,7 @@ def to_svg(heat: Heat, *, is_served: bool) -> str:
         if heat.left_off
         else ""
     )
-    return f'<p>{legend}</p><table class="heat">{rows}</table>{left_off}'
+    return f'<p>{legend}</p><div class="scroll"><table class="heat">{rows}</table></div>{left_off}'
 
 
 def _row(row: Row, longest: int, *, is_served: bool) -> str:

@@ -5,107 +5,30 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from string import Template
-from typing import NamedTuple
 from urllib.parse import quote
 
 from vbvrdatafactory.browse.choice import Query
-from vbvrdatafactory.browse.heat import Heat
 from vbvrdatafactory.browse.heat_page import to_svg
+from vbvrdatafactory.browse.shown import Card, Failed, RunLink, Shown
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, VIDEO
 from vbvrdatafactory.core.escaping import for_html
-from vbvrdatafactory.core.models import FailureRecord
 
 # More videos at once stop a browser.
 _MOST_PLAYING = 40
+_NONE = '<span class="quiet">none</span>'
 _CSS, _JS = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "filter.js"))
-
-
-class Card(NamedTuple):
-    """One sample.
-
-    Args:
-        generator, sample_index: which it is.
-        state: in words.
-        urls: where its files are, by their names.
-        prompt: its prompt; empty where it has none.
-        metadata: its metadata as text, by the names of the files.
-        facts: what is recorded of it and of what made it.
-        digest: of its content; empty where none is recorded.
-        copy_of: the first sample with the same content, where that is another one.
-        problem: why its files can't be read; empty where they can.
-    """
-
-    generator: str
-    sample_index: int
-    state: str
-    urls: dict[str, str]
-    prompt: str
-    metadata: dict[str, str]
-    facts: tuple[tuple[str, str], ...]
-    digest: str = ""
-    copy_of: int | None = None
-    problem: str = ""
-
-
-class Failed(NamedTuple):
-    """One failed attempt: its generator, its indices and the record of it."""
-
-    generator: str
-    indices: str
-    record: FailureRecord
-
-
-class RunLink(NamedTuple):
-    """One run: where its report is, empty where there is none, and what it says."""
-
-    url: str
-    text: str
-
-
-class Shown(NamedTuple):
-    """All that the page shows.
-
-    Args:
-        dataset: its name.
-        bucket: where it lies.
-        at: when it was looked at.
-        query: what was asked for.
-        generators: all of the dataset's.
-        heat: the map.
-        cards: samples.
-        found: how many samples the choice was from.
-        failures: the latest failed attempts of the generators shown.
-        more_failures: how many more there are of those.
-        runs: of the dataset, the latest first.
-        pages: how many pages of generators there are.
-        is_served: whether a server answers what is asked; of a written page a script filters what is there.
-    """
-
-    dataset: str
-    bucket: str
-    at: str
-    query: Query
-    generators: Sequence[str]
-    heat: Heat
-    cards: Sequence[Card]
-    found: int
-    failures: Sequence[Failed]
-    more_failures: int
-    runs: Sequence[RunLink]
-    pages: int = 1
-    is_served: bool = True
-
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="$policy">
 <title>$dataset</title><style>$css</style></head><body>
-<header><h1>$dataset</h1><p class="quiet">bucket <code>$bucket</code> · as of $at · $totals</p></header>
+<header><h1>$dataset</h1><p class="quiet">bucket <code>$bucket</code> · as of $at · $totals<br>
+<a href="#failures">failures</a> · <a href="#map">map</a> · <a href="#runs">runs</a></p></header>
 $filters
 <section id="samples"><h2>Samples <span class="quiet" id="found">$found</span></h2>
 <div class="cards">$cards</div>$pager</section>
 $failures
-<section><h2>States by generator and index</h2>$heat</section>
+<section id="map"><h2>States by generator and index</h2>$heat</section>
 $runs
 $script</body></html>
 """)
@@ -222,10 +145,8 @@ def _card(card: Card, *, plays: bool) -> str:
 
 
 def _failures(shown: Shown) -> str:
-    if not shown.failures:
-        return ""
     more = f'<p class="quiet">and {shown.more_failures:,} earlier ones</p>' if shown.more_failures else ""
-    return f'<section id="failures"><h2>Failed attempts</h2>{"".join(map(_failed, shown.failures))}{more}</section>'
+    return f'<section id="failures"><h2>Failed attempts</h2>{"".join(map(_failed, shown.failures)) or _NONE}{more}</section>'
 
 
 def _failed(failed: Failed) -> str:
@@ -244,15 +165,13 @@ def _failed(failed: Failed) -> str:
 
 
 def _runs(runs: Sequence[RunLink]) -> str:
-    if not runs:
-        return ""
     lines = "".join(
         f'<li><a href="{for_html(quote(run.url))}">{for_html(run.text)}</a></li>'
         if run.url
         else f"<li>{for_html(run.text)}</li>"
         for run in runs
     )
-    return f"<section><h2>Runs</h2><ul>{lines}</ul></section>"
+    return f'<section id="runs"><h2>Runs</h2><ul>{lines or _NONE}</ul></section>'
 
 
 def _hash(text: str) -> str:

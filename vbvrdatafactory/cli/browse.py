@@ -9,7 +9,7 @@ from vbvrdatafactory.cli.context import App
 
 if TYPE_CHECKING:
     from vbvrdatafactory.browse.choice import Query
-    from vbvrdatafactory.browse.page import Shown
+    from vbvrdatafactory.browse.shown import Shown
     from vbvrdatafactory.cli.serving import Server
     from vbvrdatafactory.driver.browse import Look
 
@@ -103,7 +103,7 @@ def _serve(server: "Server", dataset: str) -> None:
 
 
 def _shown(look: "Look", query: "Query", bucket: str, per_generator: int) -> "Shown":
-    from vbvrdatafactory.browse.page import Shown
+    from vbvrdatafactory.browse.shown import Shown
 
     names = [name for name in look.generators if query.generator in ("", name)]
     pages = max(1, -(-len(names) // _GENERATORS_A_PAGE))

@@ -12,7 +12,7 @@ import polars as pl
 
 from vbvrdatafactory.browse.choice import Query, choose, with_copies
 from vbvrdatafactory.browse.heat import Heat, make_heat
-from vbvrdatafactory.browse.page import Card, Failed, RunLink
+from vbvrdatafactory.browse.shown import Card, Failed, RunLink
 from vbvrdatafactory.browse.states import WORDS, tell_torn
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.contract import KNOWN_FILES, METADATA, PROMPT, QUESTION_METADATA, required_files

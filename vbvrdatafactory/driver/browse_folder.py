@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from vbvrdatafactory.browse.choice import Query
-from vbvrdatafactory.browse.page import Shown, to_html
+from vbvrdatafactory.browse.page import to_html
+from vbvrdatafactory.browse.shown import Shown
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.driver.browse import Chosen, Look, run_name
 
