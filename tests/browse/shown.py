@@ -23,6 +23,8 @@ from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.browse import Look
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
+from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.specs import write_spec
 
@@ -78,6 +80,11 @@ def look_at(folder: Path, prefix: str = "") -> Look:
     )
     key = keys.FailureKey(MAZE, message.indices, 0, 1, record.cause)
     records.write(bucket, keys.failure(key), record)
+    run = f"{keys.runs('dataset')}20260101T000000Z-abc/report"
+    tally = Tally(generator=MAZE, expected=12, whole=9, torn=1)
+    report = Report(dataset="dataset", at=datetime(2026, 1, 1, tzinfo=UTC), generators=[tally])
+    records.write(bucket, f"{run}.json", report)
+    obstore.put(bucket, f"{run}.html", b"<script>report</script>")
     spec = DatasetSpec(generators=(MAZE, TAR), samples=12, require=("final_frame.png",))
     write_spec(bucket, spec)
     services: Services = SimpleNamespace(bucket=bucket, samples=lambda _: bucket, log=None)  # type: ignore[assignment]

@@ -130,6 +130,16 @@ def test_failures_are_shown(client):
     assert "data:image/jpeg;base64,AAAA" in page
 
 
+def test_a_report_is_of_no_origin(client):
+    """The page links each run's report, and no script of a report in a bucket runs."""
+    client.sign_in()
+    assert 'href="run/20260101T000000Z-abc.html"' in client.get("/")[1].decode()
+    status, body, headers = client.get("/run/20260101T000000Z-abc.html")
+    assert (status, body) == (200, b"<script>report</script>")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "sandbox" in headers["Content-Security-Policy"]
+
+
 def test_a_bad_query_is_said(client):
     """What is no query is refused with the value, as text."""
     client.sign_in()
@@ -148,3 +158,6 @@ def test_a_folder_has_all_that_its_page_names(tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(f"sample/{one.parent.name}/{one.name}/prompt.txt" not in page for one in samples)
     assert all(f'src="sample/{one.parent.name}/{one.name}/ground_truth.mp4"' in page for one in samples)
+    report = (tmp_path / "out" / "run" / "20260101T000000Z-abc.html").read_text()
+    assert "9 of 12" in report, "made anew: what lies in the bucket is not copied"
+    assert "<script>" not in report

@@ -20,3 +20,4 @@ function show(event) {
 }
 form.addEventListener("submit", show);
 form.addEventListener("input", show);
+form.addEventListener("change", show);

@@ -21,7 +21,7 @@ _CSS, _JS = (files(__package__).joinpath(name).read_text("utf-8") for name in ("
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="$policy">
-<title>$dataset</title><style>$css</style></head><body>
+<link rel="icon" href="data:,"><title>$dataset</title><style>$css</style></head><body>
 <header><h1>$dataset</h1><p class="quiet">bucket <code>$bucket</code> · as of $at · $totals<br>
 <a href="#failures">failures</a> · <a href="#map">map</a> · <a href="#runs">runs</a></p></header>
 $filters

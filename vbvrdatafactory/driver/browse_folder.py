@@ -7,6 +7,7 @@ from vbvrdatafactory.browse.page import to_html
 from vbvrdatafactory.browse.shown import Shown
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.driver.browse import Chosen, Look, run_name
+from vbvrdatafactory.report import html as report_html
 
 _FAILURES_EACH = 20
 
@@ -28,7 +29,11 @@ def write_folder(look: Look, folder: Path, bucket: str, per_generator: int, seed
     for run in look.filed_runs():
         if run.report:
             (folder / "run").mkdir(parents=True, exist_ok=True)
-            (folder / "run" / f"{run_name(run)}.html").write_bytes(look.report(run_name(run)))
+            (folder / "run" / f"{run_name(run)}.html").write_text(
+                # Made anew: the one in the bucket is a page, and here it would run what a stranger put into it.
+                report_html.to_html(run.report),
+                encoding="utf-8",
+            )
     failures, more = look.failures(look.generators, _FAILURES_EACH)
     shown = Shown(
         look.plan.spec.dataset,
