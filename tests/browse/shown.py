@@ -58,7 +58,7 @@ FILES = {
 }
 
 
-def look_at(folder: Path, prefix: str = "") -> Look:
+def look_at(folder: Path) -> Look:
     """Ten samples, all as recorded but two: one replaced by hand, one torn; the last two alike. And three in an archive."""
     bucket = MemoryStore()
     digests = {index: f"{index:064x}" for index in range(9)} | {9: f"{8:064x}"}

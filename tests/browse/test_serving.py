@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browse.shown import FILES, MARKUP, MAZE, TAR, VIDEO, look_at, serving
+from vbvrdatafactory.browse.choice import Query
 from vbvrdatafactory.core.escaping import for_html
 from vbvrdatafactory.driver.browse_folder import write_folder
 
@@ -122,6 +123,15 @@ def test_filters_of_the_page(client, asked, shown):
     assert [pair for pair in pairs if f"<h3>{pair[0]} <b>{pair[1]}</b>" in page] == shown
 
 
+def test_generators_that_have_none_take_no_page(tmp_path):
+    """A filter finds the generators that have what it asks for, whatever page they would be on."""
+    look = look_at(tmp_path)
+    assert look.having(Query(state="torn")) == [MAZE]
+    assert look.having(Query(state="foreign")) == [MAZE, TAR]
+    assert look.having(Query(digest="0", copies=True)) == [MAZE]
+    assert look.having(Query(generator=TAR)) == [TAR]
+
+
 def test_failures_are_shown(client):
     """The stderr of a failed attempt and its pictures are on the page, as text."""
     client.sign_in()
@@ -159,5 +169,5 @@ def test_a_folder_has_all_that_its_page_names(tmp_path):
     assert all(f"sample/{one.parent.name}/{one.name}/prompt.txt" not in page for one in samples)
     assert all(f'src="sample/{one.parent.name}/{one.name}/ground_truth.mp4"' in page for one in samples)
     report = (tmp_path / "out" / "run" / "20260101T000000Z-abc.html").read_text()
-    assert "9 of 12" in report, "made anew: what lies in the bucket is not copied"
+    assert "dataset is incomplete" in report, "made anew: what lies in the bucket is not copied"
     assert "<script>" not in report

@@ -105,7 +105,7 @@ def _serve(server: "Server", dataset: str) -> None:
 def _shown(look: "Look", query: "Query", bucket: str, per_generator: int) -> "Shown":
     from vbvrdatafactory.browse.shown import Shown
 
-    names = [name for name in look.generators if query.generator in ("", name)]
+    names = look.having(query)
     pages = max(1, -(-len(names) // _GENERATORS_A_PAGE))
     first = min(query.page, pages - 1) * _GENERATORS_A_PAGE
     names = names[first : first + _GENERATORS_A_PAGE]

@@ -86,13 +86,23 @@ class Look:
         chosen: list[Chosen] = []
         total = 0
         for generator in generators:
-            rows = SCHEMA.to_frame()
-            if query.needs_ledger:
-                rows = pl.read_parquet(self._table("rows", generator), columns=["index", "digest"])
-            indices, found = choose(query, generator, self.states[generator], rows, most)
+            indices, found = self._choose(query, generator, most)
             chosen += self.find(generator, indices)
             total += found
         return chosen, total
+
+    def having(self, query: Query) -> list[str]:
+        """The generators that have any sample as the query asks; all of those it names, where it asks for no kind."""
+        named = [name for name in self.generators if query.generator in ("", name)]
+        if not query.state and not query.needs_ledger:
+            return named
+        return [name for name in named if self._choose(query, name, 0)[1]]
+
+    def _choose(self, query: Query, generator: str, most: int) -> tuple[list[int], int]:
+        rows = SCHEMA.to_frame()
+        if query.needs_ledger:
+            rows = pl.read_parquet(self._table("rows", generator), columns=["index", "digest"])
+        return choose(query, generator, self.states[generator], rows, most)
 
     def find(self, generator: str, indices: Iterable[int]) -> list[Chosen]:
         """These samples of a generator, but for those of which nothing is there."""
