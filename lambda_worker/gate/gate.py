@@ -65,6 +65,7 @@ class Gate:
     band: Band | None = None
     _asked: dict[int, _Asked] = field(default_factory=dict)
     _out: set[int] = field(default_factory=set)
+    _suspected: set[int] = field(default_factory=set)
     _process: Measuring | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -134,7 +135,10 @@ class Gate:
         return self._process
 
     def _measure(self, sample: Sample) -> Measure:
-        """What was measured of a sample; a process that ended at it is its fault, and is started again for the others."""
+        """What was measured of a sample; two processes that ended at it are its fault.
+
+        One may have been ended by something else, such as a host that is short of memory.
+        """
         asked = self._asked[sample.index]
         answer = asked.process.wait_for(asked.number)
         if answer is not None:
@@ -144,7 +148,9 @@ class Gate:
             self._process = None
         if asked.number - 1 in asked.process.answers():
             # It was at this one when it ended.
-            return Measure(problem=f"its files can't be decoded: {why}")
+            if sample.index in self._suspected:
+                return Measure(problem=f"its files can't be decoded: {why}")
+            self._suspected.add(sample.index)
         self._ask(sample)
         return self._measure(sample)
 

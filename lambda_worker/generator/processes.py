@@ -69,11 +69,17 @@ def family(pid: int) -> set[int]:
 
 
 def members(root: Path) -> set[int]:
-    """Living processes that the folder `root` of a run shows as that run's, whoever is their parent."""
+    """Living processes that the folder `root` of a run shows as that run's, whoever is their parent.
+
+    One that this process started and still waits for is none of them, though it may have a file of the run open: the
+    gate's reads the samples.
+    """
     needle, found = str(root), set()
+    with _lock:
+        ours = {os.getpid(), *_leaders}
     for process in psutil.process_iter():
         with suppress(*_GONE):
-            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            if process.pid in ours or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if (
                 needle in process.environ().get("TMPDIR", "")

@@ -13,6 +13,7 @@ import pytest
 from lambda_worker.failure import BatchFailed
 from lambda_worker.gate import process
 from lambda_worker.gate.gate import Gate, Verdict
+from lambda_worker.generator import run
 from lambda_worker.generator.limits import Limits
 from lambda_worker.samples.collect import Sample
 from tests.lambda_worker.gate.conftest import SIDE, draw, path_of, write_png, write_video
@@ -211,3 +212,21 @@ def test_a_worker_that_can_not_check_says_so(
         judge(make(2))
     assert failed.value.cause is Cause.NO_ENVIRONMENT
     assert "No module named 'av_that_is_not_here'" in failed.value.detail
+
+
+def test_a_process_that_is_killed_once_accuses_no_sample(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A host that is short of memory kills any process: the sample that it was at is measured again."""
+    script = tmp_path / "gate" / "measure.py"
+    script.parent.mkdir()
+    head = '    """A PNG; None where there is none."""\n'
+    text = Path(process.__file__).with_name("measure.py").read_text()
+    assert head in text
+    kill = "    if not (mark := path.parent / 'killed').exists():\n        mark.touch()\n        os.kill(os.getpid(), 9)\n"
+    script.write_text(text.replace(head, head + kill))
+    monkeypatch.setattr(process, "_SCRIPT", script)
+    monkeypatch.setattr(run, "_LANDLOCK", None)
+    verdict = judge(make(4))
+    assert (verdict.refused, len(verdict.passed)) == ({}, 4)
+    assert all((sample.folder / "killed").exists() for sample in verdict.passed)
