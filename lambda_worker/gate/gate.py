@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from lambda_worker.failure import BatchFailed
-from lambda_worker.gate.judge import Measure, calibrate, refuse
+from lambda_worker.gate.judge import Measure, calibrate, is_settled, refuse
 from lambda_worker.gate.process import Measuring, measuring, to_measure
 from lambda_worker.generator.limits import Limits
 from lambda_worker.samples.collect import Sample
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
         passed: the samples to store.
         refused: why others are not to be stored, by their indices.
         pictures: of some of these.
-        band: the generator's, as this batch showed it; None where one was known, or it showed none.
+        band: the generator's, as this batch showed it; None where one was known, or it showed none that is settled.
         profiles: of the videos of the samples that passed, by their indices.
     """
 
@@ -115,7 +115,7 @@ class Gate:
             [sample for sample in samples if sample.index not in refused],
             refused,
             tuple(self._pictures([sample for sample in samples if sample.index in refused])),
-            found,
+            found if found and is_settled(found) else None,
             {i: one.profile for i, one in measures.items() if i not in refused and one.profile},
         )
 

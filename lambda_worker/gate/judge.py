@@ -72,6 +72,15 @@ def calibrate(measures: Sequence[Measure]) -> Band | None:
     )
 
 
+def is_settled(band: Band) -> bool:
+    """Whether a band may stand for all later batches.
+
+    A few samples may not tell that videos do begin and end with their pictures, and what is filed is never changed.
+    """
+    ends = (band.start, band.end)
+    return band.samples >= _MANY_SAMPLES or all(end.is_held for end in ends if end)
+
+
 def refuse(measure: Measure, band: Band | None) -> str:
     """Why a sample is not to be stored; empty where it is."""
     if measure.problem or band is None:

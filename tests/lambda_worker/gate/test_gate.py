@@ -131,7 +131,7 @@ def test_swapped_videos_are_both_refused(make: Make) -> None:
 
 def test_videos_that_end_elsewhere_are_not_held_to_their_end(make: Make) -> None:
     """A generator whose videos do not end on the final frame is not accused of it; its beginnings are held still."""
-    samples = make(12)
+    samples = make(16)
     for sample in samples:
         write_png(sample.folder / "final_frame.png", draw(path_of(50 + sample.index)[-1]))
     swap(samples[4], samples[7])
@@ -149,6 +149,16 @@ def test_a_few_samples_show_no_band(make: Make) -> None:
     video_of(samples[2]).write_bytes(b"no video")
     verdict = judge(samples)
     assert (verdict.band, [*verdict.refused]) == (None, [2])
+
+
+def test_a_few_samples_file_no_band_that_does_not_hold_them(make: Make) -> None:
+    """They are judged by what they show, and the next batch shows it anew."""
+    samples = make(8)
+    for sample in samples:
+        write_png(sample.folder / "final_frame.png", draw(path_of(50 + sample.index)[-1]))
+    swap(samples[4], samples[7])
+    verdict = judge(samples)
+    assert (verdict.band, [*verdict.refused]) == (None, [4, 7])
 
 
 def test_samples_without_videos_pass(make: Make) -> None:

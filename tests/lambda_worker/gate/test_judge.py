@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_worker.gate.judge import LEAST_SAMPLES, Measure, calibrate, refuse
+from lambda_worker.gate.judge import LEAST_SAMPLES, Measure, calibrate, is_settled, refuse
 
 
 def measure(own: float, others: float = 100.0, **fields: object) -> Measure:
@@ -62,3 +62,13 @@ def test_another_size_is_refused_where_most_have_one() -> None:
     assert refuse(measure(5, **small), band) == "its video and its pictures have other sizes: 4 x 4 and 9 x 9"
     band = calibrate([measure(5, **small) for _ in range(8)])
     assert refuse(measure(5, **small), band) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "others", "stands"), [(15, 100.0, False), (16, 100.0, True), (4, 250.0, True)]
+)
+def test_a_few_samples_file_no_band_that_holds_nobody(count: int, others: float, stands: bool) -> None:
+    """Their margins are wide, and what is filed stands for ever: ends that are not held take 16 samples to tell."""
+    band = calibrate([measure(60, others) for _ in range(count)])
+    assert band
+    assert is_settled(band) is stands
