@@ -1,4 +1,4 @@
-"""``completeness-report``: looks and tells; sends nothing, writes nothing to the bucket."""
+"""``completeness-report``: looks and tells; sends nothing, and writes nothing to the bucket but new receipts into the ledger."""
 
 from typing import Any
 

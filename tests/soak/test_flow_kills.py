@@ -153,7 +153,9 @@ def test_twenty_kills_of_the_flow_change_nothing(yard, capsys) -> None:
         while flow is None:
             flow = story.live(run, kill=len(story.killed_at) < stop)
         assert flow.wait() == 0, flow.output[-3000:]
-        assert flow.result["whole"] == flow.result["expected"] == run.plan.sample_count
+        assert (
+            flow.result["right"] == flow.result["whole"] == flow.result["expected"] == run.plan.sample_count
+        )
     after = story.live(runs[-1], kill=False)
     took = time.monotonic() - began
 

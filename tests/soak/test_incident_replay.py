@@ -101,7 +101,7 @@ def test_the_incident_is_told_exactly_and_mended_by_what_is_missing(yard, capsys
     check_told(first, report, len(sent_first))
     check_paid(sent_first)
     assert second.wait() == 0, second.output[-3000:]
-    assert second.result["whole"] == plan().sample_count
+    assert second.result["whole"] == second.result["right"] == plan().sample_count
     again = Counter((one.message.type, index) for one in sent_second for index in wanted_of(one))
     assert set(again.values()) == {1}
     assert set(again) == {(name, index) for name, batches in lost().items() for index in expand(batches)}
@@ -120,6 +120,8 @@ def check_told(first: FlowProcess, report: dict[str, Any], messages: int) -> Non
         "torn": 0,
         "missing": sum(missing.values()),
         "messages": messages,
+        "other_seed": 0,
+        "right": plan().sample_count - sum(missing.values()),
     }
     gaps = {tally["generator"]: tally["gaps"] for tally in report["generators"] if tally["gaps"]}
     assert gaps == {name: [[*r] for r in compress(expand(batches))] for name, batches in lost().items()}

@@ -75,7 +75,8 @@ def _ended(  # noqa: PLR0913 - the parts of a sentence
 
 def _move_of_seed(store: ObjectStore, plan: Plan, seen: Observation) -> str:
     moves = (
-        f"make the dataset in another bucket (another stack), delete those samples and run again, {_POLICIES}"
+        "give the dataset a prefix of its own (--prefix, prefix in a flow), delete those samples and run again, "
+        f"{_POLICIES}"
     )
     spec = _dataset_of_others(plan, seen, read_all_specs(store))
     if spec is None:
