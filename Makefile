@@ -104,7 +104,11 @@ lock: $(READY)  ## resolve requirements.lock anew; it names no host
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
 	  --no-emit-package vbvrdatafactory --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --constraint requirements.lock --no-emit-package vbvrdatafactory pyproject.toml -o lambda_worker/requirements.txt
+	  --no-annotate --constraint requirements.lock --no-emit-package vbvrdatafactory --extra image pyproject.toml \
+	  -o lambda_worker/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --constraint requirements.lock --no-emit-package vbvrdatafactory --extra image-build pyproject.toml \
+	  -o lambda_worker/build-requirements.txt
 
 clean:  ## forget the embedded AWS and its data, and the environment
 	-@test ! -x $(BIN)/datafactory || $(BIN)/datafactory ui down

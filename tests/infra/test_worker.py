@@ -13,6 +13,7 @@ from infra.paths import CHECKOUT
 from infra.settings import StackSettings
 from infra.stack import PipelineStack
 
+DOCKERFILE = CHECKOUT / "lambda_worker" / "Dockerfile"
 Synthesise = Callable[[StackSettings], Template]
 
 
@@ -107,22 +108,48 @@ def test_the_build_context_is_tight(image: dict[str, Any], assembly: Path) -> No
 
 def test_the_dockerfile_copies_only_what_is_there() -> None:
     """Whatever the Dockerfile copies is in the build context and in the checkout."""
-    lines = (CHECKOUT / "lambda_worker" / "Dockerfile").read_text().splitlines()
-    copied = [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
+    lines = DOCKERFILE.read_text().splitlines()
+    copied = [
+        source
+        for line in lines
+        if line.startswith("COPY ") and "--from=" not in line
+        for source in line.split()[1:-1]
+    ]
     assert {"pyproject.toml", "generators", "vbvrdatafactory", "lambda_worker"} <= set(copied)
-    assert all((CHECKOUT / source).exists() for source in copied if not source.endswith("*"))
+    assert all((CHECKOUT / source).exists() for source in copied)
 
 
-def test_the_image_installs_what_was_tested() -> None:
-    """The worker's list in the image has the versions of requirements.lock, each with its hashes, and all that it needs."""
-    pinned = dict(
-        re.findall(r"^([\w.-]+)==([^\s;\\]+)", (CHECKOUT / "requirements.lock").read_text(), re.MULTILINE)
-    )
-    text = (CHECKOUT / "lambda_worker" / "requirements.txt").read_text()
-    listed = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE))
-    assert listed == {name: pinned[name] for name in listed}
+@pytest.mark.parametrize("name", ["requirements.txt", "build-requirements.txt"])
+def test_the_image_installs_what_was_tested(name: str) -> None:
+    """The worker's list and the build's have the versions of requirements.lock, each with its hashes, and no host."""
+    pinned = _pinned(CHECKOUT / "requirements.lock")
+    text = (CHECKOUT / "lambda_worker" / name).read_text()
+    listed = _pinned(CHECKOUT / "lambda_worker" / name)
+    assert listed == {one: pinned[one] for one in listed}
     assert text.count("--hash=sha256:") >= len(listed)
     assert "://" not in text
+
+
+def test_the_image_has_what_the_worker_needs() -> None:
+    """Every dependency of the distribution is listed, and the client that Lambda's invocations come through."""
+    listed = _pinned(CHECKOUT / "lambda_worker" / "requirements.txt")
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     needed = {re.split(r"[><=\[ ]", one)[0] for one in project["dependencies"]}
-    assert needed <= set(listed)
+    assert needed | {"awslambdaric"} <= set(listed)
+
+
+def test_the_last_stage_takes_no_tool_along() -> None:
+    """What the image is built with is seen by its steps and copied by none; nothing is installed without its hash."""
+    _, last = re.split(r"^FROM .* AS build$", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    _, last = re.split(r"^FROM .*$", last, flags=re.MULTILINE)
+    assert re.findall(r"^COPY --from=\S+ (\S+)", last, re.MULTILINE) == ["/opt/worker"]
+    assert "pip install" not in last
+    assert "USER 993" in last
+    installs = re.findall(r"pip install(?:[^\n]*\\\n)*[^\n]*", DOCKERFILE.read_text())
+    assert len(installs) == 3
+    assert all("--require-hashes" in one or "/build/wheel/" in one for one in installs)
+
+
+def _pinned(file: Path) -> dict[str, str]:
+    """Versions by distribution, of one for newer Pythons the last."""
+    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", file.read_text(), re.MULTILINE))
