@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lambda_worker.failure import BatchFailed, RunsElsewhere
 from lambda_worker.generator.fonts import fonts_digest
+from lambda_worker.version import worker_version
 from vbvrdatafactory.core.generators_lock import LOCK, GeneratorsLock, LockedEnvironment, LockedGenerator
 from vbvrdatafactory.core.models import Cause, MadeBy
 from vbvrdatafactory.lockfile import is_installed, read_lock
@@ -49,6 +50,7 @@ class Environment(NamedTuple):
             else f"{sys.version_info.major}.{sys.version_info.minor}",
             libraries=environment.libraries if environment else {},
             fonts=fonts_digest(),
+            worker=worker_version(),
         )
 
 

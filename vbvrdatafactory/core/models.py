@@ -274,6 +274,7 @@ class MadeBy(BaseModel):
         python: the version of the environment's Python, as in ``3.11``.
         libraries: versions of the environment's distributions, by name.
         fonts: digest of the system's fonts; empty where it has none.
+        worker: version of the worker, digest of its code, and of its image where that is known; empty in older receipts.
     """
 
     # A record grows, wherever in it.
@@ -285,6 +286,7 @@ class MadeBy(BaseModel):
     python: str = ""
     libraries: dict[str, str] = Field(default_factory=dict)
     fonts: str = ""
+    worker: str = ""
 
 
 class StoredObject(NamedTuple):
@@ -437,6 +439,7 @@ class SampleRun(BaseModel):
     python: str | None = None
     libraries: str | None = None
     fonts: str | None = None
+    worker: str | None = None
 
 
 class AdoptedSample(BaseModel):

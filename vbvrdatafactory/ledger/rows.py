@@ -36,6 +36,7 @@ def rows_of(name: str, receipt: Receipt) -> Iterator[dict[str, Any]]:
         "python": made_by.python,
         "libraries": json.dumps(made_by.libraries, sort_keys=True),
         "fonts": made_by.fonts,
+        "worker": made_by.worker,
         "start": message.start_index,
         "count": message.num_samples,
         "seed": receipt.seed,
