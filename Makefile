@@ -77,12 +77,14 @@ bench: $(READY)  ## how fast the worker starts and works, how fast the control p
 	$(OWN) $(BIN)/python -m bench.worker
 	$(OWN) $(BIN)/python -m bench.control
 
-# TAG of the image, REPOSITORY in the account's private registry; BUCKET of the template, IMAGE that it is to run.
+# TAG of the image, REPOSITORY in the account's private registry, and where they are needed BASE that it is built on and
+# CERTIFICATE of a proxy that inspects TLS; BUCKET of the template, IMAGE that it is to run.
 TAG ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 REPOSITORY ?= vbvr-datafactory
 
 publish-image: $(READY)  ## build the worker's image where Docker is, and push it to your account's registry
-	$(BIN)/python -m infra.publish image --repository "$(REPOSITORY)" --tag "$(TAG)"
+	$(BIN)/python -m infra.publish image --repository "$(REPOSITORY)" --tag "$(TAG)" \
+	  $(if $(BASE),--base "$(BASE)") $(if $(CERTIFICATE),--certificate "$(CERTIFICATE)")
 
 publish-template: $(READY)  ## put the one-click template into BUCKET and print its link: make publish-template BUCKET=… IMAGE=…
 	$(BIN)/python -m infra.publish template --bucket "$(BUCKET)" --image "$(IMAGE)"

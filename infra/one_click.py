@@ -10,6 +10,8 @@ import copy
 import json
 from typing import Any
 
+from infra.worker import IMAGE_VARIABLE
+
 # CloudFormation's limit for a template that is passed as text; one from S3 may be larger.
 MOST_BYTES = 51_200
 
@@ -57,6 +59,8 @@ _PARAMETERS: Json = {
     },
 }
 _HAS_EMAIL = "HasAlarmEmail"
+# What stands after the @ of the image's address; empty where it has a tag.
+_DIGEST: Json = {"Fn::Select": [1, {"Fn::Split": ["@", {"Fn::Sub": "${ImageUri}@"}]}]}
 
 
 def one_click_template(template: Json) -> Json:
@@ -101,6 +105,7 @@ def _refer(name: str, resource: Json) -> None:
         properties["Code"] = {"ImageUri": {"Ref": "ImageUri"}}
         properties["Architectures"] = [{"Ref": "Architecture"}]
         if name.startswith("Worker"):
+            properties["Environment"]["Variables"][IMAGE_VARIABLE] = _DIGEST
             properties["MemorySize"] = {"Ref": "LambdaMemoryMB"}
             properties["EphemeralStorage"] = {"Size": {"Ref": "EphemeralStorageMB"}}
     elif resource["Type"] == "AWS::Lambda::EventSourceMapping":

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPOSITORY = "vbvr-datafactory"
+BASE = "public.ecr.aws/lambda/python:3.12"
 _PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
-def publish_image(config: Config, *, repository: str, tag: str, architecture: str) -> str:
+def publish_image(  # noqa: PLR0913 - what is built, and what it is built of
+    config: Config,
+    *,
+    repository: str,
+    tag: str,
+    architecture: str,
+    base: str = BASE,
+    certificate: str | None = None,
+) -> str:
     """Build the worker's image, push it to a private repository of this region, and return its address by digest.
+
+    Args:
+        config: the region and the account.
+        repository: name of the repository; made where it is missing.
+        tag: of the image.
+        architecture: ``x86_64`` or ``arm64``.
+        base: what it is built on; where that is no digest, the one that it has today.
+        certificate: a file with the certificate of a proxy that inspects TLS.
 
     Raises:
         DataFactoryError: there is no Docker, or a step of it failed.
@@ -42,13 +60,32 @@ def publish_image(config: Config, *, repository: str, tag: str, architecture: st
     user, _, password = base64.b64decode(token["authorizationToken"]).decode().partition(":")
     # A password in a command's arguments is seen by everybody on the machine.
     _docker("login", "--username", user, "--password-stdin", token["proxyEndpoint"], typed=password)
-    _docker(
-        "build", "--platform", _PLATFORMS[architecture], "--provenance=false", "--file", "lambda_worker/Dockerfile",
-        "--tag", image, ".",
-    )  # fmt: skip
+    _build(image, _PLATFORMS[architecture], base, certificate)
     _docker("push", image)
     found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"][0]
     return f"{address}@{found['imageDigest']}"
+
+
+def _build(image: str, platform: str, base: str, certificate: str | None) -> None:
+    secret = ["--secret", f"id=ca,src={certificate}"] if certificate else []
+    _docker(
+        "build", "--platform", platform, "--provenance=false", "--file", "lambda_worker/Dockerfile", *secret,
+        "--build-arg", f"BASE={_by_digest(base, platform)}", "--tag", image, ".",
+    )  # fmt: skip
+
+
+def _by_digest(base: str, platform: str) -> str:
+    """The base's address with the digest that it has in its registry now; a build from it is the same tomorrow."""
+    if "@" in base:
+        return base
+    _docker("pull", "--quiet", "--platform", platform, base)
+    found = _docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", base, is_read=True).strip()
+    if not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", found):
+        raise DataFactoryError(
+            f"'docker image inspect' says no digest of {base!r} but {found[:200]!r}; name the base by digest with --base"
+        )
+    click.echo(f"built on {found}; cdk deploy -c workerBase={found}", err=True)
+    return found
 
 
 def publish_template(
@@ -94,10 +131,20 @@ def _ensure_repository(ecr: object, name: str) -> str:
     return str(found["repositoryUri"])
 
 
-def _docker(*arguments: str, typed: str | None = None) -> None:
-    done = subprocess.run(["docker", *arguments], cwd=CHECKOUT, input=typed, text=True, check=False)  # noqa: S603, S607
+def _docker(*arguments: str, typed: str | None = None, is_read: bool = False) -> str:
+    """Run docker; what it printed, if that is read, else nothing."""
+    output = subprocess.PIPE if is_read else None
+    done = subprocess.run(  # noqa: S603 - docker, with arguments of ours
+        ["docker", *arguments],  # noqa: S607 - wherever the user has it
+        cwd=CHECKOUT,
+        input=typed,
+        stdout=output,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise DataFactoryError(f"'docker {arguments[0]}' ended with {done.returncode}; see above")
+    return done.stdout or ""
 
 
 @click.group()
@@ -111,9 +158,26 @@ def main() -> None:
 )
 @click.option("--tag", required=True, help="Tag of the image, such as the commit's; a tag is never moved.")
 @click.option("--architecture", type=click.Choice(list(_PLATFORMS)), default="x86_64", show_default=True)
-def image(repository: str, tag: str, architecture: str) -> None:
+@click.option(
+    "--base", default=BASE, show_default=True, help="What it is built on; a tag is resolved to its digest."
+)
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The certificate of a proxy that inspects TLS, as a PEM file.",
+)
+def image(repository: str, tag: str, architecture: str, base: str, certificate: str | None) -> None:
     """Build the worker's image and push it; prints its address, for the template's ImageUri."""
-    click.echo(publish_image(Config(), repository=repository, tag=tag, architecture=architecture))
+    click.echo(
+        publish_image(
+            Config(),
+            repository=repository,
+            tag=tag,
+            architecture=architecture,
+            base=base,
+            certificate=certificate,
+        )
+    )
 
 
 @main.command()

@@ -57,6 +57,10 @@ class StackSettings(BaseModel):
     system_packages: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     # Images up to 3.11 have a C library older than the wheels of the generators' lock need.
     worker_python: Literal["3.12", "3.13"] = "3.12"
+    # The image's base by digest, so that two builds have the same one; unset, the newest of AWS's with `worker_python`.
+    worker_base: str | None = Field(None, pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")
+    # A file with the certificate of a proxy that inspects TLS, which the image's build trusts besides.
+    build_certificate: str | None = None
     # Unset, CloudFormation names the bucket. Set, a bucket of that name can be adopted into the stack
     # (``cdk deploy --import-existing-resources``), as the dataset of an earlier stack.
     bucket_name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")

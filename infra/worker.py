@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnParameter, IgnoreMode
+from aws_cdk import CfnParameter, DockerBuildSecret, IgnoreMode
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from aws_cdk.aws_ecr_assets import Platform
+from aws_cdk.aws_ecr_assets import DockerImageAsset, Platform
 
 from infra.nag import acknowledge
 from infra.paths import CHECKOUT
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HANDLER = "lambda_worker.handler.handler"
 SUBMIT_HANDLER = "vbvrdatafactory.submit_lambda.handler.handler"
 GENERATORS_IN_IMAGE = "/opt/generators"
+# What receipts say of the image.
+IMAGE_VARIABLE = "IMAGE_DIGEST"
 
 # What the image is made of. The digest of these files names the image, so a byte elsewhere in the
 # checkout must not make a new one.
@@ -65,25 +67,38 @@ def image_function(
     environment: dict[str, str],
     **options: Any,  # noqa: ANN401
 ) -> lambda_.Function:
-    """A function as the image built from the checkout; all functions have the same image."""
+    """A function as the image built from the checkout; all functions have the same image.
+
+    Its tag in the registry is a digest of what it is built from; that of the image itself is known when it is built.
+    """
     architecture, platform = _ARCHITECTURES[settings.architecture]
+    base = {"BASE": settings.worker_base} if settings.worker_base else {}
+    certificate = settings.build_certificate
+    image = DockerImageAsset(
+        scope,
+        f"{name}Image",
+        directory=str(CHECKOUT),
+        file="lambda_worker/Dockerfile",
+        exclude=list(_IMAGE_CONTEXT),
+        ignore_mode=IgnoreMode.DOCKER,
+        platform=platform,
+        build_args={
+            "PYTHON_VERSION": settings.worker_python,
+            "SYSTEM_PACKAGES": " ".join(settings.system_packages),
+            **base,
+        },
+        build_secrets={"ca": DockerBuildSecret.from_src(certificate)} if certificate else None,
+    )
     return lambda_.DockerImageFunction(
         scope,
         name,
-        code=lambda_.DockerImageCode.from_image_asset(
-            str(CHECKOUT),
-            file="lambda_worker/Dockerfile",
-            exclude=list(_IMAGE_CONTEXT),
-            ignore_mode=IgnoreMode.DOCKER,
-            cmd=[handler],
-            platform=platform,
-            build_args={
-                "PYTHON_VERSION": settings.worker_python,
-                "SYSTEM_PACKAGES": " ".join(settings.system_packages),
-            },
-        ),
+        code=lambda_.DockerImageCode.from_ecr(image.repository, tag_or_digest=image.image_tag, cmd=[handler]),
         architecture=architecture,
-        environment={**environment, "GENERATORS_PATH": GENERATORS_IN_IMAGE},
+        environment={
+            **environment,
+            "GENERATORS_PATH": GENERATORS_IN_IMAGE,
+            IMAGE_VARIABLE: f"asset:{image.image_tag}",
+        },
         **options,
     )
 

@@ -52,6 +52,18 @@ def test_the_image_and_the_knobs_are_parameters(template: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("address", "digest"), [("1.dkr/a/b@sha256:5e", "sha256:5e"), ("1.dkr/a/b:v1", "")], ids=["digest", "tag"]
+)
+def test_receipts_are_told_the_digest(template: dict[str, Any], address: str, digest: str) -> None:
+    """It is taken from the image's address as CloudFormation can: with a tag in place of it there is none, and no error."""
+    functions = [one["Properties"] for one in resources(template, "AWS::Lambda::Function")]
+    worker = next(one for one in functions if "FunctionName" not in one)
+    place, split = worker["Environment"]["Variables"]["IMAGE_DIGEST"]["Fn::Select"]
+    between, joined = split["Fn::Split"]
+    assert joined["Fn::Sub"].replace("${ImageUri}", address).split(between)[place] == digest
+
+
+@pytest.mark.parametrize(
     ("parameter", "field"),
     [
         ("LambdaMemoryMB", "lambda_memory_mb"),

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import boto3
@@ -19,6 +20,7 @@ printf '%s\\n' "$*" >> "$CALLS"
 case "$1" in
   login) cat > "$CALLS.typed" ;;
   push) exit ${PUSH:-0} ;;
+  image) printf '%s\\n' "${DIGEST-public.ecr.aws/lambda/python@sha256:5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e}" ;;
 esac
 """
 
@@ -45,8 +47,8 @@ def test_an_image_is_pushed_by_digest(account: Config, docker: Path, monkeypatch
     """The repository is made with tags that stay; the password is typed, not an argument; the answer is a digest."""
     real = publish._docker
 
-    def push(*arguments: str, typed: str | None = None) -> None:
-        real(*arguments, typed=typed)
+    def push(*arguments: str, **options: Any) -> str:
+        said = real(*arguments, **options)
         if arguments[0] == "push":
             manifest = {
                 "schemaVersion": 2,
@@ -57,11 +59,14 @@ def test_an_image_is_pushed_by_digest(account: Config, docker: Path, monkeypatch
             boto3.client("ecr", region_name="us-east-2").put_image(
                 repositoryName="mine", imageManifest=json.dumps(manifest), imageTag="v1"
             )
+        return said
 
     monkeypatch.setattr(publish, "_docker", push)
     address = publish.publish_image(account, repository="mine", tag="v1", architecture="arm64")
     assert address.startswith("123456789012.dkr.ecr.us-east-2.amazonaws.com/mine@sha256:")
-    login, build, pushed = docker.read_text().splitlines()
+    login, pulled, _, build, pushed = docker.read_text().splitlines()
+    assert pulled == "pull --quiet --platform linux/arm64 public.ecr.aws/lambda/python:3.12"
+    assert f"--build-arg BASE=public.ecr.aws/lambda/python@sha256:{'5e' * 32} " in build
     assert "--password-stdin" in login
     assert docker.with_name("calls.typed").read_text() not in login
     assert "--platform linux/arm64" in build
@@ -69,6 +74,25 @@ def test_an_image_is_pushed_by_digest(account: Config, docker: Path, monkeypatch
     assert pushed == "push 123456789012.dkr.ecr.us-east-2.amazonaws.com/mine:v1"
     (made,) = boto3.client("ecr", region_name="us-east-2").describe_repositories()["repositories"]
     assert made["imageTagMutability"] == "IMMUTABLE"
+
+
+def test_a_base_by_digest_is_taken_as_it_is(account: Config, docker: Path) -> None:
+    """Nothing is looked up; a proxy's certificate is handed to the build as a secret."""
+    base = f"mirror.example/python@sha256:{'6f' * 32}"
+    publish._build("mine:v1", "linux/amd64", base, "proxy.pem")
+    (build,) = docker.read_text().splitlines()
+    assert f"--build-arg BASE={base} " in build
+    assert "--secret id=ca,src=proxy.pem" in build
+
+
+def test_a_base_without_a_digest_is_refused(
+    account: Config, docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that was only ever built here has none, and another build would be on another base."""
+    monkeypatch.setenv("DIGEST", "")
+    with pytest.raises(DataFactoryError, match="says no digest of 'mine:latest'"):
+        publish._build("mine:v1", "linux/amd64", "mine:latest", None)
+    assert "build " not in docker.read_text()
 
 
 def test_a_push_that_fails_is_told(account: Config, docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:

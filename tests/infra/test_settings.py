@@ -40,6 +40,7 @@ def test_the_command_line_gives_strings() -> None:
         ({"bucketName": "No_Such"}, ["bucketName='No_Such'"]),
         ({"visibilitySeconds": 60}, ["visibilitySeconds=60", "900 s"]),
         ({"queueRetentionDays": 5, "deadLetterRetentionDays": 5}, ["deadLetterRetentionDays=5"]),
+        ({"workerBase": "python:3.12"}, ["workerBase='python:3.12'", "sha256"]),
         ({"workerPython": "3.11"}, ["workerPython='3.11'", "'3.12' or '3.13'"]),
     ],
 )

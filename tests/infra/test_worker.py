@@ -14,6 +14,7 @@ from infra.settings import StackSettings
 from infra.stack import PipelineStack
 
 DOCKERFILE = CHECKOUT / "lambda_worker" / "Dockerfile"
+BASE = f"public.ecr.aws/lambda/python@sha256:{'5e' * 32}"
 Synthesise = Callable[[StackSettings], Template]
 
 
@@ -35,7 +36,11 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     PipelineStack(
         app,
         StackSettings(
-            architecture="arm64", worker_python="3.12", system_packages=("cairo", "dejavu-sans-fonts")
+            architecture="arm64",
+            worker_python="3.12",
+            system_packages=("cairo", "dejavu-sans-fonts"),
+            worker_base=BASE,
+            build_certificate="proxy.pem",
         ),
     )
     app.synth()
@@ -69,7 +74,8 @@ def test_the_embedded_worker_is_a_zip(full: dict[str, dict[str, Any]]) -> None:
 def test_the_worker_knows_its_addresses(full: dict[str, dict[str, Any]], packaging: str) -> None:
     """The worker is told its bucket, its queue and its dead letter queue; no concurrency is reserved."""
     worker = function(full[packaging])
-    assert set(worker["Environment"]["Variables"]) == {
+    image = {"IMAGE_DIGEST"} if packaging == "image" else set()
+    assert set(worker["Environment"]["Variables"]) == image | {
         "OUTPUT_BUCKET",
         "SQS_QUEUE_URL",
         "SQS_DLQ_URL",
@@ -79,15 +85,28 @@ def test_the_worker_knows_its_addresses(full: dict[str, dict[str, Any]], packagi
 
 
 def test_the_image_is_built_as_asked(image: dict[str, Any], assembly: Path) -> None:
-    """Architecture, Python version and system packages reach the build of the image."""
+    """Architecture, base, Python version, system packages and a proxy's certificate reach the build of the image."""
     assert image["dockerFile"] == "lambda_worker/Dockerfile"
     assert image["platform"] == "linux/arm64"
     assert image["dockerBuildArgs"] == {
         "PYTHON_VERSION": "3.12",
         "SYSTEM_PACKAGES": "cairo dejavu-sans-fonts",
+        "BASE": BASE,
     }
+    assert image["dockerBuildSecrets"] == {"ca": "src=proxy.pem"}
     template = json.loads(next(assembly.glob("*.template.json")).read_text())
     assert function(template)["Architectures"] == ["arm64"]
+
+
+def test_the_worker_knows_its_image(assembly: Path) -> None:
+    """Receipts are told the image that the function runs, by what its build was made of."""
+    template = json.loads(next(assembly.glob("*.template.json")).read_text())
+    (manifest,) = assembly.glob("*.assets.json")
+    (digest,) = json.loads(manifest.read_text())["dockerImages"]
+    worker = function(template)
+    assert worker["Environment"]["Variables"]["IMAGE_DIGEST"] == f"asset:{digest}"
+    assert digest in json.dumps(worker["Code"]["ImageUri"])
+    assert digest in json.dumps(function(template, "Submit")["Code"]["ImageUri"])
 
 
 def test_the_build_context_is_tight(image: dict[str, Any], assembly: Path) -> None:
