@@ -1,7 +1,9 @@
 """Environments are installed whole or not at all, and exactly as they are locked."""
 
 import json
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -107,18 +109,42 @@ def test_it_works_where_it_is_moved(index, tmp_path: Path, fleet: Path) -> None:
     assert python(moved, name, "import numpy; print(numpy.__version__)") == "1.26.4"
 
 
-def test_shared_files_count_once(index, fleet: Path) -> None:
-    """Two environments with a package in common take its bytes once, where the cache is on the same file system."""
+def test_shared_files_count_once(index, fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two environments with a package in common take its bytes once, where the cache is on the same file system and empty."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(fleet / ".cache"))
     uv = Uv("3.11", PLATFORM)
     texts = {
         name: uv.resolve(["numpy==1.26.4", *more]).text for name, more in (("a", ()), ("b", ("pillow",)))
     }
+    shutil.rmtree(fleet / ".cache")
     build_all(fleet, uv, texts)
     sizes = measure(fleet, ["a", "b"])
     (one, two) = (
         next((fleet / INSTALLED / name).glob("lib/*/site-packages/numpy/__init__.py")) for name in "ab"
     )
-    assert (sizes.together < sizes.apart) == one.samefile(two)
+    assert one.samefile(two)
+    assert sizes.together < sizes.apart
+
+
+class Counting(Uv):
+    """Counts how many environments it makes at the same time."""
+
+    running = most = 0
+
+    def make(self, folder: Path, requirements: Path) -> None:
+        Counting.running += 1
+        Counting.most = max(Counting.most, Counting.running)
+        time.sleep(0.2)
+        super().make(folder, requirements)
+        Counting.running -= 1
+
+
+def test_no_two_fetch_at_the_same_time(index, fleet: Path) -> None:
+    """Each of them would unpack a wheel of its own, and their environments share none of its files."""
+    uv = Counting("3.11", PLATFORM)
+    text = uv.resolve(["numpy==1.26.4"]).text
+    assert build_all(fleet, uv, {"a": text, "b": text}) == {}
+    assert Counting.most == 1
 
 
 def test_old_environments_go_when_asked(index, fleet: Path) -> None:

@@ -12,9 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +25,6 @@ from vbvrdatafactory.fleet.uv import Uv
 from vbvrdatafactory.lockfile import is_installed
 
 _NEW = ".new-"
-_AT_ONCE = 2
 # What careless distributions leave at the top of site-packages; nobody means to import it.
 _NOT_IMPORTED = {"test", "tests", "doc", "docs", "example", "examples", "scripts", "benchmarks", "tools"}
 
@@ -37,7 +34,7 @@ Advance = Callable[[int], None]
 def install(
     folder: Path, lock: GeneratorsLock, names: Iterable[str], advance: Advance = lambda _: None
 ) -> dict[str, str]:
-    """Install environments that are not yet installed, side by side.
+    """Install environments that are not yet installed.
 
     Args:
         folder: the folder of the generators.
@@ -71,16 +68,18 @@ def install(
 def build_all(
     folder: Path, uv: Uv, texts: Mapping[str, str], advance: Advance = lambda _: None
 ) -> dict[str, Exception]:
-    """Install environments from what each of them has, by id; why one could not be, by its id."""
+    """Install environments from what each of them has, by id; why one could not be, by its id.
+
+    One after the other: of two uv that fetch a wheel at the same time each unpacks its own, and their environments share none
+    of its files.
+    """
     failed: dict[str, Exception] = {}
-    with _alone(folder), ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="install") as pool:
-        running = {pool.submit(partial(_build, folder, uv, text), name): name for name, text in texts.items()}
-        for done in as_completed(running):
-            error = done.exception()
-            if isinstance(error, DataFactoryError | OSError | subprocess.SubprocessError):
-                failed[running[done]] = error
-            elif error:
-                raise error
+    with _alone(folder):
+        for name, text in texts.items():
+            try:
+                _build(folder, uv, text, name)
+            except (DataFactoryError, OSError, subprocess.SubprocessError) as error:
+                failed[name] = error
             advance(1)
     return failed
 
