@@ -126,8 +126,11 @@ def read_video(path: Path, *, small: bool = True) -> Video | None:
         _check_pixels(path.name, stream.width * stream.height)
         stream.thread_type = "NONE"
         size = stream.width, stream.height
+        # Without it nothing says that a frame is damaged where a codec makes it small.
+        options = {"err_detect": "explode"}
         if small and min(size) >= 8 * _SIDE and stream.codec_context.name in _SCALABLE:
-            stream.codec_context.options = {"lowres": "3"}
+            options["lowres"] = "3"
+        stream.codec_context.options = options
         first: Look | None = None
         last, count = None, 0
         for frame in container.decode(stream):

@@ -161,6 +161,23 @@ def test_a_few_samples_file_no_band_that_does_not_hold_them(make: Make) -> None:
     assert (verdict.band, [*verdict.refused]) == (None, [4, 7])
 
 
+@pytest.mark.parametrize("side", [SIDE, 288], ids=["as it is", "made small"])
+def test_a_damaged_video_is_refused_however_it_is_decoded(make: Make, side: int) -> None:
+    """Four of its bytes are others: its length and its number of frames stay, and its beginning is as it was."""
+    samples = make(6)
+    for sample in samples:
+        write_video(video_of(sample), [draw(place, side) for place in path_of(sample.index)])
+    data = bytearray(video_of(samples[3]).read_bytes())
+    at = data.index(b"mdat") + 4
+    length = int.from_bytes(data[at - 8 : at - 4], "big") - 8
+    for place in range(at + length // 2, at + length // 2 + 4):
+        data[place] ^= 0x5A
+    video_of(samples[3]).write_bytes(data)
+    verdict = judge(samples)
+    assert [*verdict.refused] == [3]
+    assert "ground_truth.mp4 can't be decoded" in verdict.refused[3]
+
+
 def test_samples_without_videos_pass(make: Make) -> None:
     """There is nothing to compare, and no band."""
     samples = make(5)
