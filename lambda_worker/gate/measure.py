@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import av
 from av.codec.codec import UnknownCodecError
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -36,6 +37,10 @@ _SCALABLE = {"mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "h263"}
 _POLL_SECONDS = 0.005
 # Up to this brightness of 255 a picture is black.
 _BLACK = 12
+# Looks that differ less, of 255, are of one picture: codecs write it anew every dozen frames, up to 4 another time.
+_SAME = 6
+# Pictures that differ more are two, whatever the codec did to them.
+_OTHER = 12
 
 _ERRORS = (FFmpegError, UnknownCodecError, OSError, ValueError, IndexError, StopIteration, MemoryError)
 
@@ -49,13 +54,17 @@ class Look(NamedTuple):
 
 
 class Video(NamedTuple):
-    """A video's first and last frame, its rate a second, and its frames: those decoded, and those that its header has."""
+    """A video's first and last frame, its rate a second, and its frames: those decoded, and those that its header has.
+
+    `is_still` says that all frames show the same.
+    """
 
     first: Look
     last: Look
     fps: float
     frames: int
     header: int
+    is_still: bool
 
 
 class Sample(NamedTuple):
@@ -140,7 +149,20 @@ def read_video(path: Path, *, small: bool = True) -> Video | None:
             last, count = frame, count + 1
         if first is None or last is None:
             raise ValueError(f"{path.name} has no frame")
-        return Video(first, look(last, size), float(stream.average_rate or 0), count, stream.frames)
+        end = look(last, size)
+        # Few videos end as they begin; only those are read once more.
+        is_still = count == 1 or (_is_same(first, end) and _is_still(container, first))
+        return Video(first, end, float(stream.average_rate or 0), count, stream.frames, is_still)
+
+
+def _is_still(container: InputContainer, first: Look) -> bool:
+    """Whether all frames of a video look like its first."""
+    container.seek(0)
+    return all(_is_same(first, look(frame)) for frame in container.decode(video=0))
+
+
+def _is_same(one: Look, other: Look) -> bool:
+    return distance(one.thumb, other.thumb) < _SAME
 
 
 def read_sample(folder: Path, *, small: bool = True) -> tuple[Sample, str]:
@@ -170,8 +192,11 @@ def _defect(sample: Sample) -> str:
     are_black = max(*video.first.thumb, *video.last.thumb) <= _BLACK
     if are_black and any(max(one.thumb) > _BLACK for one in pictures):
         return "its video is black, and its pictures are not"
-    if video.frames == 1 and sample.first and sample.final and sample.first.thumb != sample.final.thumb:
-        return "its video has one frame, and its pictures differ"
+    if video.is_still and sample.first and sample.final:
+        if video.frames == 1 and sample.first.thumb != sample.final.thumb:
+            return "its video has one frame, and its pictures differ"
+        if distance(sample.first.thumb, sample.final.thumb) > _OTHER:
+            return f"its video shows one picture in all its {video.frames} frames, and its pictures differ"
     return ""
 
 

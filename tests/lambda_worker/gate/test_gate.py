@@ -49,12 +49,16 @@ PLANTED: dict[str, tuple[Callable[[Sample], object], str]] = {
     ),
     "frames that are gone": (lambda one: blank(video_of(one)), ""),
     "one frame": (lambda one: write_video(video_of(one), [draw(path_of(3)[0])]), "its video has one frame"),
+    "one frame, again and again": (
+        lambda one: write_video(video_of(one), [draw(path_of(3)[0])] * 10),
+        "its video shows one picture in all its 10 frames",
+    ),
     "a black video": (
         lambda one: write_video(video_of(one), [black() for _ in range(10)]),
         "its video is black",
     ),
     "another size": (
-        lambda one: write_video(video_of(one), [draw((0, 0), 64) for _ in range(10)]),
+        lambda one: write_video(video_of(one), [draw((4 * at, 0), 64) for at in range(10)]),
         "other sizes: 64 x 64 and 96 x 96",
     ),
     "a picture that is none": (
@@ -176,6 +180,19 @@ def test_a_damaged_video_is_refused_however_it_is_decoded(make: Make, side: int)
     verdict = judge(samples)
     assert [*verdict.refused] == [3]
     assert "ground_truth.mp4 can't be decoded" in verdict.refused[3]
+
+
+def test_videos_that_return_to_their_beginning_pass(make: Make) -> None:
+    """They end as they begin, and are not still; nor is a still video wrong where nothing is to move."""
+    samples = make(16)
+    for sample in samples[:15]:
+        there = [draw(place) for place in path_of(sample.index)]
+        write_video(video_of(sample), [*there, *there[::-1]])
+    (samples[15].folder / "final_frame.png").write_bytes(
+        (samples[15].folder / "first_frame.png").read_bytes()
+    )
+    write_video(video_of(samples[15]), [draw(path_of(15)[0])] * 10)
+    assert judge(samples).refused == {}
 
 
 def test_samples_without_videos_pass(make: Make) -> None:
