@@ -7,8 +7,10 @@ null, and writes a JSON line for each. Decoders read a stranger's bytes here: wh
 import base64
 import json
 import os
+import struct
 import sys
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -32,6 +34,11 @@ _MOST_PIXELS = 64_000_000
 # Other samples whose videos each one is compared with.
 _OTHERS = 3
 _SHOWN_SIDE = 128
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIECE = 1024 * 1024
+# Of a PNG: values a pixel, by its kind of colour; and the first pixel and the steps of each pass, where it is interlaced.
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 # Codecs that FFmpeg decodes at less than their size.
 _SCALABLE = {"mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "h263"}
 _POLL_SECONDS = 0.005
@@ -42,7 +49,17 @@ _SAME = 6
 # Pictures that differ more are two, whatever the codec did to them.
 _OTHER = 12
 
-_ERRORS = (FFmpegError, UnknownCodecError, OSError, ValueError, IndexError, StopIteration, MemoryError)
+_ERRORS = (
+    FFmpegError,
+    UnknownCodecError,
+    zlib.error,
+    struct.error,
+    OSError,
+    ValueError,
+    LookupError,
+    StopIteration,
+    MemoryError,
+)
 
 
 class Look(NamedTuple):
@@ -114,11 +131,40 @@ def read_picture(path: Path) -> Look | None:
     data = path.read_bytes()
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     _check_pixels(path.name, width * height)
+    if (there := inflated_bytes(data)) < (wanted := picture_bytes(data)):
+        raise ValueError(f"{path.name} holds {there:,} of {wanted:,} bytes")
     decoder = av.CodecContext.create("png", "r")
     frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     if len(frames) != 1:
         raise ValueError(f"{path.name} holds {len(frames)} pictures")
     return look(frames[0])
+
+
+def inflated_bytes(png: bytes) -> int:
+    """How many bytes the data of a PNG inflate to: FFmpeg takes a picture without its lower half for whole.
+
+    Raises:
+        zlib.error: they can't be inflated.
+    """
+    inflater, count, at, most = zlib.decompressobj(), 0, len(_SIGNATURE), picture_bytes(png)
+    while at + 8 <= len(png) and not inflater.eof:
+        length, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        left = png[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        # What inflates to more is no picture, and may not end for hours.
+        while left and not inflater.eof and count <= most:
+            count += len(inflater.decompress(left, _PIECE))
+            left = inflater.unconsumed_tail
+        at += 12 + length
+    return count if inflater.eof or count > most else min(count, most - 1)
+
+
+def picture_bytes(png: bytes) -> int:
+    """How many bytes they have to be: a byte for its filter, and its pixels, for each line of each pass."""
+    width, height, depth, colours, _, _, is_interlaced = struct.unpack(">IIBBBBB", png[16:29])
+    bits = depth * _CHANNELS[colours]
+    passes = _ADAM7 if is_interlaced else ((0, 0, 1, 1),)
+    sizes = ((-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes)
+    return sum(lines * (1 + -(-pixels * bits // 8)) for pixels, lines in sizes if pixels > 0 and lines > 0)
 
 
 def read_video(path: Path, *, small: bool = True) -> Video | None:

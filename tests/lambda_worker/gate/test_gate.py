@@ -4,6 +4,7 @@ import base64
 import io
 import shutil
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,18 @@ PLANTED: dict[str, tuple[Callable[[Sample], object], str]] = {
         lambda one: (one.folder / "final_frame.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40)),
         "final_frame.png can't be decoded",
     ),
+    "a picture whose data end early": (
+        lambda one: repack(one.folder / "final_frame.png", lambda data: data[: len(data) * 9 // 10]),
+        "final_frame.png can't be decoded: final_frame.png holds",
+    ),
+    "a picture without its lower half": (
+        lambda one: repack(one.folder / "final_frame.png", half),
+        "final_frame.png can't be decoded: final_frame.png holds 13,872 of 27,744 bytes",
+    ),
+    "a picture whose data are none": (
+        lambda one: repack(one.folder / "final_frame.png", lambda data: b"x" * len(data)),
+        "final_frame.png can't be decoded: Error -3 while decompressing",
+    ),
     "a picture of billions of pixels": (
         lambda one: (one.folder / "first_frame.png").write_bytes(huge(one.folder / "first_frame.png")),
         "first_frame.png can't be decoded: first_frame.png has 4,294,836,225 pixels",
@@ -85,6 +98,25 @@ def blank(path: Path) -> None:
     length = int.from_bytes(data[at - 8 : at - 4], "big") - 8
     data[at + length // 3 : at + length] = bytes(length - length // 3)
     path.write_bytes(data)
+
+
+def repack(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the data of a picture; its parts have the right checksums all the same."""
+    data, parts, at = path.read_bytes(), [], 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        parts.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    pixels = change(b"".join(body for kind, body in parts if kind == b"IDAT"))
+    written = [data[:8]]
+    for kind, body in (parts[0], (b"IDAT", pixels), (b"IEND", b"")):
+        written += [len(body).to_bytes(4, "big"), kind, body, zlib.crc32(kind + body).to_bytes(4, "big")]
+    path.write_bytes(b"".join(written))
+
+
+def half(data: bytes) -> bytes:
+    pixels = zlib.decompress(data)
+    return zlib.compress(pixels[: len(pixels) // 2])
 
 
 def huge(path: Path) -> bytes:
