@@ -6,6 +6,7 @@ A required file of zero bytes counts as missing, and an empty file of a name tha
 
 import json
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIECE = 1024 * 1024
 # A prompt or a metadata file is read as a whole; real ones have a few kilobytes.
 _MOST_TEXT = 16 * 1024 * 1024
+# Of C0 and C1 a prompt may have tabs and ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TOO_LARGE = f"larger than {_MOST_TEXT >> 20} MB"
 
 
@@ -83,8 +86,8 @@ def _prompt_defect(file: BinaryIO, size: int) -> str | None:
         text = file.read().decode()
     except UnicodeDecodeError:
         return "not UTF-8"
-    if "\0" in text:
-        return "not text"
+    if control := _CONTROL.search(text):
+        return f"not text: it has {control[0]!r}"
     return None if text.strip() else "blank"
 
 

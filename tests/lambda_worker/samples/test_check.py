@@ -118,6 +118,9 @@ def test_one_wrong_bit_makes_a_damaged_png(sample: Path, bit: int) -> None:
         ("metadata.json", b'{"seed": ', "not JSON"),
         ("metadata.json", b"\xff\xfe", "not JSON"),
         ("prompt.txt", b" \n\t", "blank"),
+        ("prompt.txt", b"Move \x1b[31mthe ball.", "not text: it has '\\x1b'"),
+        ("prompt.txt", b"Move\0", "not text: it has '\\x00'"),
+        ("prompt.txt", "Move\x85".encode(), "not text: it has '\\x85'"),
     ],
 )
 def test_a_defect_says_what_is_wrong(sample: Path, name: str, data: bytes, what: str) -> None:
