@@ -113,6 +113,7 @@ def test_the_build_context_is_tight(image: dict[str, Any], assembly: Path) -> No
     """Only what the image is made of is in the build context: no tests, no state, no bytecode, no .git."""
     context = assembly / image["directory"]
     assert {entry.name for entry in context.iterdir()} <= {
+        ".dockerignore",
         "LICENSE",
         "README.md",
         "generators",
@@ -136,6 +137,27 @@ def test_the_dockerfile_copies_only_what_is_there() -> None:
     ]
     assert {"pyproject.toml", "generators", "vbvrdatafactory", "lambda_worker"} <= set(copied)
     assert all((CHECKOUT / source).exists() for source in copied)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_left_out"),
+    [
+        ("generators/.environments/8050870314d4/bin/python", True),
+        ("generators/V-1_maze_path_data-generator/src/__pycache__/maze.cpython-311.pyc", True),
+        (".env", True),
+        (".datafactory/prefect/prefect.db", True),
+        ("generators/V-1_maze_path_data-generator/src/maze.py", False),
+        ("generators/generators.lock.toml", False),
+        ("lambda_worker/build-requirements.txt", False),
+        ("LICENSE", False),
+    ],
+)
+def test_a_build_without_cdk_leaves_out_the_same(path: str, is_left_out: bool) -> None:
+    """`docker build .` takes what the image is made of: no environment, bytecode, state or setting of this checkout."""
+    lines = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if not line.startswith("#")]
+    strategy = cdk.DockerIgnoreStrategy(str(CHECKOUT), patterns)
+    assert strategy.ignores(str(CHECKOUT / path)) is is_left_out
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "build-requirements.txt"])
