@@ -24,24 +24,6 @@ GENERATORS_IN_IMAGE = "/opt/generators"
 # What receipts say of the image.
 IMAGE_VARIABLE = "IMAGE_DIGEST"
 
-# What the image is made of. The digest of these files names the image, so a byte elsewhere in the
-# checkout must not make a new one.
-_IMAGE_CONTEXT = (
-    "**",
-    "!pyproject.toml",
-    "!README.md",
-    "!requirements.lock",
-    "!LICENSE",
-    "!vbvrdatafactory",
-    "!lambda_worker",
-    "!generators",
-    "**/.git",
-    "**/.venv",
-    "generators/.environments",
-    "generators/.fetching",
-    "**/__pycache__",
-    "**/*.pyc",
-)
 _ARCHITECTURES = {
     "x86_64": (lambda_.Architecture.X86_64, Platform.LINUX_AMD64),
     "arm64": (lambda_.Architecture.ARM_64, Platform.LINUX_ARM64),
@@ -79,7 +61,6 @@ def image_function(
         f"{name}Image",
         directory=str(CHECKOUT),
         file="lambda_worker/Dockerfile",
-        exclude=list(_IMAGE_CONTEXT),
         ignore_mode=IgnoreMode.DOCKER,
         platform=platform,
         build_args={
