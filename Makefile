@@ -39,7 +39,7 @@ ifneq ($(STALE),)
 $(READY): FORCE
 endif
 
-.PHONY: run up down test docs check format soak bench lock clean help publish-image publish-template FORCE
+.PHONY: run up down test docs check format soak image-test bench lock clean help publish-image publish-template FORCE
 .DEFAULT_GOAL := help
 help:  ## what can be made
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fau
 	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
 	$(OWN) $(BIN)/python -m pytest -q -m soak tests/soak
 	$(OWN) $(BIN)/python -m pytest -q --hypothesis-profile explore tests/planning/test_invariants.py
+
+image-test: $(READY)  ## build the worker's image with buildah, and run it as Lambda does; part of soak: make image-test BASE=…
+	IMAGE_TEST_BASE="$(BASE)" $(OWN) $(BIN)/python -m pytest -q -s -m soak tests/soak/test_image.py
 
 bench: $(READY)  ## how fast the worker starts and works, how fast the control plane is, and what they cost
 	$(OWN) $(BIN)/python -m bench.cold
