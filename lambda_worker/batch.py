@@ -10,15 +10,18 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import count
 from pathlib import Path
 
+import psutil
 from obstore.store import ObjectStore
 
 from lambda_worker import records
+from lambda_worker.certifying import Repeating
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import BatchFailed, RunsElsewhere, from_exit
 from lambda_worker.gate.bands import Bands
-from lambda_worker.gate.gate import Gate, Verdict
+from lambda_worker.gate.gate import Gate, GateUsage, Verdict
 from lambda_worker.generator.environments import Environments
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import GeneratorRun, RunRequest, Tick, run_generator
@@ -31,6 +34,7 @@ from lambda_worker.samples.upload import FileUploads, Uploaded, within
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.usage import Host, RunUsage, Usage
 
 # Of the time that is left, this share is kept for storing what the generator made.
 _UPLOAD_SHARE = 0.15
@@ -48,11 +52,18 @@ class Worker:
         generators: folder with a folder for each generator.
         open_bucket: returns the store of a bucket by its name (None for the default bucket) and a prefix in it.
         limits: limits of each generator run.
+        host: what it runs on.
     """
 
     generators: Path
     open_bucket: Callable[[str | None, str], ObjectStore]
     limits: Limits = field(default_factory=Limits)
+    host: Host = field(default_factory=Host)
+
+    @cached_property
+    def _begun(self) -> Iterator[int]:
+        """Counts its batches."""
+        return count()
 
     @cached_property
     def bands(self) -> Bands:
@@ -96,38 +107,40 @@ class Worker:
         made = self._make(
             delivery, store, environment.interpreter, origin, lambda: raise_if_finished(earlier)
         )
+        seconds = time.monotonic() - started
+        usage = made.usage(seconds, self.host, is_first=next(self._begun) == 0)
+        result = made.result(message, seconds)
+        batch = records.StoredBatch(made.samples, made.uploaded, result, made.verdict.profiles, usage)
         try:
             made.check(delivery)
-        except BatchFailed:
+        except BatchFailed as failed:
+            failed.usage = usage
             if made.samples:
-                self._record(store, delivery, made, started, origin, is_partial=True)
+                records.record_receipt(store, delivery, batch, origin, is_partial=True)
             raise
+        if message.certify:
+            batch = self._certify(delivery, batch, made)
         earlier.result()  # a newer version's receipt is not followed by one of this version
-        return self._record(store, delivery, made, started, origin)
-
-    def _record(  # noqa: PLR0913 - what was made, when and by what
-        self,
-        store: ObjectStore,
-        delivery: Delivery,
-        made: "_Attempt",
-        started: float,
-        origin: records.Origin,
-        *,
-        is_partial: bool = False,
-    ) -> TaskResult:
-        """Write the receipt of what was stored."""
-        result = made.result(delivery.message, time.monotonic() - started)
-        records.record_receipt(
-            store,
-            delivery,
-            made.samples,
-            made.uploaded,
-            result,
-            origin,
-            made.verdict.profiles,
-            is_partial=is_partial,
-        )
+        records.record_receipt(store, delivery, batch, origin)
         return result
+
+    def _certify(
+        self, delivery: Delivery, batch: records.StoredBatch, made: "_Attempt"
+    ) -> records.StoredBatch:
+        """The batch with whether its generator makes the same samples again."""
+        began = time.monotonic()
+        repeating = Repeating(
+            made.job,
+            delivery.message,
+            self.limits,
+            {index: one.digest for index, one in batch.uploaded.samples.items()},
+            delivery.seconds_left * (1 - _UPLOAD_SHARE),
+            made.run.seconds,
+        )
+        repetition = repeating.compare()
+        seconds = round(time.monotonic() - began, 3)
+        usage = batch.usage.model_copy(update={"certifying_seconds": seconds})
+        return batch._replace(usage=usage, repetition=repetition)
 
     def record_failure(self, delivery: Delivery, failed: BatchFailed) -> None:
         """Write why a batch failed."""
@@ -168,8 +181,8 @@ class Worker:
             made = self._attempt(
                 delivery, store, replace(job, seconds=deadline - time.monotonic()), origin, tick
             )
-        for count in made.shorter_runs():
-            job = replace(job, num_samples=count, seconds=deadline - time.monotonic())
+        for shorter_count in made.shorter_runs():
+            job = replace(job, num_samples=shorter_count, seconds=deadline - time.monotonic())
             if job.seconds < made.run.seconds:
                 break
             shorter = self._attempt(delivery, store, job, origin, tick)
@@ -231,7 +244,7 @@ class Worker:
             uploaded = within(delivery.seconds_left - _RECORD_SECONDS, finish)
             if verdict.band:
                 self.bands.file(store, message.type, origin.code, verdict.band)
-        return _Attempt(uploaded, samples, found, run, verdict)
+        return _Attempt(uploaded, samples, found, run, verdict, job, (run.usage,), gate.usage)
 
 
 @dataclass(frozen=True)
@@ -243,6 +256,9 @@ class _Attempt:
     found: CollectedSamples
     run: GeneratorRun
     verdict: Verdict
+    job: RunRequest
+    runs: tuple[RunUsage, ...]
+    gate: GateUsage
 
     def shorter_runs(self) -> Iterator[int]:
         """Sample counts to run again with: a generator that writes at the end leaves nothing when it crashes.
@@ -262,7 +278,18 @@ class _Attempt:
         samples = {sample.index: sample for sample in (*self.samples, *other.samples)}
         verdict = self.verdict._replace(profiles=self.verdict.profiles | other.verdict.profiles)
         in_order = [samples[index] for index in sorted(samples)]
-        return replace(self, uploaded=uploaded, samples=in_order, verdict=verdict)
+        gate = GateUsage(
+            self.gate.cpu_seconds + other.gate.cpu_seconds,
+            max(self.gate.memory_bytes, other.gate.memory_bytes),
+        )
+        return replace(
+            self,
+            uploaded=uploaded,
+            samples=in_order,
+            verdict=verdict,
+            runs=(*self.runs, *other.runs),
+            gate=gate,
+        )
 
     def check(self, delivery: Delivery) -> None:
         """Raise unless all wanted samples are uploaded, with how the process ended as the reason.
@@ -293,6 +320,19 @@ class _Attempt:
         finished = len(self.found.whole) + len(self.found.torn) or self.run.generated
         failed.detail += f"; {finished} samples were finished, index {start_index + finished} was being made"
         return failed
+
+    def usage(self, seconds: float, host: Host, *, is_first: bool) -> Usage:
+        """What the batch used, which took so long on that host."""
+        return Usage(
+            runs=self.runs,
+            seconds=round(seconds, 3),
+            cpu_seconds=round(sum(run.cpu_seconds for run in self.runs) + self.gate.cpu_seconds, 3),
+            worker_bytes=psutil.Process().memory_info().rss + self.gate.memory_bytes,
+            objects=self.uploaded.files,
+            stored_bytes=self.uploaded.bytes,
+            is_first=is_first,
+            host=host,
+        )
 
     def result(self, message: TaskMessage, seconds: float) -> TaskResult:
         return TaskResult(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from vbvrdatafactory.core.models import Cause, Picture
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.usage import Usage
 
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.MULTILINE)
 # More of one line says no more.
@@ -27,6 +28,7 @@ class BatchFailed(Exception):  # noqa: N818 - it names what happened to the batc
     stderr_tail: str = ""
     stored: list[IndexRange] = field(default_factory=list)
     pictures: tuple[Picture, ...] = ()
+    usage: Usage | None = None
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.detail}"

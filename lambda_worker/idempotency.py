@@ -62,7 +62,7 @@ def find_earlier_result(
     try:
         key = keys.ReceiptKey(message.type, message.indices, message.salt, seed)
         receipt = records.find_receipt(store, key)
-        if receipt is None or receipt.seed != seed or receipt.message != message:
+        if receipt is None or receipt.seed != seed or receipt.message != message.plain:
             return None
         is_same = _origin_of(receipt).is_same(origin)
         return receipt.result if is_same and _is_there(store, message, receipt) else None

@@ -4,6 +4,7 @@ queue. The Lambda handler and `datafactory worker` are its two callers.
 
 import logging
 import os
+import platform
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,7 @@ from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage, TaskResult
 from vbvrdatafactory.core.seeds import batch_seed
+from vbvrdatafactory.core.usage import Host
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -53,6 +55,8 @@ _PASSES = 75
 _PASS_SECONDS, _LONGEST_PASS_SECONDS = 15, 300
 # A message of a newer schema waits so long for a worker that knows it; every receive counts.
 _NEWER_SECONDS = 900
+# As Lambda calls them.
+_PROCESSORS = {"aarch64": "arm64", "AMD64": "x86_64"}
 # Characters of why a message is none; a stranger may call a field what he likes.
 _REASON = 500
 
@@ -226,9 +230,12 @@ def make_processor(config: Config, concurrency: int, *, renews: bool = False) ->
     """
     prepare_host()
     temp_folders.are_ours = config.owns_temp_folder
-    memory = lambda_memory_bytes() or psutil.virtual_memory().total
-    limits = Limits.of_host(memory, side_by_side=concurrency)
-    return MessageProcessor(Worker(config.generators_path, _Buckets(config), limits), config, renews=renews)
+    mine = lambda_memory_bytes()
+    limits = Limits.of_host(mine or psutil.virtual_memory().total, side_by_side=concurrency)
+    processor = _PROCESSORS.get(platform.machine(), platform.machine())
+    host = Host(function_mb=(mine or 0) >> 20, processor=processor, side_by_side=concurrency)
+    worker = Worker(config.generators_path, _Buckets(config), limits, host)
+    return MessageProcessor(worker, config, renews=renews)
 
 
 def prepare_host() -> None:

@@ -21,6 +21,7 @@ from lambda_worker.samples.upload import Uploaded, failed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import FailureRecord, MadeBy, Profile, Receipt, StartedRecord, TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.usage import Repetition, Usage
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
 
@@ -70,36 +71,46 @@ class Origin(NamedTuple):
         return cls(code, environment.made_by(code) if environment else None)
 
 
-def record_receipt(  # noqa: PLR0913 - a receipt tells much
-    store: ObjectStore,
-    delivery: Delivery,
-    samples: Sequence[Sample],
-    uploaded: Uploaded,
-    result: TaskResult,
-    origin: Origin,
-    profiles: Mapping[int, Profile],
-    *,
-    is_partial: bool = False,
+class StoredBatch(NamedTuple):
+    """What a receipt tells of a batch.
+
+    Args:
+        samples: those that were uploaded.
+        uploaded: what the bucket took of each.
+        result: what was uploaded, counted.
+        profiles: of their videos, by index.
+        usage: what it used.
+        repetition: whether its generator repeats itself; None where that was not to be seen.
+    """
+
+    samples: Sequence[Sample]
+    uploaded: Uploaded
+    result: TaskResult
+    profiles: Mapping[int, Profile]
+    usage: Usage
+    repetition: Repetition | None = None
+
+
+def record_receipt(
+    store: ObjectStore, delivery: Delivery, batch: StoredBatch, origin: Origin, *, is_partial: bool = False
 ) -> None:
-    """Write the receipt of `samples`, beside those of earlier times that the run was made.
+    """Write the receipt of a batch, beside those of earlier times that the run was made.
 
     Args:
         store: the bucket.
         delivery: the batch that is done.
-        samples: those that were uploaded.
-        uploaded: what the bucket took of each.
-        result: what was uploaded, counted.
-        origin: what made them.
-        profiles: of their videos, by index.
+        batch: what was stored.
+        origin: what made it.
         is_partial: whether the batch failed, and these are what was stored all the same.
 
     Raises:
         BatchFailed: the bucket did not take it. Without a receipt nobody could tell what its samples are.
     """
-    message, now = delivery.message, datetime.now(UTC)
+    message, now = delivery.message.plain, datetime.now(UTC)
+    samples, profiles = batch.samples, batch.profiles
     name = keys.receipt_name(now, uuid4().hex[:8])
     key = keys.ReceiptKey(message.type, message.indices, message.salt, delivery.seed, name, is_partial)
-    task, stored = samples[0].task, uploaded.samples
+    task, stored = samples[0].task, batch.uploaded.samples
     usual = Counter(profiles.values()).most_common(1)[0][0] if profiles else None
     receipt = Receipt(
         message=message,
@@ -111,13 +122,15 @@ def record_receipt(  # noqa: PLR0913 - a receipt tells much
         digests={index: one.digest for index, one in stored.items()},
         metadata_digests={index: one.metadata for index, one in stored.items() if one.metadata},
         objects={index: one.objects for index, one in stored.items() if one.objects},
-        archives=uploaded.archives,
+        archives=batch.uploaded.archives,
         profile=usual,
         profiles={index: one for index, one in profiles.items() if one != usual},
-        result=result.model_copy(update={"sample_ids": []}),
+        result=batch.result.model_copy(update={"sample_ids": []}),
         attempt=delivery.attempt,
         generator_digest=origin.code,
         made_by=origin.made_by,
+        usage=batch.usage,
+        repetition=batch.repetition,
         finished_at=now,
     )
     try:
@@ -143,6 +156,7 @@ def record_failure(store: ObjectStore, delivery: Delivery, failed: BatchFailed, 
         attempt=delivery.attempt,
         generator_digest=origin.code,
         made_by=origin.made_by,
+        usage=failed.usage,
         failed_at=datetime.now(UTC),
     )
     key = keys.FailureKey(message.type, message.indices, message.salt, delivery.attempt, failed.cause)

@@ -39,6 +39,13 @@ class Verdict(NamedTuple):
     profiles: dict[int, Profile]
 
 
+class GateUsage(NamedTuple):
+    """What measuring used: processor time in seconds, and the most memory of one process."""
+
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+
+
 class _Asked(NamedTuple):
     """A sample that is being measured: as it was then, by which process, and the number of its answer."""
 
@@ -67,6 +74,7 @@ class Gate:
     _out: set[int] = field(default_factory=set)
     _suspected: set[int] = field(default_factory=set)
     _process: Measuring | None = None
+    _processes: list[Measuring] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -132,7 +140,16 @@ class Gate:
     def _running(self) -> Measuring:
         if self._process is None:
             self._process = self._stack.enter_context(measuring(self.limits, self.seconds, self.cancelled))
+            self._processes.append(self._process)
         return self._process
+
+    @property
+    def usage(self) -> GateUsage:
+        """What measuring used; of processes that have ended."""
+        runs = [process.run.usage for process in self._processes if process.run]
+        return GateUsage(
+            sum(run.cpu_seconds for run in runs), max((run.memory_bytes for run in runs), default=0)
+        )
 
     def _measure(self, sample: Sample) -> Measure:
         """What was measured of a sample; two processes that ended at it are its fault.

@@ -109,6 +109,15 @@ def resident_bytes(pids: Iterable[int]) -> int:
     return total
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that a living process ever had resident; 0 where the kernel does not tell."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:  # noqa: PTH123 - it is quicker
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def unnamed_bytes(pids: Iterable[int]) -> int:
     """What files take on disk that these processes have open and deleted; counted once for each who holds them."""
     total = 0
@@ -138,6 +147,12 @@ def end_all(root: Path, before: frozenset[int]) -> None:
         time.sleep(0.002)
 
 
+def orphans(before: frozenset[int]) -> set[int]:
+    """Children that this process inherited since `before`."""
+    with _lock:
+        return _children_of(os.getpid()) - before - _leaders
+
+
 def _end_orphans(before: frozenset[int]) -> bool:
     """Kill and bury children that this process inherited since `before`; whether there were any.
 
@@ -145,12 +160,11 @@ def _end_orphans(before: frozenset[int]) -> bool:
     """
     deadline, were_any = time.monotonic() + _ORPHAN_SECONDS, False
     while time.monotonic() < deadline:
-        with _lock:
-            orphans = _children_of(os.getpid()) - before - _leaders
-        if not orphans:
+        found = orphans(before)
+        if not found:
             break
         were_any = True
-        for pid in orphans:
+        for pid in found:
             # It is our child, so nobody else has its number before it is buried.
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from lambda_worker.failure import BatchFailed, Cancelled
 from lambda_worker.generator import landlock, launch, namespaces, processes, streaming
 from lambda_worker.generator.capture import Capture
@@ -20,6 +22,7 @@ from lambda_worker.generator.output_option import output_option
 from lambda_worker.generator.sandbox import Sandbox
 from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.usage import RunUsage
 
 _LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, namespaces, streaming))
 
@@ -29,6 +32,7 @@ _MEMORY_SECONDS = 0.1
 _DETACHED_SECONDS = 1.0
 _DISK_SECONDS = 0.5
 _GRACE_SECONDS = 2.0
+_NOTHING = RunUsage(samples=0, seconds=0.0)
 
 Tick = Callable[[], None]
 
@@ -72,6 +76,7 @@ class GeneratorRun:
         generated: how many samples it reported as finished, in lines on stdout.
         streamed: whether it wrote each sample as soon as it was made.
         stopped: why the worker stopped it; None where it ended by itself.
+        usage: what it used.
     """
 
     exit_code: int
@@ -80,6 +85,7 @@ class GeneratorRun:
     generated: int
     streamed: bool
     stopped: BatchFailed | None = None
+    usage: RunUsage = _NOTHING
 
 
 def run_generator(box: Sandbox, job: RunRequest, limits: Limits, tick: Tick = lambda: None) -> GeneratorRun:
@@ -147,6 +153,7 @@ class _Supervisor:
         self._box, self._job, self._limits, self._tick = box, job, limits, tick
         self._before = processes.children()
         self._stopped: BatchFailed | None = None
+        self._most_memory = self._most_disk = 0
         self._next = {self._check_memory: 0.0}
         if not job.is_ours:
             self._next |= {self._check_detached: _DETACHED_SECONDS, self._check_disk: 0.0}
@@ -160,21 +167,44 @@ class _Supervisor:
         assert process.stderr
         out, err = Capture(process.stdout), Capture(process.stderr)
         waiter = ProcessWaiter(process)
+        left = 0
         try:
             self._watch(process, waiter, started)
+            left = self._count_left()
         finally:
+            waiter.read_times()
             self._end(process)
             waiter.close()
             out.finish()
             err.finish()
+        seconds = time.monotonic() - started
         return GeneratorRun(
             process.wait(),
             err.tail,
-            time.monotonic() - started,
+            seconds,
             out.generated,
             self._box.streams,
             self._stopped,
+            self._usage(seconds, waiter, left),
         )
+
+    def _usage(self, seconds: float, waiter: "ProcessWaiter", left_processes: int) -> RunUsage:
+        beside = 0 if self._job.is_ours else self._box.disk_bytes(but=self._box.output)
+        disk = self._most_disk if self._job.is_ours else max(self._most_disk, self._box.disk_bytes())
+        return RunUsage(
+            samples=self._job.num_samples,
+            seconds=round(seconds, 3),
+            cpu_seconds=round(waiter.cpu_seconds, 3),
+            # What the kernel counted includes the moment before the process became the generator: this worker's memory.
+            memory_bytes=self._most_memory or waiter.memory_bytes,
+            disk_bytes=disk,
+            left_bytes=beside,
+            left_processes=left_processes,
+        )
+
+    def _count_left(self) -> int:
+        """Processes that a generator which has ended by itself has left: this one inherited them."""
+        return 0 if self._stopped or self._job.is_ours else len(processes.orphans(self._before))
 
     def _watch(self, process: subprocess.Popen[bytes], waiter: "ProcessWaiter", started: float) -> None:
         while not waiter.wait(_TICK_SECONDS) and not self._stopped:
@@ -204,7 +234,9 @@ class _Supervisor:
 
     def _check_memory(self, pid: int, elapsed: float) -> float:
         self._judge_memory(processes.resident_bytes(processes.family(pid)))
-        return elapsed + _MEMORY_SECONDS
+        self._most_memory = max(self._most_memory, processes.peak_bytes(pid))
+        # A batch is short of a second at times: its first moments are looked at more often.
+        return elapsed + min(_MEMORY_SECONDS, max(_TICK_SECONDS, elapsed / 10))
 
     def _check_detached(self, pid: int, elapsed: float) -> float:
         """Check processes that left their parents, and files without a name, which the other checks do not see."""
@@ -214,6 +246,7 @@ class _Supervisor:
         return elapsed + _DETACHED_SECONDS
 
     def _judge_memory(self, used: int) -> None:
+        self._most_memory = max(self._most_memory, used)
         if used > self._limits.memory_bytes:
             self._stopped = BatchFailed(
                 Cause.MEMORY,
@@ -230,27 +263,52 @@ class _Supervisor:
     def _check_disk(self, pid: int, elapsed: float) -> float:
         del pid
         began = time.monotonic()
-        self._judge_disk(self._box.disk_bytes())
+        used = self._box.disk_bytes()
+        self._most_disk = max(self._most_disk, used)
+        self._judge_disk(used)
         # Thousands of files take a while to stat: at most a twentieth of the time goes into it.
         return elapsed + max(_DISK_SECONDS, 20 * (time.monotonic() - began))
 
 
 class ProcessWaiter:
-    """Waits for a process, and wakes the moment it ends where the kernel has pidfds."""
+    """Waits for a process, and wakes the moment it ends where the kernel has pidfds.
+
+    Attributes:
+        cpu_seconds: of the process and of all that it waited for.
+        memory_bytes: the most that one of these had in memory, or this process when it began it; 0 where it was killed.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self.cpu_seconds = 0.0
+        self.memory_bytes = 0
         self._handle = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
 
     def wait(self, seconds: float) -> bool:
         """Whether the process ended within `seconds`."""
         if self._handle is not None:
             select.select([self._handle], [], [], seconds)
-            return self._process.poll() is not None
+            return self._has_ended()
         end = time.monotonic() + seconds
-        while (code := self._process.poll()) is None and time.monotonic() < end:
+        while not (ended := self._has_ended()) and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
-        return code is not None
+        return ended
+
+    def _has_ended(self) -> bool:
+        """Whether it has; then what the kernel counted of it is known, which `Popen` itself does not ask for."""
+        if self._process.returncode is None:
+            pid, status, used = os.wait4(self._process.pid, os.WNOHANG)
+            if pid:
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+                self.cpu_seconds = used.ru_utime + used.ru_stime
+                self.memory_bytes = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return self._process.returncode is not None
+
+    def read_times(self) -> None:
+        """Read the processor time of one that is about to be killed."""
+        if self._process.returncode is None:
+            with suppress(psutil.Error, OSError):
+                self.cpu_seconds = sum(psutil.Process(self._process.pid).cpu_times()[:4])
 
     def close(self) -> None:
         """Close the pidfd."""

@@ -79,10 +79,13 @@ class Sandbox:
             "PYTHONPATH": str(generator),
         }
 
-    def disk_bytes(self) -> int:
-        """What the run's files take on disk, as far as they can be seen."""
+    def disk_bytes(self, *, but: Path | None = None) -> int:
+        """What the run's files take on disk, as far as they can be seen, those below `but` left out."""
         total = 0
-        for folder, _, names in os.walk(self.root):
+        for folder, folders, names in os.walk(self.root):
+            if but and Path(folder) == but:
+                folders.clear()
+                continue
             for name in names:
                 with suppress(OSError):
                     total += os.lstat(f"{folder}/{name}").st_blocks * 512

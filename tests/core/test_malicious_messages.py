@@ -71,7 +71,7 @@ def test_it_is_a_named_error(text: str, says: str) -> None:
 def test_a_newer_message_is_left_alone() -> None:
     """It is no invalid one."""
     with pytest.raises(NewerSchemaError):
-        TaskMessage.parse(body(schema_version=3, of_tomorrow=1))
+        TaskMessage.parse(body(schema_version=4, of_tomorrow=1))
 
 
 def test_what_was_sent_is_what_is_taken() -> None:

@@ -85,8 +85,8 @@ def test_a_newer_schema_is_named_with_the_key_and_the_next_move(record: Versione
 def test_a_receipt_of_a_newer_message_is_newer() -> None:
     """What its replay would need is not known here."""
     receipt = FILED[0].model_dump(mode="json")
-    receipt["message"]["schema_version"] = 3
-    with pytest.raises(NewerSchemaError, match="key: the TaskMessage has schema_version 3"):
+    receipt["message"]["schema_version"] = 4
+    with pytest.raises(NewerSchemaError, match="key: the TaskMessage has schema_version 4"):
         records.read(put(receipt), "key", Receipt)
 
 
@@ -120,8 +120,8 @@ def test_a_message_with_a_prefix_is_of_the_second_schema() -> None:
 
 def test_a_newer_message_is_newer_whatever_else_it_holds() -> None:
     """Not invalid: a newer worker knows it."""
-    with pytest.raises(NewerSchemaError, match="the TaskMessage has schema_version 3"):
-        TaskMessage.model_validate_json('{"type":"G","shape":"round","schema_version":3}')
+    with pytest.raises(NewerSchemaError, match="the TaskMessage has schema_version 4"):
+        TaskMessage.model_validate_json('{"type":"G","shape":"round","schema_version":4}')
 
 
 @pytest.mark.parametrize("version", ['"2"', "0", "1.5", "null"])

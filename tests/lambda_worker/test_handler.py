@@ -270,12 +270,12 @@ def test_a_message_of_a_newer_schema_is_left_to_a_newer_worker(
     queue: Queue, tiny: Callable[..., str], store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is neither buried nor recorded as invalid: it is released for a while, and the log says so."""
-    newer = [body(tiny(), schema_version=3, shape="round"), body(tiny(), schema_version=3, start_index=2)]
+    newer = [body(tiny(), schema_version=4, shape="round"), body(tiny(), schema_version=4, start_index=2)]
     records = queue.receive(*newer)
     failures = module.handler({"Records": records}, Context())["batchItemFailures"]
     assert {item["itemIdentifier"] for item in failures} == {record["messageId"] for record in records}
     assert (queue.dead(), [key for key, _ in sizes(store, "")]) == ([], [])
-    assert caplog.text.count("the TaskMessage has schema_version 3, and this version") == 2
+    assert caplog.text.count("the TaskMessage has schema_version 4, and this version") == 2
     assert not queue.receive()
 
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
 from vbvrdatafactory.core.schema import Versioned
+from vbvrdatafactory.core.usage import Repetition, Usage
 
 MAX_BATCH = 1000
 # More often nothing was ever made anew; a receipt's name has room for it.
@@ -148,10 +149,11 @@ class TaskMessage(Versioned):
     that made its neighbours and stores just those indices (absolute, within the batch). ``python_hash_seed``
     is set only to replay a run whose PYTHONHASHSEED was another than its seed gives. ``schema_version`` is sent only
     where it is not 1, so that a worker which does not know the field takes the message. It is 2 with an
-    ``output_prefix``: a worker that does not know it would store the samples elsewhere.
+    ``output_prefix``: a worker that does not know it would store the samples elsewhere. It is 3 with ``certify``: the
+    generator is run again after the batch, to see whether it repeats itself.
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -173,6 +175,9 @@ class TaskMessage(Versioned):
     require: tuple[str, ...] = Field(default=(), description="Files required besides the contract's two")
     python_hash_seed: HashSeed | None = Field(default=None, description="Where it is not the seed's own")
     output_prefix: Prefix | None = Field(default=None, description="Folders that all is stored below")
+    certify: Annotated[bool, Strict()] = Field(
+        default=False, description="Also see whether it repeats itself"
+    )
     # A field of the predecessor's messages, false by default; some may still be queued.
     dedup: Literal[False] = Field(default=False, exclude=True, repr=False)
 
@@ -220,8 +225,19 @@ class TaskMessage(Versioned):
     def to_json(self) -> str:
         """The message body: what differs from the defaults, plus the contract's fields that are set."""
         return self.model_dump_json(
-            exclude_none=True, exclude=_UNSET[bool(self.salt), bool(self.require), self.schema_version == 1]
+            exclude_none=True,
+            exclude=_UNSET[bool(self.salt), bool(self.require), self.schema_version == 1, self.certify],
         )
+
+    def certifying(self) -> "TaskMessage":
+        """The same message, with the generator run again after it."""
+        return self.model_copy(update={"certify": True, "schema_version": 3})
+
+    @property
+    def plain(self) -> "TaskMessage":
+        """The same message without that: what is made is the same."""
+        version = 2 if self.output_prefix else 1
+        return self.model_copy(update={"certify": False, "schema_version": version}) if self.certify else self
 
     def moved(self, start_index: int, num_samples: int, seed: int) -> "TaskMessage":
         """The same message for other indices of its generator, without validation."""
@@ -241,14 +257,19 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-# What stays out of a message's body, by whether it has a salt, requires more, and is of the first schema.
-_UNSET: dict[tuple[bool, bool, bool], set[str]] = {
-    (salted, requires, first): {
+# What stays out of a message's body, by whether it has a salt, requires more, is of the first schema, and certifies.
+_UNSET: dict[tuple[bool, bool, bool, bool], set[str]] = {
+    (salted, requires, first, certifies): {
         name
-        for name, is_left_out in (("salt", not salted), ("require", not requires), ("schema_version", first))
+        for name, is_left_out in (
+            ("salt", not salted),
+            ("require", not requires),
+            ("schema_version", first),
+            ("certify", not certifies),
+        )
         if is_left_out
     }
-    for salted, requires, first in product((False, True), repeat=3)
+    for salted, requires, first, certifies in product((False, True), repeat=4)
 }
 
 
@@ -410,6 +431,8 @@ class Receipt(_Record):
     attempt: int
     generator_digest: str | None = Field(description="None where its code was gone by then")
     made_by: MadeBy | None = Field(default=None, description="None in older receipts")
+    usage: Usage | None = Field(default=None, description="What it used; None in older receipts")
+    repetition: Repetition | None = Field(default=None, description="Where its message said to certify")
     finished_at: datetime
 
 
@@ -508,4 +531,7 @@ class FailureRecord(_Record):
     attempt: int
     generator_digest: str | None = None
     made_by: MadeBy | None = None
+    usage: Usage | None = Field(
+        default=None, description="What it used; None where nothing ran, and in older records"
+    )
     failed_at: datetime

@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -109,13 +111,23 @@ def write_sample(folder: Path, seed: int, place: int, behaviour: dict) -> None:
     # Some public generators seed from hash(str) and nothing else.
     origin = hash(folder.name) if "hash_seeded" in behaviour else f"{seed} {place}"
     digest = hashlib.sha256(str(origin).encode()).digest()
+    if "random" in behaviour:
+        # One that does not repeat itself.
+        digest = os.urandom(32)
+    if "counted" in behaviour:
+        digest = hashlib.sha256(f"{seed} {place} {behaviour['count']}".encode()).digest()
     if "states" in behaviour:
         # One that can make few distinct samples.
         digest = hashlib.sha256(str(int.from_bytes(digest) % behaviour["states"]).encode()).digest()
     folder.mkdir(parents=True)
     (folder / "first_frame.png").write_bytes(png(digest[:3]))
     (folder / "final_frame.png").write_bytes(png(digest[3:6]))
-    (folder / "ground_truth.mp4").write_bytes(mp4(digest))
+    if "no_video" not in behaviour:
+        video = mp4(digest)
+        if "wrong_video" in behaviour:
+            # Its boxes are those of a video, its frames are none.
+            video = video.replace(b"IDAT", b"none")
+        (folder / "ground_truth.mp4").write_bytes(video)
     (folder / "prompt.txt").write_text(f"Continue {digest.hex()}.")
     (folder / "metadata.json").write_text(json.dumps({"seed": seed, "place": place}))
 
@@ -129,7 +141,16 @@ def main() -> None:
     file = HERE / "behaviour.json"
     behaviour = json.loads(file.read_text()) if file.exists() else {}
     count = misbehave(behaviour, arguments.seed, arguments.num_samples)
+    behaviour["count"] = count
+    kept = []
+    if "process" in behaviour:
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     for place in range(count):
+        time.sleep(behaviour.get("each", 0))
+        # What it keeps in memory, and leaves in its temporary folder: megabytes for each sample.
+        kept.append(b"x" * (behaviour.get("fat", 0) * 1_000_000))
+        if "left" in behaviour:
+            Path(tempfile.gettempdir(), f"left_{place}").write_bytes(b"x" * (behaviour["left"] * 1_000_000))
         write_sample(
             Path(arguments.output) / "tiny_task" / f"tiny_{place:08d}", arguments.seed, place, behaviour
         )
