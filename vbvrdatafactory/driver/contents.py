@@ -11,6 +11,7 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.services import Log
+from vbvrdatafactory.ledger.batches import find_batches
 from vbvrdatafactory.ledger.codes import find_codes
 from vbvrdatafactory.ledger.copies import with_copies_told
 from vbvrdatafactory.ledger.fold import Matched, fold, match
@@ -19,6 +20,7 @@ from vbvrdatafactory.ledger.refilled import refilled
 from vbvrdatafactory.ledger.schema import Part
 from vbvrdatafactory.ledger.states import find_states, places_left
 from vbvrdatafactory.ledger.videos import find_videos
+from vbvrdatafactory.planning.batches import MeasuredBatch
 from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.contents import Contents
 from vbvrdatafactory.planning.distinct import Distinct, count_distinct
@@ -41,6 +43,7 @@ class Found(NamedTuple):
         refilled: samples that were made again since the look before.
         videos: rates and sizes of their videos.
         codes: which code made how many of them.
+        batches: that made them, with what each used.
         rows: the ledger, one row a sample, and whether all its objects are in the listing (``matched``).
         listed: its objects: key, size and ETag.
     """
@@ -51,6 +54,7 @@ class Found(NamedTuple):
     refilled: Refilled
     videos: Sequence[Videos]
     codes: Sequence[Code]
+    batches: Sequence[MeasuredBatch]
     rows: pl.DataFrame
     listed: pl.DataFrame
 
@@ -111,6 +115,7 @@ class ContentReader:
             refilled(part.rows, matched.rows),
             find_videos(matched.rows, planned.stop),
             find_codes(matched.rows, planned.stop),
+            find_batches(matched.rows),
             matched.rows,
             listed,
         )

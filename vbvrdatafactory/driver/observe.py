@@ -87,6 +87,7 @@ def observe(  # noqa: PLR0913 - where, what for, and how to look
         reduce(Refilled.and_of, (one.refilled for one in found.values()), Refilled()),
         {name: found[name].videos for name in wanted if found[name].videos},
         {name: found[name].codes for name in wanted if found[name].codes},
+        {name: found[name].batches for name in wanted if found[name].batches},
     )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Adoption, MadeBy, Receipt
 from vbvrdatafactory.core.ranges import expand
+from vbvrdatafactory.core.usage import Usage
 from vbvrdatafactory.ledger.schema import SCHEMA
 
 
@@ -44,6 +45,7 @@ def rows_of(name: str, receipt: Receipt) -> Iterator[dict[str, Any]]:
         "salt": message.salt,
         "receipt": name,
         "made_at": receipt.finished_at,
+        "usage": _usage(receipt.usage),
         "adopted": False,
     }
     archived = {index: archive for archive in receipt.archives for index in range(*archive.indices)}
@@ -97,6 +99,25 @@ def rows_of_adoption(name: str, adoption: Adoption) -> Iterator[dict[str, Any]]:
             "made_at": adoption.adopted_at,
             "adopted": sample.run is None,
         }
+
+
+def _usage(usage: Usage | None) -> dict[str, Any] | None:
+    if usage is None:
+        return None
+    return {
+        "seconds": usage.seconds,
+        "certifying_seconds": usage.certifying_seconds,
+        "cpu_seconds": usage.cpu_seconds,
+        "memory_bytes": max((run.memory_bytes for run in usage.runs), default=0),
+        "worker_bytes": usage.worker_bytes,
+        "disk_bytes": max((run.disk_bytes for run in usage.runs), default=0),
+        "objects": usage.objects,
+        "stored_bytes": usage.stored_bytes,
+        "is_first": usage.is_first,
+        "function_mb": usage.host.function_mb,
+        "side_by_side": usage.host.side_by_side,
+        "processor": usage.host.processor,
+    }
 
 
 def _made_at(made: str) -> datetime:

@@ -13,6 +13,23 @@ import polars as pl
 from vbvrdatafactory.core.parsing import parse_json
 
 OBJECT = pl.Struct({"key": pl.String, "size": pl.Int64, "e_tag": pl.String})
+# What the whole batch used that a sample was made in; times in seconds.
+USAGE = pl.Struct(
+    {
+        "seconds": pl.Float64,
+        "certifying_seconds": pl.Float64,
+        "cpu_seconds": pl.Float64,
+        "memory_bytes": pl.Int64,
+        "worker_bytes": pl.Int64,
+        "disk_bytes": pl.Int64,
+        "objects": pl.Int64,
+        "stored_bytes": pl.Int64,
+        "is_first": pl.Boolean,
+        "function_mb": pl.Int64,
+        "side_by_side": pl.Int64,
+        "processor": pl.String,
+    }
+)
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     # Which sample it is, and its content: SHA-256 of frames, prompt and video, and of all other files.
@@ -44,6 +61,8 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "frames": pl.Int32,
     "width": pl.Int32,
     "height": pl.Int32,
+    # Null where an older worker made it.
+    "usage": USAGE,
     # The record that says so, below `_datafactory/`, and when it was written.
     "receipt": pl.String,
     "made_at": pl.Datetime("us", "UTC"),
@@ -52,6 +71,7 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "copy_of": pl.Int64,
 }
 SCHEMA = pl.Schema(_COLUMNS)
+_LATER = ("usage",)
 
 _FOLDED = "datafactory.receipts"
 _VERSION, _KNOWN_VERSION = "datafactory.schema_version", "1"
@@ -87,9 +107,10 @@ def from_parquet(data: bytes) -> Part:
         metadata = pl.read_parquet_metadata(io.BytesIO(data))
         if metadata[_VERSION] != _KNOWN_VERSION:
             raise ValueError(f"version {metadata[_VERSION]} of the ledger is not known here")
-        rows = pl.read_parquet(io.BytesIO(data)).select(
-            pl.col(name).cast(kind) for name, kind in SCHEMA.items()
-        )
+        found = pl.read_parquet(io.BytesIO(data))
+        # No worker measured when there was no such column.
+        later = [pl.lit(None).alias(name) for name in _LATER if name not in found.columns]
+        rows = found.with_columns(later).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         folded = parse_json(metadata[_FOLDED])
     except (pl.exceptions.PolarsError, KeyError, TypeError) as error:
         raise ValueError(f"it is no ledger: {type(error).__name__}: {str(error)[:200]}") from error

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.batches import MeasuredBatch
 from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.contents import ACCEPTED, MISMATCHED, Contents, State
 from vbvrdatafactory.planning.distinct import Distinct
@@ -104,6 +105,7 @@ class Observation(NamedTuple):
         refilled: samples that were made again since the look before.
         videos: rates and sizes of the videos of each generator.
         codes: which code made how many of its samples.
+        batches: the batches that made its samples, with what each used, in order of time.
     """
 
     inventory: Inventory
@@ -115,6 +117,7 @@ class Observation(NamedTuple):
     refilled: Refilled = Refilled()
     videos: Mapping[str, Sequence[Videos]] = MappingProxyType({})
     codes: Mapping[str, Sequence[Code]] = MappingProxyType({})
+    batches: Mapping[str, Sequence[MeasuredBatch]] = MappingProxyType({})
 
     def count(self, *states: State) -> int:
         """How many samples have one of these states."""
