@@ -33,7 +33,7 @@ class Bundle:
 
 
 def build(packages: Iterable[Path]) -> Bundle:
-    """Zip the Python sources of some packages, each under its own name."""
+    """Zip the Python sources of some packages and the lists that these read, each under its own name."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_STORED) as archive:
         for name, source in _sources(packages):
@@ -55,4 +55,4 @@ def _sources(packages: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 
 def _is_source(path: Path) -> bool:
     # What is not printable is no text that a zip file takes for a name.
-    return path.name.endswith(".py") and path.as_posix().isprintable()
+    return path.name.endswith((".py", ".json")) and path.as_posix().isprintable()

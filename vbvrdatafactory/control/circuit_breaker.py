@@ -1,8 +1,8 @@
 """The circuit breaker: a generator that always fails costs a few probe messages, and so does one that was fixed.
 
-Its state is derived from the records in the bucket: a generator is proven if its latest record is a receipt. For one
-that is not proven, a few probes are sent first, and the rest only after one of them has succeeded. A generator whose
-probes fail is skipped for the rest of the run.
+Its state is derived from the records in the bucket: a generator is proven if its latest record is a receipt, and it has a
+certificate. For one that is not, a few probes are sent first, which certify it, and the rest only after one of them has
+succeeded. A generator whose probes fail is skipped for the rest of the run.
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,9 +49,9 @@ def is_proven(evidence: Evidence, generator: str) -> bool:
     return isinstance(evidence.newest(generator), SuccessRecord)
 
 
-def probes(evidence: Evidence, generator: str) -> int | None:
-    """How many probes to send first; None where the generator is proven."""
-    if is_proven(evidence, generator):
+def probes(evidence: Evidence, generator: str, *, is_certified: bool = True) -> int | None:
+    """How many probes to send first; None where the generator is proven and certified."""
+    if is_certified and is_proven(evidence, generator):
         return None
     return 1 if was_broken(evidence, generator) else PROBES
 
@@ -74,8 +74,10 @@ def _summarize(failed: list[FailedAttempt]) -> FailureSummary:
     return FailureSummary(causes.pop() if len(causes) == 1 else None, failed[-1] if failed else None)
 
 
-def first_portion(items: Iterable[Item], probes: int | None) -> tuple[Iterator[Item], bool]:
-    """What to send now, and whether the rest is held back: it is where probes come first and there are more than `HANDFUL`.
+def first_portion(
+    items: Iterable[Item], probes: int | None, handful: int = HANDFUL
+) -> tuple[Iterator[Item], bool]:
+    """What to send now, and whether the rest is held back: it is where probes come first and there are more than `handful`.
 
     >>> [(list(portion), held) for portion, held in (first_portion("abc", 2), first_portion("abcde", 2))]
     [(['a', 'b', 'c'], False), (['a', 'b'], True)]
@@ -83,8 +85,8 @@ def first_portion(items: Iterable[Item], probes: int | None) -> tuple[Iterator[I
     rest = iter(items)
     if probes is None:
         return rest, False
-    head = list(islice(rest, HANDFUL + 1))
-    if len(head) > HANDFUL:
+    head = list(islice(rest, handful + 1))
+    if len(head) > handful:
         return iter(head[:probes]), True
     return chain(head, rest), False
 

@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple, Self
 
 from vbvrdatafactory.control.budget import Budget
+from vbvrdatafactory.control.spending import Spending
 
 IfBusy = Literal["wait", "refuse"]
 
@@ -32,12 +33,14 @@ class RunPolicy(NamedTuple):
         budget: how many batches may fail.
         max_rounds: how often missing samples are sent again.
         if_busy: wait until the dataset lock is free, or refuse.
+        spending: what it may spend.
     """
 
     poll: PollPolicy = PollPolicy()
     budget: Budget = Budget()
     max_rounds: int = 4
     if_busy: IfBusy = "wait"
+    spending: Spending = Spending()
 
     @classmethod
     def of(  # noqa: PLR0913 - a flow's flat parameters
@@ -49,9 +52,12 @@ class RunPolicy(NamedTuple):
         max_failure_percent: int,
         max_rounds: int,
         if_busy: IfBusy,
+        max_cost_usd: float | None = None,
+        require_approval: bool = False,
     ) -> Self:
         """The policy of a flow's parameters."""
         poll = PollPolicy(
             poll_seconds=max(_SHORTEST_POLL_SECONDS, poll_seconds), stall_seconds=60 * stall_minutes
         )
-        return cls(poll, Budget(max_failures, max_failure_percent), max_rounds, if_busy)
+        spending = Spending(max_cost_usd, require_approval)
+        return cls(poll, Budget(max_failures, max_failure_percent), max_rounds, if_busy, spending)

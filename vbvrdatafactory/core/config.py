@@ -42,6 +42,7 @@ class _Settings(BaseModel):
     generators_path: Path = Path("./generators")
     trust_generators: bool = False
     owns_temp_folder: bool = False
+    prices_file: Path | None = None
 
 
 class Config:
@@ -164,6 +165,11 @@ class Config:
     def owns_temp_folder(self) -> bool:
         """Whether the temp folder is the worker's alone, and is swept after each batch (``OWNS_TEMP_FOLDER=1``)."""
         return self._settings.owns_temp_folder
+
+    @property
+    def prices_file(self) -> Path | None:
+        """A list of prices to estimate with, in place of ours of the region (``PRICES_FILE``)."""
+        return self._settings.prices_file
 
     @property
     def is_embedded(self) -> bool:

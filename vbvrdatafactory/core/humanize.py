@@ -66,3 +66,26 @@ def format_rate(per_second: float, noun: str = "") -> str:
 
 def _figure(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def format_bytes(size: float) -> str:
+    """A number of bytes, in the unit that keeps it above one.
+
+    >>> [format_bytes(size) for size in (0, 999, 1_500_000, 2_100_000_000, 3.4e12)]
+    ['0 B', '999 B', '1.5 MB', '2.1 GB', '3.4 TB']
+    """
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{_figure(size / factor)} {unit}"
+    return f"{size:.0f} B"
+
+
+def format_usd(usd: float) -> str:
+    """Dollars, with as many digits as are worth reading.
+
+    >>> [format_usd(usd) for usd in (0, 0.00034, 0.4567, 12.3, 1234.5)]
+    ['$0.00', '$0.00034', '$0.457', '$12.30', '$1,234']
+    """
+    if 0 < usd < 1:
+        return f"${usd:.3g}"
+    return f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"

@@ -11,6 +11,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/datasets/{dataset}/specs/{YYYYmmddTHHMMSSffffffZ}.json     those before it, by when they were replaced
     _datafactory/datasets/{dataset}/report.json | report.md | report.html
     _datafactory/datasets/{dataset}/runs/{YYYYmmddTHHMMSSZ}-{digest}/report.json | report.md | report.html
+    _datafactory/datasets/{dataset}/plan.json | plan.html | approval.json
     _datafactory/datasets/{dataset}/lease.json | control.json
     _datafactory/datasets/{dataset}/dead-letters/{message id}.json
     _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}/{YYYYmmddTHHMMSSffffffZ}-{unique}.json
@@ -18,6 +19,7 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/adopted/{generator}/{start:05d}-{end:05d}.{YYYYmmddTHHMMSSffffffZ}-{unique}.json
     _datafactory/ledger/{generator}.parquet
     _datafactory/bands/{generator}/{code: 16 hexadecimal digits}.json
+    _datafactory/certificates/{generator}/{code and environment: 16 hexadecimal digits}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.started.json     from the second on
 
@@ -28,6 +30,7 @@ never overwritten: a run that is made twice has two. Older versions wrote one fo
 
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from vbvrdatafactory.core.models import MAX_BATCH, Cause
@@ -42,6 +45,7 @@ UNREADABLE = f"{OWN}unreadable/"
 ADOPTED = f"{OWN}adopted/"
 LEDGER = f"{OWN}ledger/"
 BANDS = f"{OWN}bands/"
+CERTIFICATES = f"{OWN}certificates/"
 
 _FOLDER = re.compile(r"questions/([^/]+)/(?:[^/]+/)*?([^/]+)_task/[^/]*_([0-9]{1,12})")
 _ARCHIVE = re.compile(r"questions/([^/]+)_([0-9]{1,12})-([0-9]{1,12})\.tar\.gz")
@@ -59,6 +63,7 @@ _ADOPTION = re.compile(
     rf"{ADOPTED}([^/]+)/[0-9]{{1,12}}-[0-9]{{1,12}}\.[0-9]{{8}}T[0-9]{{12}}Z-[0-9a-f]{{8}}\.json"
 )
 _BAND = re.compile(rf"{BANDS}([^/]+)/[0-9a-f]{{1,16}}\.json")
+_CERTIFICATE = re.compile(rf"{CERTIFICATES}([^/]+)/[0-9a-f]{{16}}\.json")
 _RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/([0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]+)/?")
 _SAMPLE_NAME = re.compile(r"(.*)_([0-9]{1,12})", re.DOTALL)
 # An empty, "." or ".." segment, or a control character of ASCII.
@@ -214,6 +219,18 @@ def parse_band(key: str) -> str | None:
     return match and match[1]
 
 
+def certificate(generator: str, code: str, environment: str) -> str:
+    """The key of what a generator's code proved in an environment; both are digests."""
+    both = sha256(f"{code}\n{environment}".encode()).hexdigest()
+    return f"{CERTIFICATES}{generator}/{both[:16]}.json"
+
+
+def parse_certificate(key: str) -> str | None:
+    """The generator of a certificate, or None."""
+    match = _CERTIFICATE.fullmatch(key)
+    return match and match[1]
+
+
 def failure(key: FailureKey) -> str:
     return f"{FAILURES}{key.generator}/{_run(key.indices, key.salt)}/{key.attempt:03d}.{key.cause}.json"
 
@@ -289,6 +306,11 @@ def dataset_lock(dataset: str) -> str:
 def pause_state(dataset: str) -> str:
     """Whether the dataset is paused."""
     return dataset_file(dataset, "control.json")
+
+
+def approval(dataset: str) -> str:
+    """What the dataset's runs may spend, as somebody approved."""
+    return dataset_file(dataset, "approval.json")
 
 
 def dead_letter(dataset: str, message_id: str) -> str:

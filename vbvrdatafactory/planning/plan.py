@@ -5,6 +5,7 @@ same memory as one of ten.
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,6 +24,10 @@ OnMismatch = Literal["refuse", "keep", "replace"]
 Code = Literal["any", "pinned", "current"]
 Distinctness = Literal["any", "required"]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+# ``auto``: chosen for each generator by its certificate.
+AnyBatchSize = BatchSize | Literal["auto"]
+# The batch size of a generator whose size is to be chosen, as long as it has no certificate.
+UNKNOWN_BATCH_SIZE = 32
 # The greatest integer that JavaScript, and so a web form, represents exactly; Prefect stores none above 64 bits.
 MAX_SEED = 2**53 - 1
 
@@ -45,7 +50,7 @@ class DatasetSpec(Versioned):
         dataset: the dataset's name; its spec and reports are stored under it.
         generators: names, each once.
         samples: samples of each generator.
-        batch_size: samples of one message, 1 to 1000.
+        batch_size: samples of one message, 1 to 1000; ``auto`` to have it chosen for each generator by its certificate.
         seed: base of every batch's seed. `make_spec` takes none above `MAX_SEED`; one filed earlier is read.
         output_format: ``files`` or ``tar``.
         require: files every sample must have besides ``first_frame.png`` and ``prompt.txt``.
@@ -68,7 +73,7 @@ class DatasetSpec(Versioned):
     dataset: SafeName = "dataset"
     generators: tuple[SafeName, ...] = Field(min_length=1)
     samples: Samples
-    batch_size: BatchSize = DEFAULT_BATCH_SIZE
+    batch_size: AnyBatchSize = DEFAULT_BATCH_SIZE
     seed: int = Field(default=DEFAULT_SEED, ge=0)
     output_format: OutputFormat = "files"
     require: tuple[str, ...] = ()
@@ -89,6 +94,8 @@ class DatasetSpec(Versioned):
         if strangers:
             raise ValueError(f"overrides name {strangers[0]!r}, which is not among the generators")
         required_files(self.require)
+        if self.seeds == "legacy" and self.batch_size == "auto":
+            raise ValueError("legacy seeds count batches, so batch_size can't be auto; take the size of then")
         if self.distinct == "required" and self.output_format != "files":
             raise ValueError(
                 "distinct samples can be required of files only, as archives would keep the copies; take output_format files"
@@ -134,12 +141,25 @@ class GeneratorPlan(NamedTuple):
 
 
 class Plan:
-    """Every batch of a dataset, in order: generators as named, indices ascending."""
+    """Every batch of a dataset, in order: generators as named, indices ascending.
 
-    def __init__(self, spec: DatasetSpec) -> None:
+    Args:
+        spec: the dataset.
+        sizes: batch sizes of generators for which the spec names none.
+
+    Attributes:
+        automatic: those generators.
+    """
+
+    def __init__(self, spec: DatasetSpec, sizes: Mapping[str, int] = MappingProxyType({})) -> None:
         self.spec = spec
+        overrides = {name: spec.overrides.get(name, Override()) for name in spec.generators}
+        self.automatic = tuple(
+            name for name in spec.generators if spec.batch_size == "auto" and not overrides[name].batch_size
+        )
         self.generators: Mapping[str, GeneratorPlan] = {
-            name: _line(spec, name, spec.overrides.get(name, Override())) for name in spec.generators
+            name: _line(spec, name, overrides[name], sizes.get(name, UNKNOWN_BATCH_SIZE))
+            for name in spec.generators
         }
         self._checked: dict[tuple[str, int], TaskMessage] = {}
 
@@ -207,9 +227,13 @@ class Plan:
         )
 
 
-def _line(spec: DatasetSpec, generator: str, override: Override) -> GeneratorPlan:
+def _line(spec: DatasetSpec, generator: str, override: Override, chosen: int) -> GeneratorPlan:
     samples = override.samples or spec.samples
-    return GeneratorPlan(generator, samples, min(override.batch_size or spec.batch_size, samples))
+    size = override.batch_size or (chosen if spec.batch_size == "auto" else spec.batch_size)
+    return GeneratorPlan(generator, samples, min(size, samples))
+
+
+_KINDS = {"constrained-int", "int", "literal['auto']"}
 
 
 def make_spec(**fields: object) -> DatasetSpec:
@@ -222,7 +246,8 @@ def make_spec(**fields: object) -> DatasetSpec:
         spec = DatasetSpec.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        # Of a value that may be of several kinds, the kinds are not named.
+        where = ".".join(str(part) for part in first["loc"] if str(part) not in _KINDS)
         what = first["msg"].removeprefix("Value error, ")
         shown = f"{where}={first['input']!r}: " if where else ""
         raise SpecError(f"{shown}{what}") from error

@@ -7,13 +7,14 @@ fewer samples, generators or required files promise less: those redefine it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.generators_lock import Pin, Pins
 from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan
 
 _SHOWN = 5
+Number = TypeVar("Number", int, int | str)
 
 
 class SpecChange(NamedTuple):
@@ -128,18 +129,23 @@ def _batches(before: DatasetSpec, now: DatasetSpec) -> Iterator[SpecChange]:
     """Legacy seeds count batches: batches of another size have other seeds."""
     for was, is_now, names in _changed(before, now, _batch_size):
         yield SpecChange(
-            f"batch_size: {was:,} → {is_now:,}{names}", redefines=before.seeds == now.seeds == "legacy"
+            f"batch_size: {_grouped(was)} → {_grouped(is_now)}{names}",
+            redefines=before.seeds == now.seeds == "legacy",
         )
 
 
-def _batch_size(spec: DatasetSpec, name: str) -> int:
+def _batch_size(spec: DatasetSpec, name: str) -> int | str:
     """The requested one: a plan's is at most the number of samples, which may grow."""
     return spec.overrides.get(name, Override()).batch_size or spec.batch_size
 
 
+def _grouped(size: int | str) -> str:
+    return size if isinstance(size, str) else f"{size:,}"
+
+
 def _changed(
-    before: DatasetSpec, now: DatasetSpec, number: Callable[[DatasetSpec, str], int]
-) -> Iterator[tuple[int, int, str]]:
+    before: DatasetSpec, now: DatasetSpec, number: Callable[[DatasetSpec, str], Number]
+) -> Iterator[tuple[Number, Number, str]]:
     """(before, now, generators) of a number that each generator of both specs has, where it differs."""
     both = [name for name in before.generators if name in now.generators]
     found = defaultdict(list)

@@ -1,0 +1,431 @@
+"""Says beforehand what a plan takes: batch sizes, time and money, from certificates and prices. Values in, values out."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from vbvrdatafactory.core.certificates import Certificate, Costs
+from vbvrdatafactory.core.humanize import format_bytes, format_duration
+from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat
+from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.estimates import Estimate, total
+from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
+from vbvrdatafactory.planning.prices import Prices, Processor
+from vbvrdatafactory.planning.worker_limits import WorkerLimits
+
+# A batch is at most so many times as long as the longest run that was measured.
+_BEYOND = 20
+# An estimate from few batches may be off by this share, whatever they say; one from many by the second.
+_UNSURE, _SURE = 0.30, 0.10
+_FEW = 12
+# Of what a start of a batch may take of its time, where shorter ones would keep more functions busy.
+_START_SHARE = 0.02
+_WAVES = 2
+# So many batches keep any number of functions busy.
+_ENOUGH = 10**9
+# A function's first batch loads what the worker imports; a run begins so many.
+_COLD_SECONDS = 2.5
+# Requests of a batch: its receipt and what is looked up before it; of a message: sent in tens, received, deleted.
+_PUTS_A_BATCH, _LISTS_A_BATCH, _GETS_A_BATCH = 1, 1, 2
+_SQS_A_MESSAGE = 2.1
+# How often a run lists the bucket, at least.
+_LOOKS = 12
+# A dead letter and its repetition cost a batch; so many batches fail in a run, at most, as a rule.
+_FAILURES = 0.02
+_MEMORY_SIZES = (1024, 1769, 2048, 3008, 4096, 5307)
+# No figure of ours says how fast arm64 is; measured by others, generators of this kind are within this of x86_64.
+_ARM_UNSURE = 0.15
+
+
+class Terms(NamedTuple):
+    """By what an estimate is made: the workers' limits, and the prices."""
+
+    limits: WorkerLimits
+    prices: Prices
+
+
+class Certified(NamedTuple):
+    """What the generators of a plan have proved.
+
+    Args:
+        passed: valid certificates, by generator.
+        failed: why other generators are not to be made.
+    """
+
+    passed: Mapping[str, Certificate] = MappingProxyType({})
+    failed: Mapping[str, str] = MappingProxyType({})
+
+
+class GeneratorPrice(NamedTuple):
+    """What the batches of one generator take.
+
+    Args:
+        generator: its name.
+        samples: how many are to be made.
+        batch_size: samples of a batch.
+        batches: how many batches.
+        batch_seconds: one of them takes.
+        seconds: all of them take, one after the other.
+        gb_seconds: of Lambda.
+        lambda_usd: what these cost, with their requests.
+        request_usd: what the requests to S3 and SQS cost.
+        stored_bytes: in the bucket.
+        problem: why it can't be made so, with the number that does not fit; empty where it can.
+        remarks: what its certificate says besides.
+    """
+
+    generator: str
+    samples: int
+    batch_size: int
+    batches: int
+    batch_seconds: Estimate = Estimate()
+    seconds: Estimate = Estimate()
+    gb_seconds: Estimate = Estimate()
+    lambda_usd: Estimate = Estimate()
+    request_usd: float = 0.0
+    stored_bytes: float = 0.0
+    problem: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def usd(self) -> Estimate:
+        """All that making it costs."""
+        return self.lambda_usd.plus(self.request_usd)
+
+
+class Choice(NamedTuple):
+    """The same with another memory size or architecture.
+
+    Args:
+        memory_mb: of the function.
+        processor: its architecture.
+        usd: what Lambda costs then; None where some generator does not fit.
+        wall_seconds: how long the run takes then.
+        problem: the first that does not fit.
+    """
+
+    memory_mb: int
+    processor: Processor
+    usd: float | None
+    wall_seconds: float = 0.0
+    problem: str = ""
+
+
+class PlanPrice(NamedTuple):
+    """What a plan takes.
+
+    Args:
+        dataset: its name.
+        generators: what each takes that has something to make and a certificate that it passed.
+        unknown: generators that have something to make and no certificate yet.
+        failed: generators whose certificate says that they failed, and why.
+        whole: how many generators lack nothing.
+        wall_seconds: how long the run takes.
+        terms: the workers that it is for, and the prices that it is by.
+        choices: Lambda's cost with other memory sizes and architectures, the cheapest first.
+    """
+
+    dataset: str
+    generators: tuple[GeneratorPrice, ...]
+    unknown: tuple[str, ...]
+    failed: Mapping[str, str]
+    whole: int
+    wall_seconds: Estimate
+    terms: Terms
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        return sum(one.samples for one in self.generators)
+
+    @property
+    def batches(self) -> int:
+        return sum(one.batches for one in self.generators)
+
+    @property
+    def gb_seconds(self) -> Estimate:
+        return total(one.gb_seconds for one in self.generators)
+
+    @property
+    def lambda_usd(self) -> Estimate:
+        return total(one.lambda_usd for one in self.generators)
+
+    @property
+    def request_usd(self) -> float:
+        return sum(one.request_usd for one in self.generators)
+
+    @property
+    def archive_request_usd(self) -> float:
+        """What requests would cost where each batch is stored as one archive."""
+        return sum(request_usd(one.batches, one.batches, self.terms.prices) for one in self.generators)
+
+    @property
+    def usd(self) -> Estimate:
+        """All that making it costs; storing it is not in it."""
+        return self.lambda_usd.plus(self.request_usd)
+
+    @property
+    def stored_bytes(self) -> float:
+        return sum(one.stored_bytes for one in self.generators)
+
+    @property
+    def storage_usd_month(self) -> float:
+        """What storing it costs each month."""
+        return self.stored_bytes / 1e9 * self.terms.prices.s3_gb_month
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it can't be made so, a line for each generator."""
+        return [f"{one.generator}: {one.problem}" for one in self.generators if one.problem]
+
+
+def choose_batch_size(costs: Costs, samples: int, limits: WorkerLimits, others: int = 0) -> int:
+    """The batch size that wastes least on starts and stays within the limits; 0 where not even one sample does.
+
+    Args:
+        costs: what batches of the generator take.
+        samples: how many are to be made.
+        limits: the workers.
+        others: batches of other generators, which keep functions busy besides.
+    """
+    slower = limits.slower_than(costs.host, _cores(costs))
+    sure = 1 + 2 * min(0.5, costs.seconds.spread)
+    room = (
+        _most(costs.seconds.start * slower * sure, costs.seconds.each * slower * sure, limits.batch_seconds),
+        _most(costs.memory_bytes.start, costs.memory_bytes.each, limits.batch_memory_bytes),
+        _most(costs.disk_bytes.start, costs.disk_bytes.each, limits.batch_disk_bytes),
+        MAX_BATCH,
+        max(1, costs.largest) * _BEYOND,
+        samples,
+    )
+    most = int(min(room))
+    if most < 1:
+        return 0
+    # Where all functions are busy anyway, longer batches are cheaper. Else shorter ones end sooner, down to
+    # where starting them begins to count.
+    slots = limits.concurrency * limits.side_by_side
+    wanted = _WAVES * slots - others
+    if samples / most < wanted:
+        least = costs.seconds.start / max(1e-9, costs.seconds.each) * (1 / _START_SHARE - 1)
+        most = max(min(most, math.ceil(least)), min(most, math.ceil(samples / max(1, wanted))), 1)
+    batches = math.ceil(samples / most)
+    return math.ceil(samples / batches)
+
+
+def _most(start: float, each: float, limit: float) -> float:
+    """How many samples a batch may have at most."""
+    if start >= limit:
+        return 0
+    return (limit - start) / each if each > 0 else math.inf
+
+
+def _cores(costs: Costs) -> float:
+    """How many processors a batch keeps busy."""
+    return costs.cpu_seconds.each / costs.seconds.each if costs.seconds.each else 1.0
+
+
+Ranges = Sequence[IndexRange]
+
+
+def price_generator(
+    line: GeneratorPlan,
+    missing: Ranges,
+    certificate: Certificate,
+    terms: Terms,
+    output_format: OutputFormat = "files",
+) -> GeneratorPrice:
+    """What making some samples of a generator takes, in batches as planned.
+
+    Args:
+        line: its plan, with the batch size.
+        missing: which samples are to be made.
+        certificate: what its batches take.
+        terms: the workers' limits, and the prices.
+        output_format: how samples lie in the bucket.
+    """
+    limits, prices = terms
+    costs, samples = certificate.costs, sum(one.size for one in missing)
+    batches = sum(_count_batches(line.batch_size, one) for one in missing)
+    size = min(line.batch_size, max((one.size for one in missing), default=1))
+    slower = limits.slower_than(costs.host, _cores(costs))
+    share = _unsure(costs)
+    if limits.processor != (costs.host.processor or limits.processor):
+        share += _ARM_UNSURE
+    one = Estimate.around(costs.seconds.of(size) * slower, share)
+    seconds = Estimate.around((costs.seconds.start * batches + costs.seconds.each * samples) * slower, share)
+    seconds = seconds._replace(high=seconds.high * (1 + _FAILURES))
+    gb_seconds = seconds.times(limits.memory_mb / 1024 / limits.side_by_side)
+    temp = max(0, limits.temp_mb - 512) / 1024 * prices.lambda_temp_gb_second
+    invocations = batches / limits.side_by_side
+    lambda_usd = gb_seconds.times(prices.lambda_gb_second[limits.processor])
+    lambda_usd = lambda_usd.plus(
+        invocations * prices.lambda_million_requests / 1e6 + seconds.likely / limits.side_by_side * temp
+    )
+    objects = costs.objects * samples if output_format == "files" else batches
+    return GeneratorPrice(
+        line.generator,
+        samples,
+        size,
+        batches,
+        one,
+        seconds,
+        gb_seconds,
+        lambda_usd,
+        request_usd(objects, batches, prices),
+        costs.stored_bytes.each * samples,
+        _does_not_fit(costs, size, slower, limits),
+        tuple(certificate.remarks(line.samples)),
+    )
+
+
+def request_usd(objects: float, batches: int, prices: Prices) -> float:
+    """What the requests of batches cost that put so many objects: to S3 and SQS, the run's own listings included."""
+    puts = objects + batches * (_PUTS_A_BATCH + _LISTS_A_BATCH) + _LOOKS * objects / 1000
+    return (
+        puts / 1000 * prices.s3_thousand_puts
+        + batches * _GETS_A_BATCH / 1000 * prices.s3_thousand_gets
+        + batches * _SQS_A_MESSAGE / 1e6 * prices.sqs_million_requests
+    )
+
+
+def _count_batches(size: int, part: IndexRange) -> int:
+    """How many planned batches of that size some samples lie in."""
+    return (part.stop - 1) // size - part.start // size + 1
+
+
+def _unsure(costs: Costs) -> float:
+    """How far off the mean of many batches may be: less, the more were measured."""
+    known = max(1, costs.seconds.batches)
+    floor = _SURE + (_UNSURE - _SURE) * max(0.0, 1 - (known - 1) / _FEW)
+    return min(0.6, floor + 2 * costs.seconds.spread / math.sqrt(known))
+
+
+def _does_not_fit(costs: Costs, size: int, slower: float, limits: WorkerLimits) -> str:
+    """The number of a batch that does not fit into the workers' limits; empty where all do."""
+    seconds = costs.seconds.of(size) * slower
+    if seconds > limits.timeout_seconds * 0.85:
+        return f"a batch of {size} takes {format_duration(seconds)}, and the function ends after {format_duration(limits.timeout_seconds)}"
+    for what, line, limit in (
+        ("memory", costs.memory_bytes, limits.batch_memory_bytes / 0.75),
+        ("temporary files", costs.disk_bytes, limits.batch_disk_bytes / 0.75),
+    ):
+        if line.of(size) > limit:
+            return f"a batch of {size} takes {format_bytes(line.of(size))} of {what}, and {format_bytes(limit)} are its share"
+    return ""
+
+
+def wall_seconds(prices: Iterable[GeneratorPrice], limits: WorkerLimits) -> Estimate:
+    """How long a run takes whose messages are all sent at its start.
+
+    Functions are started gradually, and the longest batch may be the last one to begin.
+    """
+    found = [one for one in prices if one.batches]
+    work = total(one.seconds for one in found)
+    batches = sum(one.batches for one in found)
+    slots = max(1, min(limits.concurrency * limits.side_by_side, batches))
+    longest = max((one.batch_seconds.high for one in found), default=0.0)
+    typical = work.likely / batches if batches else 0.0
+    low, likely, high = (_ramped(part, slots, limits) for part in work)
+    return Estimate(max(low, typical), likely + typical / 2, high + longest)
+
+
+def _ramped(work: float, slots: int, limits: WorkerLimits) -> float:
+    """Seconds until so many seconds of work are done, where functions are started gradually."""
+    start, per_second = 5.0 * limits.side_by_side, limits.ramp_per_minute / 60 * limits.side_by_side
+    if not per_second or slots <= start:
+        return work / slots
+    ramp = (slots - start) / per_second
+    in_ramp = (start + slots) / 2 * ramp
+    if work >= in_ramp:
+        return ramp + (work - in_ramp) / slots
+    # start t + per_second t² / 2 = work
+    return (math.sqrt(start**2 + 2 * per_second * work) - start) / per_second
+
+
+def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, terms: Terms) -> PlanPrice:
+    """What making what a plan lacks takes.
+
+    Args:
+        plan: the dataset's plan.
+        missing: the samples that each generator lacks; those that lack none may be left out.
+        certified: what its generators have proved.
+        terms: the workers' limits, and the prices.
+    """
+    wanted = [line for line in plan.generators.values() if missing.get(line.generator)]
+    known = [
+        line for line in wanted if line.generator not in certified.failed and _is_priced(certified, line)
+    ]
+    names = {line.generator for line in known}
+
+    def priced(terms: Terms) -> tuple[GeneratorPrice, ...]:
+        counts = {name: sum(one.size for one in ranges) for name, ranges in missing.items()}
+        sized = sizes(plan, counts, certified.passed, terms.limits)
+        return tuple(
+            price_generator(
+                line._replace(batch_size=sized.get(line.generator, line.batch_size)),
+                missing[line.generator],
+                certified.passed[line.generator],
+                terms,
+                plan.spec.output_format,
+            )
+            for line in known
+        )
+
+    generators = priced(terms)
+    return PlanPrice(
+        plan.spec.dataset,
+        generators,
+        tuple(line.generator for line in wanted if line.generator not in names | certified.failed.keys()),
+        {name: why for name, why in certified.failed.items() if missing.get(name)},
+        len(plan.generators) - len(wanted),
+        wall_seconds(generators, terms.limits).plus(_COLD_SECONDS if generators else 0.0),
+        terms,
+        tuple(_choices(priced, terms)) if generators else (),
+    )
+
+
+def _is_priced(certified: Certified, line: GeneratorPlan) -> bool:
+    found = certified.passed.get(line.generator)
+    return found is not None and found.passed and found.costs.seconds.batches > 0
+
+
+def _choices(priced: Callable[[Terms], tuple[GeneratorPrice, ...]], terms: Terms) -> list[Choice]:
+    found = []
+    for processor in terms.prices.lambda_gb_second:
+        for memory in sorted({*_MEMORY_SIZES, terms.limits.memory_mb}):
+            limits = terms.limits._replace(memory_mb=memory, processor=processor)
+            generators = priced(terms._replace(limits=limits))
+            problem = next((f"{one.generator}: {one.problem}" for one in generators if one.problem), "")
+            usd = None if problem else total(one.lambda_usd for one in generators).likely
+            found.append(Choice(memory, processor, usd, wall_seconds(generators, limits).likely, problem))
+    return sorted(found, key=lambda one: (one.usd is None, one.usd or 0.0, one.memory_mb))
+
+
+def sizes(
+    plan: Plan,
+    missing: Mapping[str, int],
+    certificates: Mapping[str, Certificate],
+    limits: WorkerLimits,
+) -> dict[str, int]:
+    """The batch sizes of the generators whose sizes are chosen here, as far as their certificates tell.
+
+    Where not even one sample fits, the size is 1, and its price says what does not fit.
+    """
+    wanted = {
+        name: (certificate.costs, missing.get(name) or plan.generators[name].samples)
+        for name in plan.automatic
+        if (certificate := certificates.get(name))
+        and certificate.passed
+        and certificate.costs.seconds.batches
+    }
+    longest = {
+        name: max(1, choose_batch_size(costs, samples, limits, _ENOUGH))
+        for name, (costs, samples) in wanted.items()
+    }
+    batches = {name: math.ceil(samples / longest[name]) for name, (_, samples) in wanted.items()}
+    everybody = sum(batches.values())
+    return {
+        name: max(1, choose_batch_size(costs, samples, limits, everybody - batches[name]))
+        for name, (costs, samples) in wanted.items()
+    }
