@@ -24,12 +24,17 @@ PLAN = Plan(make_spec(dataset="d", generators=[G], samples=100, batch_size=10))
 ALL = Gap(G, (IndexRange(0, 100),))
 
 
-def submit(
-    gap: Gap = ALL, proven: frozenset[str] = frozenset(), open_guard: Any = lambda _: None
-) -> Submitted:
-    guard = SimpleNamespace(wait_until_open=open_guard)
-    run = SimpleNamespace(plan=PLAN, guard=guard, output_bucket=None)
-    return submit_gap(Services(config), run, gap, proven)
+def run_of(plan: Plan = PLAN, open_guard: Any = lambda _: None, **otherwise: Any) -> SimpleNamespace:
+    fields = {"output_bucket": None, "certified": {G}, "sends_probes_alone": False, **otherwise}
+    return SimpleNamespace(plan=plan, guard=SimpleNamespace(wait_until_open=open_guard), **fields)
+
+
+def submit(gap: Gap = ALL, proven: frozenset[str] = frozenset(), **run: Any) -> Submitted:
+    return submit_gap(Services(config), run_of(**run), gap, proven)
+
+
+def certifying(cloud: InMemoryAws) -> list[int]:
+    return sorted(message.start_index for message in cloud.messages() if message.certify)
 
 
 def starts(cloud: InMemoryAws) -> list[int]:
@@ -61,6 +66,36 @@ def test_of_holes_just_what_is_sent_is_taken_from_the_rest(cloud: InMemoryAws) -
     gap = Gap(G, tuple(IndexRange(start, start + 3) for start in range(2, 62, 10)))
     assert submit(gap) == Submitted(PROBES, Gap(G, gap.ranges[PROBES:]))
     assert [message.only_indices for message in cloud.messages()] == [(2, 3, 4), (12, 13, 14)]
+
+
+def test_a_generator_without_certificate_is_certified_by_its_probes(cloud: InMemoryAws) -> None:
+    """Though its latest batch was made: what it takes nobody knows. With a certificate nothing is certified again."""
+    note(cloud, RECEIPT)
+    assert submit(certified=set()) == Submitted(PROBES, Gap(G, (IndexRange(20, 100),)))
+    assert certifying(cloud) == starts(cloud) == [0, 10]
+    cloud.sqs.purge_queue(QueueUrl=cloud.queue_url)
+    assert submit().messages == 10
+    assert certifying(cloud) == []
+
+
+def test_the_first_of_a_handful_certify(cloud: InMemoryAws) -> None:
+    """They are sent with the others, and tell what the next ones will take."""
+    submit(Gap(G, (IndexRange(0, 10 * HANDFUL),)), certified=set())
+    assert (certifying(cloud), starts(cloud)) == ([0, 10], [0, 10, 20, 30])
+
+
+def test_where_nothing_may_be_spent_yet_probes_go_alone(cloud: InMemoryAws) -> None:
+    """Of a handful, too, just so many as certify."""
+    gap = Gap(G, (IndexRange(0, 10 * HANDFUL),))
+    assert submit(gap, certified=set(), sends_probes_alone=True) == Submitted(
+        PROBES, Gap(G, (IndexRange(20, 40),))
+    )
+
+
+def test_what_follows_proven_probes_certifies_nothing(cloud: InMemoryAws) -> None:
+    """Also where they left no certificate, as an older worker's."""
+    assert submit(proven=frozenset({G}), certified=set()).messages == 10
+    assert certifying(cloud) == []
 
 
 def test_a_handful_is_sent_whole(cloud: InMemoryAws) -> None:
@@ -127,8 +162,7 @@ def test_messages_that_could_not_be_sent_fail_the_submission(cloud: InMemoryAws,
 def test_several_generators_go_in_one_stream_each_with_its_own_probes(cloud: InMemoryAws) -> None:
     """What each was sent and what is held back of it is told in the order of the gaps; a bucket goes to the worker."""
     plan = Plan(make_spec(dataset="d", generators=[G, "G-2_y"], samples=100, batch_size=10))
-    guard = SimpleNamespace(wait_until_open=lambda _: None)
-    run = SimpleNamespace(plan=plan, guard=guard, output_bucket="elsewhere")
+    run = run_of(plan, output_bucket="elsewhere")
     sent: list[int] = []
     gaps = [Gap("G-2_y", (IndexRange(0, 100),)), ALL]
     done = submit_gaps(Services(config), run, gaps, {G}, on_sent=lambda ok, _: sent.append(ok))
@@ -140,9 +174,7 @@ def test_several_generators_go_in_one_stream_each_with_its_own_probes(cloud: InM
 def test_a_record_that_cannot_be_read_stops_its_generator_alone(cloud: InMemoryAws) -> None:
     """What it would decide is not decided without it: nothing is sent, the reason is told, and the others go on."""
     plan = Plan(make_spec(dataset="d", generators=[G, "G-2_y"], samples=20, batch_size=10))
-    run = SimpleNamespace(
-        plan=plan, guard=SimpleNamespace(wait_until_open=lambda _: None), output_bucket=None
-    )
+    run = run_of(plan)
     key = keys.receipt(keys.ReceiptKey(G, IndexRange(0, 10), 0))
     note(cloud, key)
     first, second = submit_gaps(

@@ -33,6 +33,7 @@ class World:
         self.done, self.failures, self.dataset = 0, {}, "d"
         self.proven: set[str] = set()
         self.policy = RunPolicy(POLL)
+        self.work_done, self.cost = None, ""
         self.guard = SimpleNamespace(check=self.check, pause=self.pause, describe=str)
         # As the services.
         self.config = SimpleNamespace(sqs_queue_url="tasks")

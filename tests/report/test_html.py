@@ -9,7 +9,7 @@ from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import Picture, to_html
-from vbvrdatafactory.report.run_figures import RunFigures
+from vbvrdatafactory.report.run_figures import Broken, RunFigures
 from vbvrdatafactory.report.tallies import FailureTally, Tally
 
 HOSTILE = "<script>alert('$at')</script>"
@@ -66,3 +66,13 @@ def test_the_page_asks_nobody_for_anything() -> None:
 
     Links().feed(page_of(HALF, Picture("A", b"one", None, "Go.")))
     assert [link[:5] for link in linked] == ["data:"]
+
+
+def test_what_a_skipped_generator_wrote_to_stderr_is_there_to_read() -> None:
+    """Line by line, as text."""
+    broken = Broken(generator=HOSTILE, cause=Cause.CRASH, stderr_tail=f"Traceback:\n  {HOSTILE}")
+    report = Report(dataset="spring", at=datetime(2026, 1, 15, tzinfo=UTC), generators=[HALF])
+    page = to_html(report.with_run(RunFigures(broken=(broken,)), []))
+    assert "<pre>Traceback:\n" in page
+    assert "<script>" not in page
+    assert "stderr" not in page_of()

@@ -101,3 +101,49 @@ def test_the_page_of_a_long_run_stays_small() -> None:
     for at in range(0, 86_400, 10):
         progress.saw(float(at), seen(QueueStatus.WORKING, 30 * at))
     assert len(progress.to_markdown(seen(QueueStatus.WORKING, 2_592_000), 86_400.0, NOON)) < 20_000
+
+
+def test_what_it_cost_so_far_is_told() -> None:
+    """In the line and on the page."""
+    progress, look = progress_to(1200, total=9000), seen(QueueStatus.WORKING, 1200, cost="$1.23")
+    assert progress.headline(look, 1200.0).endswith("left (2 h to 2 h 20 min), $1.23 so far")
+    assert "| cost so far | $1.23 |" in progress.to_markdown(look, 1200.0, NOON)
+
+
+def finished(at: float, batches: list[tuple[str, float, float]], samples: int) -> dict[str, int]:
+    """Samples of each generator that are there at that time, of batches with (generator, begin, end)."""
+    found: dict[str, int] = {}
+    for name, begin, end in batches:
+        share = min(1.0, max(0.0, (at - begin) / (end - begin)))
+        found[name] = found.get(name, 0) + int(samples * share)
+    return found
+
+
+@pytest.mark.parametrize("order", ["light first", "heavy first", "mixed"])
+def test_the_end_holds_for_generators_of_very_different_speed(order: str) -> None:
+    """On two functions, one generator takes 0.02 s a sample and another 2 s: from a tenth on the real end is in the range."""
+    each = {"light": 0.02, "heavy": 2.0}
+    names = {
+        "light first": ["light"] * 50 + ["heavy"] * 50,
+        "heavy first": ["heavy"] * 50 + ["light"] * 50,
+        "mixed": ["light", "heavy"] * 50,
+    }[order]
+    size, free, batches = 20, [0.0, 0.0], []
+    for name in names:
+        begin = min(free)
+        free[free.index(begin)] = end = begin + 0.5 + size * each[name]
+        batches.append((name, begin, end))
+    total, end = 100 * size, max(free)
+    work = 50 * size * sum(each.values())
+    progress, held, looked = RunProgress(total), 0, 0
+    at = 0.0
+    while at < 0.97 * end:
+        there = finished(at, batches, size)
+        done = sum(each[name] * count for name, count in there.items()) / work
+        progress.saw(at, seen(QueueStatus.WORKING, sum(there.values()), work=done))
+        if at > 0.1 * end and (left := progress.remaining(at)):
+            looked += 1
+            held += left.soonest <= end - at <= left.latest
+        at += 15
+    assert looked > 40
+    assert held / looked > 0.9

@@ -5,13 +5,18 @@ from collections.abc import Iterable
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.control.circuit_breaker import FailureSummary, summarize_failures
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Cause, FailureRecord
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.reports import detail_of
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.report.run_figures import Broken
 from vbvrdatafactory.s3.listing import take_evidence
+from vbvrdatafactory.s3.records import read_if_valid
+
+# Characters of a generator's stderr that a report has.
+_STDERR = 4000
 
 
 def summarize(
@@ -31,4 +36,6 @@ def summarize(
 def describe_broken(store: ObjectStore, generator: str, why: FailureSummary) -> Broken:
     """A generator that is skipped for the rest of a run, with what its latest failure record says."""
     detail = detail_of(store, why.failed) if why.failed else ""
-    return Broken(generator=generator, cause=why.cause, detail=detail)
+    record = read_if_valid(store, keys.failure(why.failed.key), FailureRecord) if why.failed else None
+    stderr = record.stderr_tail[-_STDERR:] if record else ""
+    return Broken(generator=generator, cause=why.cause, detail=detail, stderr_tail=stderr)

@@ -5,11 +5,13 @@ complete, when its rounds are used up, when every generator that lacks something
 the queue stalls, the failure budget is exceeded, or another run takes the dataset lock over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver.choosing import check_lock
@@ -18,10 +20,13 @@ from vbvrdatafactory.driver.failures import describe_broken
 from vbvrdatafactory.driver.mismatch import refuse_mismatch
 from vbvrdatafactory.driver.observe import replaced_objects
 from vbvrdatafactory.driver.run import Run
+from vbvrdatafactory.driver.spending import price, run_costs
 from vbvrdatafactory.driver.steps import Steps
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation
 from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.pricing import PlanPrice
 from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.costs import RunCosts
 from vbvrdatafactory.report.run_figures import Broken, EndedEarly, Reason, RunFigures
 from vbvrdatafactory.report.tallies import DeadLetterTally
 from vbvrdatafactory.s3.specs import check_spec
@@ -59,8 +64,51 @@ def make_complete(
         early = early or refuse_mismatch(services.bucket, plan, seen)
         with steps.progress(plan.spec.dataset, seen.gaps.sample_count):
             loop = Loop(steps, Run(plan, policy, guard, seen.gaps), early)
+            loop.find_certificates(seen)
             seen = loop.run_rounds(seen)
         return loop.report(seen, seconds=services.clock.monotonic() - started)
+
+
+class CertifiedGenerators(NamedTuple):
+    """What certifying the generators of a dataset gave.
+
+    Args:
+        certificates: those that are valid now, passed or failed, by generator.
+        early: why it ended early; None where it did not.
+    """
+
+    certificates: dict[str, Certificate]
+    early: EndedEarly | None
+
+
+def certify_dataset(
+    steps: Steps, plan: Plan, policy: RunPolicy, *, replace_spec: bool = False
+) -> CertifiedGenerators:
+    """Certify the generators of `plan` that have no certificate, and do nothing else.
+
+    Args:
+        steps: carries out each step.
+        plan: the dataset's plan; its spec is filed.
+        policy: what the run is allowed.
+        replace_spec: file it even where the bucket describes another dataset under its name.
+
+    Raises:
+        DataFactoryError: another run makes the dataset, and the policy says to refuse.
+        Redefined: the spec is of another dataset than the one described, and `replace_spec` is not set.
+    """
+    services = steps.services
+    check_spec(services.bucket, plan.spec, replace=replace_spec)
+    with steps.locked(plan.spec.dataset, policy) as guard:
+        steps.file_spec(plan, replace=replace_spec)
+        early = finish_earlier_messages(steps, Run(plan, policy, guard, Gaps(iter(()))))
+        seen = steps.observe(plan, "start")
+        early = early or refuse_mismatch(services.bucket, plan, seen)
+        loop = Loop(steps, Run(plan, policy, guard, seen.gaps), early)
+        loop.find_certificates(seen)
+        if loop.goes_on:
+            seen = loop.run_probes(list(seen.gaps), seen, "certify")
+        certificates = steps.sharpen(loop.run, seen)
+        return CertifiedGenerators(certificates, loop.early)
 
 
 @dataclass
@@ -82,11 +130,25 @@ class Loop:
     broken: list[Broken] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
+    plan_price: PlanPrice | None = None
+
+    def find_certificates(self, seen: Observation) -> None:
+        """Read the certificates of the generators that lack something, and by what a price is estimated."""
+        run, steps = self.run, self.steps
+        if not len(seen.gaps):
+            return
+        run.begin_pricing(steps.find_terms(), steps.services.clock.monotonic())
+        found = steps.find_certificates(run.plan, seen)
+        # One that failed is tried again: what was wrong may have been mended where nobody sees it from here.
+        run.take_certificates({name: one for name, one in found.items() if one.passed})
 
     def run_rounds(self, seen: Observation) -> Observation:
         """Play rounds until nothing is missing or the run ends; returns the last observation."""
         while self.goes_on and (tried := self.breaker.worth_trying(seen.gaps)):
-            seen = self.run_round(tried)
+            if self.run.policy.spending.is_limited:
+                seen = self.run_round_within_budget(tried, seen)
+            else:
+                seen = self.run_round(tried)
         return seen
 
     @property
@@ -98,13 +160,80 @@ class Loop:
         self.rounds += 1
         step = f"round-{self.rounds}"
         sent, held_back = self.send(tried, step)
+        if not held_back:
+            self.publish_plan(step)
         self.wait(step, held_back)
+        return self.look(sent, step)
+
+    def look(self, sent: list[Gap], step: str) -> Observation:
+        """See what came of what was sent: certify its generators, and find out why others made nothing.
+
+        `sent` is all that its generators lacked before, also where just a part of it was sent.
+        """
         letters = self.file_dead_letters(step)
         seen = self.steps.observe(self.run.plan, step, tried=self.run.tried)
         self.run.take_in(seen)
         self.breaker.progressed(sent, seen.gaps)
+        self.certify([gap.generator for gap in sent], step, seen)
         self.judge(self.breaker.stood_still(sent, seen.gaps), letters, step)
         return seen
+
+    def certify(self, generators: Collection[str], step: str, seen: Observation | None = None) -> None:
+        """Certify those of some generators that have no certificate; it then is known what their batches take."""
+        due = [name for name in generators if name not in self.run.certified]
+        if due and self.run.is_pricing:
+            self.run.take_certificates(self.steps.certify(self.run, due, step, seen))
+
+    def run_round_within_budget(self, tried: list[Gap], seen: Observation) -> Observation:
+        """As `run_round`, but nothing else is sent before all generators are certified, and the price is allowed."""
+        self.rounds += 1
+        step, run = f"round-{self.rounds}", self.run
+        seen = self.run_probes(tried, seen, f"{step}/certify")
+        portion = 0
+        while not self.early and (gaps := self._certified(seen)):
+            allowed = self.steps.allow(run, seen, gaps)
+            run.forecast(gaps)
+            self.publish_plan(step)
+            self.early = allowed.early
+            if self.early:
+                break
+            portion += 1
+            sent, _ = self.send(allowed.gaps, f"{step}/portion-{portion}")
+            self.wait(f"{step}/portion-{portion}", ())
+            names = {gap.generator for gap in sent}
+            before, seen = (
+                seen,
+                self.look([gap for gap in gaps if gap.generator in names], f"{step}/portion-{portion}"),
+            )
+            is_all = sum(gap.samples for gap in allowed.gaps) == sum(gap.samples for gap in gaps)
+            if is_all or seen.gaps.sample_count >= before.gaps.sample_count:
+                break
+        return seen
+
+    def run_probes(self, tried: list[Gap], seen: Observation, step: str) -> Observation:
+        """Send probes of the generators that have no certificate, wait, and certify these; returns the last observation."""
+        due = [gap for gap in tried if gap.generator not in self.run.certified]
+        if not due:
+            return seen
+        self.run.sends_probes_alone = True
+        sent, _ = self.send(due, step)
+        self.run.sends_probes_alone = False
+        self.wait(step, ())
+        return self.look(sent, step)
+
+    def _certified(self, seen: Observation) -> list[Gap]:
+        """What generators lack that are certified and not skipped."""
+        passed = {name for name, one in self.run.certificates.items() if one.passed}
+        return [gap for gap in self.breaker.worth_trying(seen.gaps) if gap.generator in passed]
+
+    def publish_plan(self, step: str, but: Collection[str] = ()) -> None:
+        """Show what the run takes, once; `but` are generators that are sent nothing."""
+        run = self.run
+        if self.plan_price is None and run.terms and run.forecasts:
+            run.all_is_sent(self.steps.services.clock.monotonic(), but)
+            missing = {gap.generator: gap.ranges for gap in (*run.first, *run.forecast_gaps.values())}
+            self.plan_price = price(run, run.terms, missing)
+            self.steps.publish_plan(run.plan, self.plan_price, step)
 
     def send(self, gaps: Sequence[Gap], step: str) -> tuple[list[Gap], list[Gap]]:
         """Send what each generator lacks, or probes.
@@ -112,12 +241,27 @@ class Loop:
         Returns:
             The gaps of the generators that were sent messages, and the gaps that are held back.
         """
+        gaps = self._fitting(gaps)
         submitted = self.steps.submit(self.run, gaps, step, frozenset(self.breaker.proven))
         self.messages += sum(each.messages for each in submitted)
         for gap, each in zip(gaps, submitted, strict=True):
             self._note_problem(gap.generator, each.problem)
         sent = [gap for gap, each in zip(gaps, submitted, strict=True) if each.messages]
-        return sent, [each.held_back for each in submitted if each.held_back]
+        held_back = [each.held_back for each in submitted if each.held_back]
+        waiting = {gap.generator for gap in held_back}
+        self.run.forecast(gap for gap in sent if gap.generator not in waiting)
+        return sent, held_back
+
+    def _fitting(self, gaps: Sequence[Gap]) -> list[Gap]:
+        """The gaps whose batches fit into the workers' limits, as far as that is known; of others the number is told."""
+        found = []
+        for gap in gaps:
+            problem = self.run.does_not_fit(gap)
+            if problem:
+                self._note_problem(gap.generator, f"{gap.generator} was sent nothing more: {problem}")
+            else:
+                found.append(gap)
+        return found
 
     def _note_problem(self, generator: str, problem: str) -> None:
         """Remember why nothing could be sent for a generator; forget it once something can."""
@@ -147,10 +291,15 @@ class Loop:
             proven = result.proven or self.made_something(left, step)
             rest = [gap for gap in left if gap.generator in proven]
             if not rest:
+                # What is held back still is not sent in this round.
+                self.publish_plan(step, {gap.generator for gap in left})
                 return left
             self.breaker.proven.update(proven)
+            self.certify([gap.generator for gap in rest], f"{step}/certify")
             left = [gap for gap in left if gap not in rest]
             self.send(rest, f"{step}/rest")
+            if not left:
+                self.publish_plan(step)
             if for_probes_alone and not left:
                 return left
 
@@ -200,6 +349,7 @@ class Loop:
             queued=depth(services.sqs, services.config.sqs_queue_url).total,
             broken=tuple(self.broken),
             problems=tuple(self.problems.values()),
+            costs=self._costs(seen, seconds),
             dead_letters=tuple(
                 self._tally(generator, cause, count, seen)
                 for (generator, cause), count in self.dead_letters.most_common()
@@ -213,6 +363,17 @@ class Loop:
             self.steps.remove_superseded(self.run.plan, seen)
         file = self.early is None or self.early.reason is not Reason.LOCK_LOST
         return self.steps.publish(self.run.plan, seen, figures, file=file)
+
+    def _costs(self, seen: Observation, seconds: float) -> RunCosts | None:
+        """What the run took, beside what was estimated; what was learned goes back into the certificates."""
+        run = self.run
+        if run.terms is None or not self.messages:
+            return None
+        run.take_certificates(self.steps.sharpen(run, seen))
+        costs = run_costs(self.steps.services, run, run.terms, seen, seconds)
+        if self.plan_price:
+            self.steps.publish_plan(run.plan, self.plan_price, "end", costs)
+        return costs
 
     def _tally(self, generator: str, cause: Cause, count: int, seen: Observation) -> DeadLetterTally:
         store, is_lost = self.steps.services.samples(self.run.plan.spec.prefix), cause is Cause.WORKER_LOST

@@ -16,6 +16,7 @@ from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.mismatch import check_mismatch
 from vbvrdatafactory.driver.observe import observe_plan
+from vbvrdatafactory.driver.pricing import with_sizes
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
@@ -86,6 +87,7 @@ def send_missing(
         if state := guard.pause(services):
             raise DataFactoryError(f"{plan.spec.dataset!r} is {guard.describe(state)}")
         seen = look(services, plan)
+        plan = with_sizes(services, plan, seen)
         if cursor is None:
             write_spec(services.bucket, plan.spec, replace=replace_spec)
         stream = _Stream(services, plan, guard, seen.gaps, cursor, seconds_left)

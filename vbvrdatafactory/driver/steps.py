@@ -6,19 +6,25 @@ from types import MappingProxyType
 
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.ranges import IndexRange
-from vbvrdatafactory.driver import dead_letters, failures, observe
+from vbvrdatafactory.driver import certificates, dead_letters, failures, observe
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
+from vbvrdatafactory.driver.plan_page import write_plan_page
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.driver.spending import Allowed, allow
 from vbvrdatafactory.driver.submit import Submitted, submit_gaps
+from vbvrdatafactory.driver.terms import find_terms
 from vbvrdatafactory.driver.wait import WaitResult, wait_until_drained
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.pricing import PlanPrice, Terms
 from vbvrdatafactory.planning.spec_changes import describe
 from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.costs import RunCosts
 from vbvrdatafactory.report.run_figures import Broken, RunFigures
 from vbvrdatafactory.s3.specs import write_spec
 
@@ -61,6 +67,38 @@ class Steps:
         """Look at the bucket; `tried` is what the run has tried to make so far."""
         del step
         return observe.observe_plan(self.services, plan, generators=generators, tried=tried)
+
+    def find_terms(self) -> Terms:
+        """By what prices are estimated: the settings of the workers, and the prices of the region.
+
+        Raises:
+            ConfigError: there are no prices of the region.
+        """
+        return find_terms(self.services)
+
+    def find_certificates(self, plan: Plan, seen: Observation) -> dict[str, Certificate]:
+        """The certificates that hold for the plan's generators as they are now, by generator."""
+        return certificates.valid_certificates(self.services, plan, seen)
+
+    def certify(
+        self, run: Run, generators: Collection[str], step: str, seen: Observation | None
+    ) -> dict[str, Certificate]:
+        """Certify generators by what their first batches left, and file that."""
+        del step
+        return certificates.certify_generators(self.services, run.plan, generators, seen, run.guard.since)
+
+    def sharpen(self, run: Run, seen: Observation) -> dict[str, Certificate]:
+        """The run's certificates with what batches took since, filed where they changed."""
+        return certificates.sharpen_certificates(self.services, run.plan, run.certificates, seen)
+
+    def allow(self, run: Run, seen: Observation, gaps: Collection[Gap]) -> Allowed:
+        """What of the gaps the run may send, by what it may spend and has spent."""
+        return allow(self.services, run, seen, gaps)
+
+    def publish_plan(self, plan: Plan, price: PlanPrice, step: str, costs: RunCosts | None = None) -> None:
+        """File what the plan takes, as a page to look at; after the run with what it took."""
+        del step
+        write_plan_page(self.services.bucket, plan, price, costs)
 
     def submit(self, run: Run, gaps: Sequence[Gap], step: str, proven: Collection[str]) -> list[Submitted]:
         """Send what each generator lacks, or probes of it; in the order of `gaps`."""

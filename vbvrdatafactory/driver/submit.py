@@ -77,6 +77,12 @@ def submit_gaps(  # noqa: PLR0913 - services, the run, and how to send
     return [portion.submitted for portion in portions]
 
 
+def _certifying(messages: Iterator[TaskMessage], first: int) -> Iterator[TaskMessage]:
+    """The messages, the `first` of them with the generator run again after them."""
+    for count, message in enumerate(messages):
+        yield message.certifying() if count < first else message
+
+
 class _Portion:
     """The messages to send for one generator now; iterated once."""
 
@@ -100,9 +106,15 @@ class _Portion:
 
     def _messages(self) -> Iterator[TaskMessage]:
         run, gap = self._run, self.gap
-        probes = None if self._is_proven else circuit_breaker.probes(self._evidence, gap.generator)
+        is_certified = self._is_proven or gap.generator in run.certified
+        probes = circuit_breaker.probes(self._evidence, gap.generator, is_certified=is_certified)
+        if self._is_proven:
+            probes = None
         planned = messages_for(self._services.samples(run.plan.spec.prefix), run.plan, [gap], self._evidence)
-        messages, is_held = circuit_breaker.first_portion(planned, probes)
+        if not is_certified:
+            planned = _certifying(planned, probes or circuit_breaker.PROBES)
+        handful = (probes or 0) if run.sends_probes_alone else circuit_breaker.HANDFUL
+        messages, is_held = circuit_breaker.first_portion(planned, probes, handful)
         if is_held:
             probing = list(messages)
             self._held_back = gap.without(part for message in probing for part in message.wanted)

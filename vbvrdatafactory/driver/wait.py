@@ -121,7 +121,9 @@ class _Wait:
 
     def _report(self, status: QueueStatus, queue: Depth, now: float, note: str, *, is_due: bool) -> None:
         """Show the snapshot, and log it where the status changed or the log is due."""
-        progress = self._show(now, RunSnapshot(status, self._run.done, queue, self._run.failures, note))
+        run = self._run
+        seen = RunSnapshot(status, run.done, queue, run.failures, note, work=run.work_done, cost=run.cost)
+        progress = self._show(now, seen)
         if status is not self._logged[0] or is_due:
             self._logged = (status, now)
             line = "; ".join(part for part in (progress, str(queue), for_terminal(note)) if part)

@@ -32,7 +32,7 @@ _PAGE = Template("""<!doctype html>
  tfoot td { font-weight: 600; } .bar { width: 11rem; } .bar svg { display: block; }
  figure { margin: 0; } .samples { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
  figure img { width: 48%; image-rendering: auto; border-radius: .3rem; border: 1px solid var(--line); }
- figcaption { font-size: .85rem; } .quiet { opacity: .7; } code { font-size: .85em; }
+ pre { overflow-x: auto; font-size: .85em; } figcaption { font-size: .85rem; } .quiet { opacity: .7; } code { font-size: .85em; }
 </style>
 <h1>$headline</h1>
 <p class="quiet">$at · bucket <code>$bucket</code></p>
@@ -40,6 +40,7 @@ _PAGE = Template("""<!doctype html>
 $remarks
 <table><thead><tr>$heads<th class="bar"></th></tr></thead><tbody>$rows</tbody><tfoot>$total</tfoot></table>
 $failures
+$skipped
 $gaps
 $samples
 </html>
@@ -61,6 +62,7 @@ def to_html(report: Report, pictures: Iterable[Picture] = ()) -> str:
         rows="".join(_row(tally) for tally in report.generators),
         total=_row(report.total),
         failures=_failures(report),
+        skipped=_skipped(report),
         gaps=_gaps(report),
         samples=_samples(pictures),
     )
@@ -97,6 +99,20 @@ def _failures(report: Report) -> str:
     )
     heads = "<tr><th>generator</th><th>cause</th><th>failed attempts</th><th>the latest said</th></tr>"
     return f"<h2>Why samples are missing</h2><table>{heads}{rows}</table>"
+
+
+def _skipped(report: Report) -> str:
+    """What the generators that were skipped wrote to stderr."""
+    broken = [one for one in report.run.broken if one.stderr_tail] if report.run else []
+    parts = (
+        f"<details><summary>{for_html(one.generator)}</summary><pre>{_lines(one.stderr_tail)}</pre></details>"
+        for one in broken
+    )
+    return f"<h2>What skipped generators wrote to stderr</h2>{''.join(parts)}" if broken else ""
+
+
+def _lines(text: str) -> str:
+    return "\n".join(for_html(line) for line in text.splitlines())
 
 
 def _gaps(report: Report) -> str:

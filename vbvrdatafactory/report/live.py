@@ -8,12 +8,14 @@ from vbvrdatafactory.control.queue_watch import Counts, QueueStatus
 from vbvrdatafactory.core.escaping import for_markdown
 from vbvrdatafactory.core.humanize import format_rate
 from vbvrdatafactory.core.models import Cause
-from vbvrdatafactory.planning.forecast import Forecast, describe_remaining
+from vbvrdatafactory.planning.forecast import Forecast, Remaining, describe_remaining
 from vbvrdatafactory.report import charts
 from vbvrdatafactory.report.charts import Curve
 
 _COLOURS = {QueueStatus.SLOW: "#d99a1c", QueueStatus.STALLED: "#c8483f", QueueStatus.PAUSED: "#7a869a"}
 _GOOD = "#2a9d5c"
+# Work is counted in ten-thousandths of it.
+_ALL_WORK = 10_000
 # In these states no end can be forecast.
 _STILL = {QueueStatus.STALLED, QueueStatus.PAUSED}
 
@@ -28,6 +30,8 @@ class RunSnapshot(NamedTuple):
         failures: failed attempts so far.
         note: what a person should know or do now, such as a diagnosis; empty if nothing.
         over: whether the run has ended; what it then lacks, it will not make.
+        work: what is done of its work, 0 to 1, weighed by what samples take; None where that is not known.
+        cost: what its batches cost so far; empty where that is not known.
     """
 
     status: QueueStatus
@@ -36,6 +40,8 @@ class RunSnapshot(NamedTuple):
     failures: Mapping[Cause, int] = {}
     note: str = ""
     over: bool = False
+    work: float | None = None
+    cost: str = ""
 
     @property
     def goes_on(self) -> bool:
@@ -53,12 +59,16 @@ class RunProgress:
 
     def __init__(self, total: int) -> None:
         self._forecast = Forecast(total)
+        # The samples of one generator may take a hundred times as long as those of another, and come last.
+        self._work = Forecast(_ALL_WORK)
         self._curve = Curve()
 
     def saw(self, at: float, seen: RunSnapshot) -> None:
         """Record one poll."""
         paused = seen.status is QueueStatus.PAUSED
         self._forecast.saw(at, seen.done, paused=paused)
+        if seen.work is not None:
+            self._work.saw(at, int(_ALL_WORK * seen.work), paused=paused)
         self._curve.add(at, self._forecast.done)
 
     @property
@@ -69,12 +79,21 @@ class RunProgress:
 
     def headline(self, seen: RunSnapshot, now: float) -> str:
         """Status and progress in one line, such as ``Working: 1,200 of 9,000 samples, 2.3/s, about 55 min left (…)``."""
-        line = self._forecast.describe(now) if seen.goes_on else self._forecast.counts()
-        return f"{seen.word.capitalize()}: {line}"
+        parts = [self._forecast.counts()]
+        left, rate = self.remaining(now), self._forecast.rate(now)
+        if seen.goes_on and left and rate and left.latest:
+            parts += [format_rate(rate), describe_remaining(left)]
+        if seen.cost:
+            parts.append(f"{seen.cost} so far")
+        return f"{seen.word.capitalize()}: {', '.join(parts)}"
+
+    def remaining(self, now: float) -> Remaining | None:
+        """When the rest will be done: by the work where that is known, else by the samples; None while there is no rate."""
+        return self._work.remaining(now) or self._forecast.remaining(now)
 
     def to_markdown(self, seen: RunSnapshot, now: float, at: datetime) -> str:
         """Headline, chart and figures; `at` is the wall clock time of the poll."""
-        left = self._forecast.remaining(now) if seen.goes_on else None
+        left = self.remaining(now) if seen.goes_on else None
         colour = _COLOURS.get(seen.status, _GOOD)
         chart = charts.data_uri(charts.draw(self._curve, self._forecast.total, left, colour))
         rows = "\n".join(f"| {name} | {value} |" for name, value in self._rows(seen, now, at))
@@ -90,13 +109,14 @@ class RunProgress:
             ("samples", f"{done:,} of {total:,} ({self.percent} %)"),
             ("rate", f"{format_rate(rate)} of late" if rate else "not known yet"),
             ("end", self._end(seen, now, at)),
+            ("cost so far", seen.cost or "not known yet"),
             ("queue", f"{seen.depth}"),
             ("failed attempts", describe_failures(seen.failures)),
             ("polled at", f"{at:%Y-%m-%d %H:%M:%S %Z}"),
         ]
 
     def _end(self, seen: RunSnapshot, now: float, at: datetime) -> str:
-        left = self._forecast.remaining(now)
+        left = self.remaining(now)
         if not seen.goes_on:
             return "it has ended" if seen.over else f"not while it is {seen.status}"
         if left is None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.report.costs import RunCosts
 from vbvrdatafactory.report.tallies import DeadLetterTally, Frozen
 
 # The state of a run is one line: further generators are only counted.
@@ -18,6 +19,7 @@ class Broken(Frozen):
     generator: str
     cause: Cause | None = Field(default=None, description="None where there are several, or no record")
     detail: str = Field(default="", description="The error of the latest attempt")
+    stderr_tail: str = Field(default="", description="The end of what its process wrote to stderr then")
 
     def __str__(self) -> str:
         why = f"{self.cause or 'no single cause'}{f'; {self.detail}' if self.detail else ''}"
@@ -28,6 +30,8 @@ class Reason(StrEnum):
     """Why a run ended before its work was done or its rounds were used up."""
 
     BUDGET = "budget"
+    APPROVAL = "approval"
+    SPENT = "spent"
     STALLED = "stalled"
     OTHER_SEED = "other-seed"
     MISMATCH = "mismatch"
@@ -61,6 +65,7 @@ class RunFigures(Frozen):
         problems: why nothing was sent for some generators.
         dead_letters: dead letters that were filed in the bucket.
         early: why it ended early; None where it did not.
+        costs: what it took, beside what was estimated; None where nobody measured.
     """
 
     messages: int = 0
@@ -74,11 +79,14 @@ class RunFigures(Frozen):
     problems: tuple[str, ...] = Field(default=(), description="Why nothing was sent for a generator")
     dead_letters: tuple[DeadLetterTally, ...] = ()
     early: EndedEarly | None = None
+    costs: RunCosts | None = None
 
     @property
     def remarks(self) -> list[str]:
         """Notes besides the counts, a line each."""
         lines = [f"{self.early}."] if self.early else []
+        if self.costs:
+            lines.append(self.costs.line)
         if self.restored or self.made_anew:
             lines.append(
                 f"Of samples that were there before, {self.restored:,} were restored with the same content and "

@@ -14,6 +14,7 @@ from vbvrdatafactory.core.errors import DataFactoryError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef as Mapping
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef as Function
     from mypy_boto3_sqs import SQSClient
 
 _ON, _OFF = {"Creating", "Enabling", "Enabled"}, {"Disabling", "Disabled"}
@@ -54,6 +55,21 @@ def diagnose_consumers(sqs: "SQSClient", functions: "LambdaClient", queue_url: s
         consuming=False,
     )
     return max(found, key=lambda one: bool(one.consuming), default=none)
+
+
+def find_function(
+    sqs: "SQSClient", functions: "LambdaClient", queue_url: str
+) -> "tuple[Mapping, Function] | None":
+    """The first enabled event source mapping of the queue, and its function's configuration; None where there is none.
+
+    Raises:
+        ClientError: this identity may not read them.
+    """
+    for mapping in _mappings(sqs, functions, queue_url):
+        if mapping["State"] in _ON | {"Updating"}:
+            name = mapping["FunctionArn"].split(":function:")[-1]
+            return mapping, functions.get_function_configuration(FunctionName=name)
+    return None
 
 
 def set_consuming(

@@ -1,0 +1,156 @@
+"""Whether a run may spend: its price is known, approved, and within its budget."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from vbvrdatafactory.control.approval import Approval
+from vbvrdatafactory.control.spending import affordable, is_used_up
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.errors import DataFactoryError
+from vbvrdatafactory.core.humanize import format_count, format_usd
+from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.driver.run import Run
+from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.planning.evidence import FailedAttempt
+from vbvrdatafactory.planning.gaps import Gap, Observation
+from vbvrdatafactory.planning.pricing import Certified, PlanPrice, Ranges, Terms, price_plan
+from vbvrdatafactory.planning.spent import Spent, spent_since
+from vbvrdatafactory.report.costs import Forecast, Range, RunCosts, generator_costs
+from vbvrdatafactory.report.run_figures import EndedEarly, Reason
+from vbvrdatafactory.s3.approval import read_approval
+from vbvrdatafactory.s3.records import read_if_valid
+
+# Failure records of one generator that are read; further ones count as much as these on average.
+_READ = 50
+
+
+class Allowed(NamedTuple):
+    """What a run may send now.
+
+    Args:
+        gaps: of these samples.
+        early: why it is to end instead; None where it may go on.
+    """
+
+    gaps: list[Gap]
+    early: EndedEarly | None = None
+
+
+def price(run: Run, terms: Terms, missing: Mapping[str, Ranges]) -> PlanPrice:
+    """What making what is missing takes, of the generators that have a certificate."""
+    passed = {name: one for name, one in run.certificates.items() if one.passed}
+    failed = {name: one.problem for name, one in run.certificates.items() if not one.passed}
+    return price_plan(run.plan, missing, Certified(passed, failed), terms)
+
+
+def allow(services: Services, run: Run, seen: Observation, gaps: Collection[Gap]) -> Allowed:
+    """What of the gaps the run may send, by what it may spend and has spent.
+
+    Args:
+        services: the bucket, with the approval.
+        run: the run.
+        seen: what the last look showed.
+        gaps: what is missing, of generators that have a certificate.
+    """
+    terms = run.terms
+    if terms is None:
+        raise DataFactoryError("a run without prices can't say what it may spend")
+    spending, dataset = run.policy.spending, run.dataset
+    priced = price(run, terms, {gap.generator: gap.ranges for gap in gaps})
+    approval = read_approval(services.bucket, dataset) if spending.require_approval else None
+    left = _left(services, run, terms, seen, approval)
+    spent = spent_with_failures(services, run, terms, seen, approval.at).total.usd if approval else 0.0
+    why = spending.lacks_approval(priced.usd, approval, spent)
+    if why and not run.is_approved:
+        asked = format_usd(priced.usd.likely)
+        return Allowed(
+            [],
+            EndedEarly(
+                reason=Reason.APPROVAL,
+                detail=f"{format_count(priced.samples, 'sample')} are to be made for about {asked}, and {why}",
+                next_move=f"'datafactory approve {dataset} --max-cost-usd {max(0.01, priced.usd.high):.2f}', or the flow "
+                "approve-dataset; then run again",
+            ),
+        )
+    run.is_approved = True
+    if left is None:
+        return Allowed([*gaps])
+    limit, spent = left
+    each = {one.generator: one.usd.likely / one.samples for one in priced.generators if one.samples}
+    found = [] if is_used_up(limit, spent) else affordable(run.plan, gaps, each, limit - spent)
+    if found:
+        return Allowed(found)
+    return Allowed(
+        [],
+        EndedEarly(
+            reason=Reason.SPENT,
+            detail=f"of {format_usd(limit)} that it may spend {format_usd(spent)} are spent; "
+            f"{format_count(priced.samples, 'sample')} are left, for about {format_usd(priced.usd.likely)}",
+            next_move="allow more with max_cost_usd (--max-cost-usd), or approve more; then run again, and it goes on where it was",
+        ),
+    )
+
+
+def _left(
+    services: Services, run: Run, terms: Terms, seen: Observation, approval: Approval | None
+) -> tuple[float, float] | None:
+    """(what may be spent, what is spent of it) of the budget that has least left; None without a budget."""
+    budgets = []
+    if run.policy.spending.max_cost_usd is not None:
+        budgets.append((run.policy.spending.max_cost_usd, run.guard.since))
+    if approval:
+        budgets.append((approval.max_cost_usd, approval.at))
+    found = [
+        (limit, spent_with_failures(services, run, terms, seen, since).total.usd) for limit, since in budgets
+    ]
+    return min(found, key=lambda one: one[0] - one[1], default=None)
+
+
+def spent_with_failures(
+    services: Services, run: Run, terms: Terms, seen: Observation, since: datetime
+) -> Spent:
+    """What was spent since then: by receipts, and by the records of attempts that failed."""
+    spent = spent_since(seen.batches, since, terms)
+    for generator in run.plan.generators:
+        failed = [one for one in seen.evidence.failures(generator) if one.at >= since]
+        if failed:
+            seconds = _seconds_of(services, run, failed)
+            spent = spent.with_failed(generator, seconds, terms)
+    return spent
+
+
+def _seconds_of(services: Services, run: Run, failed: list[FailedAttempt]) -> float:
+    """What failed attempts took; one whose record does not tell counts as the others do."""
+    store, known = services.samples(run.plan.spec.prefix), []
+    for one in failed[-_READ:]:
+        record = read_if_valid(store, keys.failure(one.key), FailureRecord)
+        if record and record.usage:
+            known.append(record.usage.billed_seconds)
+    return sum(known) / len(known) * len(failed) if known else 0.0
+
+
+def run_costs(services: Services, run: Run, terms: Terms, seen: Observation, seconds: float) -> RunCosts:
+    """What a run took, beside what was estimated for it.
+
+    Args:
+        services: the bucket, with the records of what failed.
+        run: the run.
+        terms: by what its price was estimated.
+        seen: what the last look showed.
+        seconds: how long it took.
+    """
+    since = run.guard.since
+    spent = spent_with_failures(services, run, terms, seen, since).total
+    forecasts = {name: Forecast(one.samples, one.gb_seconds, one.usd) for name, one in run.forecasts.items()}
+    # What only certified had been spent before anything was estimated.
+    planned = {name: [one for one in its if not one.certifying_seconds] for name, its in seen.batches.items()}
+    return RunCosts(
+        prices=str(terms.prices),
+        usd=spent.usd,
+        gb_seconds=spent.gb_seconds,
+        forecast_usd=Range.of(run.forecast_usd) if run.forecast_usd else None,
+        seconds=seconds,
+        forecast_seconds=Range.of(run.forecast_seconds) if run.forecast_seconds else None,
+        generators=generator_costs(forecasts, spent_since(planned, since, terms)),
+    )
