@@ -19,7 +19,15 @@ from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.failures import explain_expected
 from vbvrdatafactory.cli.redefining import agree
-from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, prefix, replace_spec
+from vbvrdatafactory.cli.spec_options import (
+    BatchSizeOption,
+    code,
+    distinct,
+    legacy_seeds,
+    on_mismatch,
+    prefix,
+    replace_spec,
+)
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.escaping import for_terminal
@@ -57,7 +65,12 @@ class Within(NamedTuple):
     "-n", "--samples", default=DEFAULT_SAMPLES, show_default=True, help="Samples of each generator."
 )
 @click.option(
-    "-b", "--batch-size", default=DEFAULT_BATCH_SIZE, show_default=True, help="Samples of one message."
+    "-b",
+    "--batch-size",
+    type=BatchSizeOption(),
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    help="Samples of one message; auto chooses for each generator, by its certificate.",
 )
 @click.option("-s", "--seed", default=DEFAULT_SEED, show_default=True)
 @legacy_seeds
@@ -80,6 +93,15 @@ class Within(NamedTuple):
     show_default=True,
     callback=Within(0, 100),
     help="Of the finished batches.",
+)
+@click.option(
+    "--max-cost-usd",
+    type=float,
+    callback=Within(0, 10**9),
+    help="End the run when it has spent so much, by list prices.",
+)
+@click.option(
+    "--require-approval", is_flag=True, help="Send nothing but probes until 'datafactory approve' says so."
 )
 @click.option("--if-busy", type=click.Choice(["wait", "refuse"]), default="wait", show_default=True)
 @click.option("--report-folder", type=click.Path(path_type=Path), help="Also write the report here.")

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows.cancelling import say_what_is_left
 from flows.ending import ending, told_in_one_line
-from flows.form import Dataset, Failures, Minutes, Percent, Rounds, Seconds
+from flows.form import Cost, Dataset, Failures, Minutes, Percent, Rounds, Seconds
 from flows.loop import SUBMITTERS, make_complete
 from tasks.dataset import read_plan
 from tasks.services import connected
@@ -29,6 +29,8 @@ def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill
     max_failures: Failures = None,
     max_failure_percent: Percent = 50,
     if_busy: Literal["wait", "refuse"] = "wait",
+    max_cost_usd: Cost = None,
+    require_approval: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
 ) -> State[Any]:
     """Make what a dataset lacks, exactly.
 
@@ -40,6 +42,9 @@ def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill
         max_failures: Failed batches that the run may have; more end it early. Empty for any number.
         max_failure_percent: Share of finished batches that may fail, judged from 20 on; more end the run early.
         if_busy: When another run makes this dataset, wait for it to end, or refuse.
+        max_cost_usd: What the run may spend, by list prices of AWS; it ends when that is used up. Empty for any amount.
+        require_approval: Send nothing but a few samples to certify each generator, until somebody has approved what the
+            rest costs, with the flow approve-dataset or 'datafactory approve'.
     """
     policy = RunPolicy.of(
         poll_seconds=poll_seconds,
@@ -48,6 +53,8 @@ def fill_gaps(  # noqa: PLR0913 - flat parameters make the form that people fill
         max_failure_percent=max_failure_percent,
         max_rounds=max_rounds,
         if_busy=if_busy,
+        max_cost_usd=max_cost_usd,
+        require_approval=require_approval,
     )
     with connected():
         plan = read_plan(dataset)

@@ -7,6 +7,7 @@ from pydantic_core import CoreSchema
 
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.models import MAX_BATCH
 from vbvrdatafactory.fleet.catalogue import list_generators
 from vbvrdatafactory.planning.plan import MAX_SEED, Samples
 from vbvrdatafactory.planning.selection import families
@@ -28,6 +29,24 @@ Failures = Annotated[
         WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_FAILURES, "title": "At most"}),
     ]
     | Annotated[None, WithJsonSchema({"type": "null", "title": "Any number"})],
+    Field(),
+]
+BatchSizes = Annotated[
+    Annotated[
+        int,
+        Field(ge=1, le=MAX_BATCH),
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_BATCH, "title": "Samples"}),
+    ]
+    | Annotated[
+        Literal["auto"],
+        WithJsonSchema({"type": "string", "enum": ["auto"], "title": "Chosen for each generator"}),
+    ],
+    Field(),
+]
+Usd = Annotated[float, Field(ge=0, le=10**9)]
+Cost = Annotated[
+    Annotated[Usd, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10**9, "title": "At most"})]
+    | Annotated[None, WithJsonSchema({"type": "null", "title": "Any amount"})],
     Field(),
 ]
 Overrides = dict[str, dict[Literal["samples", "batch_size"], Samples]]

@@ -8,6 +8,8 @@ from prefect.client.schemas.objects import State
 from flows.cancelling import say_what_is_left
 from flows.ending import ending, told_in_one_line
 from flows.form import (
+    BatchSizes,
+    Cost,
     Dataset,
     Failures,
     Generators,
@@ -26,7 +28,7 @@ from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.models import OutputFormat, Prefix
 from vbvrdatafactory.core.seeds import Seeds
-from vbvrdatafactory.planning.plan import BatchSize, Code, Distinctness, OnMismatch, Samples
+from vbvrdatafactory.planning.plan import Code, Distinctness, OnMismatch, Samples
 
 
 @flow(
@@ -40,7 +42,7 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     dataset: Dataset = "dataset",
     generators: Generators = [],  # noqa: B006 - the form shows the default; it is never changed
     samples: Samples = DEFAULT_SAMPLES,
-    batch_size: BatchSize = DEFAULT_BATCH_SIZE,
+    batch_size: BatchSizes = DEFAULT_BATCH_SIZE,
     seed: Seed = DEFAULT_SEED,
     output_format: OutputFormat = "files",
     require: list[RequiredFile] = [],  # noqa: B006
@@ -57,6 +59,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
     distinct: Distinctness = "any",
     prefix: Prefix = "",
     replace_spec: bool = False,  # noqa: FBT001, FBT002 - a tick box of the form
+    max_cost_usd: Cost = None,
+    require_approval: bool = False,  # noqa: FBT001, FBT002
 ) -> State[Any]:
     """Make the bucket hold exactly the dataset asked for, and prove it.
 
@@ -67,7 +71,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         dataset: Name of the dataset; its plan and its reports are filed under it.
         generators: Which generators to use; every one if none is chosen. Typed, they may be globs such as O-*.
         samples: Samples of each generator.
-        batch_size: Samples of one message, 1 to 1000: one Lambda invocation makes them all.
+        batch_size: Samples of one message, 1 to 1000: one Lambda invocation makes them all. Auto chooses for each
+            generator, by what its certificate says that batches take.
         seed: Base of every batch's seed; the same seed makes the same samples.
         output_format: How samples lie in the bucket: as files, or as one tar archive for each batch.
         require: Files every sample must have besides first_frame.png and prompt.txt.
@@ -89,6 +94,9 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
             of the same generators lie side by side. Empty for none.
         replace_spec: Redefine the dataset where the bucket describes another one under its name, such as one of
             another seed, or with generators that are left out now. That spec is kept, and so are samples.
+        max_cost_usd: What the run may spend, by list prices of AWS; it ends when that is used up. Empty for any amount.
+        require_approval: Send nothing but a few samples to certify each generator, until somebody has approved what the
+            rest costs, with the flow approve-dataset or 'datafactory approve'.
     """
     policy = RunPolicy.of(
         poll_seconds=poll_seconds,
@@ -97,6 +105,8 @@ def generate_dataset(  # noqa: PLR0913 - flat parameters make the form that peop
         max_failure_percent=max_failure_percent,
         max_rounds=max_rounds,
         if_busy=if_busy,
+        max_cost_usd=max_cost_usd,
+        require_approval=require_approval,
     )
     with connected():
         plan = plan_dataset(

@@ -25,7 +25,8 @@ from prefect.settings import PREFECT_UI_URL
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown, for_terminal
-from vbvrdatafactory.report import live
+from vbvrdatafactory.planning.pricing import PlanPrice
+from vbvrdatafactory.report import live, plan_page
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.markdown import completeness_rows, to_summary
 
@@ -35,6 +36,7 @@ Answer = TypeVar("Answer")
 _EACH_SECONDS, _EACH_SECONDS_AT_MOST, _UPDATES = 5.0, 30.0, 400
 # The UI shows a description above the Markdown, whose first line is the answer already.
 _LIVE = "How far the run is, updated while it goes on"
+_PLAN = "What the run takes, estimated before it spends"
 _SUMMARY = "What is in the bucket, and why the rest is not"
 # The last update is worth a moment's wait, not more.
 _LAST_SECONDS = 5.0
@@ -168,6 +170,13 @@ class _Writer:
             newest = next((call for call in reversed(calls) if call), None)
             if newest:
                 guarded(newest)
+
+
+def publish_plan(price: PlanPrice) -> None:
+    """What a plan takes on the run page, its address in the log."""
+    text = plan_page.to_markdown(price)
+    artifact = MarkdownArtifact(key=f"{artifact_key(price.dataset)}-plan", markdown=text, description=_PLAN)
+    guarded(lambda: _create(artifact))
 
 
 def publish(report: Report, *, filed: bool = True) -> None:

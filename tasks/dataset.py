@@ -12,12 +12,16 @@ from tasks.services import services
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver import choosing, observe
+from vbvrdatafactory.driver.plan_page import write_plan_page
 from vbvrdatafactory.driver.reports import build_report, write_report
 from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.pricing import PlanPrice
 from vbvrdatafactory.planning.selection import ALL
 from vbvrdatafactory.planning.spec_changes import describe
 from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.costs import RunCosts
+from vbvrdatafactory.report.plan_text import headline
 from vbvrdatafactory.report.run_figures import RunFigures
 from vbvrdatafactory.s3 import specs
 
@@ -91,6 +95,17 @@ def remove_superseded(plan: Plan, seen: Observation) -> None:
     """Delete the files of torn samples that are whole elsewhere, as after a refill in another format."""
     if count := observe.remove_superseded(services().samples(plan.spec.prefix), plan, seen):
         get_run_logger().info("removed what was left of %d torn samples that are whole elsewhere", count)
+
+
+@task(task_run_name="{plan.spec.dataset}/{step}/price", **RETRIED)
+def publish_plan(plan: Plan, price: PlanPrice, step: str, costs: RunCosts | None = None) -> None:
+    """Show what the plan takes on the run page, and file it as a page in the bucket; after the run with what it took."""
+    here = services()
+    write_plan_page(here.bucket, plan, price, costs)
+    if costs is None:
+        artifacts.publish_plan(price)
+    here.log.info("%s", for_terminal(costs.line if costs else headline(price)))
+    del step  # it names the task run
 
 
 @task(task_run_name="{plan.spec.dataset}/report", **RETRIED)

@@ -8,11 +8,12 @@ from typing import Any
 from prefect import unmapped
 from prefect.futures import PrefectFuture
 
-from tasks import dataset, dead_letters, events, failures, queue, waiting
+from tasks import certificates, dataset, dead_letters, events, failures, queue, waiting
 from tasks.artifacts import LiveProgress
 from tasks.lock import locked
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.errors import UnreadableRecordError
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
@@ -23,7 +24,9 @@ from vbvrdatafactory.driver.submit import Submitted
 from vbvrdatafactory.driver.wait import WaitResult
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.pricing import PlanPrice
 from vbvrdatafactory.report.completeness import Report
+from vbvrdatafactory.report.costs import RunCosts
 from vbvrdatafactory.report.run_figures import Broken, RunFigures
 
 
@@ -48,6 +51,14 @@ class TaskSteps(Steps):
         tried: Mapping[str, Collection[IndexRange]] = MappingProxyType({}),
     ) -> Observation:
         return dataset.observe_bucket(plan, step, generators, tried=tried)
+
+    def certify(
+        self, run: Run, generators: Collection[str], step: str, seen: Observation | None
+    ) -> dict[str, Certificate]:
+        return certificates.certify_generators(run, list(generators), step, seen)
+
+    def publish_plan(self, plan: Plan, price: PlanPrice, step: str, costs: RunCosts | None = None) -> None:
+        dataset.publish_plan(plan, price, step, costs)
 
     def submit(self, run: Run, gaps: Sequence[Gap], step: str, proven: Collection[str]) -> list[Submitted]:
         """One task run for each generator, side by side."""

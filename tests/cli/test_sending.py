@@ -7,13 +7,16 @@ from typing import Any, Self
 
 import obstore
 
+from tests.certified import certificate
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.control.dataset_lock import LockClaim, LockHolder
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
+from vbvrdatafactory.s3.certificates import write_certificate
 from vbvrdatafactory.s3.pause import write_pause
 
 MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
@@ -127,6 +130,7 @@ def test_of_a_generator_that_always_fails_two_messages_are_sent(run, place):
     obstore.put(
         place.store, keys.receipt(keys.ReceiptKey(FIRST, IndexRange(100, 105), 0)), b"{}"
     )  # proves it
+    write_certificate(place.store, certificate(FIRST, code=code_digest(place.generators / FIRST)))
     with Worker(place, fails=Cause.CRASH) as worker:
         result = run(*MANY, "-g", FIRST)
     assert result.exit_code == 1

@@ -13,6 +13,7 @@ from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import validate
 
 from flows.__main__ import main as run_here
+from flows.approve_dataset import approve_dataset
 from flows.completeness_report import completeness_report
 from flows.ending import DatasetIncomplete, ending
 from flows.fill_gaps import fill_gaps
@@ -27,7 +28,7 @@ from vbvrdatafactory.planning.plan import MAX_SEED, DatasetSpec
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import Tally
 
-FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters)
+FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters, approve_dataset)
 # The schema is the software's, and the pins are those of the generators' lock.
 NOT_ASKED = {"schema_version", "pins"}
 DEPLOYMENTS = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]
@@ -220,6 +221,8 @@ def test_the_command_has_the_limits_of_the_form() -> None:
     most = {
         option.name: option.callback.most for option in run_here.params if hasattr(option.callback, "most")
     }
-    in_form = {name: field(name).get("maximum") for name in most if name != "max_failures"}
+    optional = {"max_failures": MAX_FAILURES, "max_cost_usd": 10**9}
+    in_form = {name: field(name).get("maximum") for name in most if name not in optional}
     assert {name: most[name] for name in in_form} == in_form
-    assert most["max_failures"] == MAX_FAILURES
+    for name, limit in optional.items():
+        assert most[name] == limit == field(name)["anyOf"][0]["maximum"]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -21,6 +22,7 @@ from vbvrdatafactory.core.models import Cause, TaskMessage
 from vbvrdatafactory.planning.spec_changes import Redefined
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.run_figures import Reason
+from vbvrdatafactory.testing import InMemoryAws
 
 pytestmark = [pytest.mark.prefect]
 
@@ -40,9 +42,8 @@ class World:
             aws_endpoint_url="http://127.0.0.1:9",
         )
 
-    def client(self, service: str) -> "World":
-        assert service == "sqs"
-        return self
+    def client(self, service: str) -> Any:
+        return self if service == "sqs" else InMemoryAws().client(service)
 
     def bucket(self, name: str) -> MemoryStore:
         assert name == "sim"

@@ -21,6 +21,9 @@ from vbvrdatafactory.core.escaping import TerminalFormatter, for_terminal
 INTERRUPTED = 130
 
 _COMMANDS = (
+    "certify",
+    "plan",
+    "approve",
     "submit",
     "monitor",
     "report",

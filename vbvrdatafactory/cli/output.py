@@ -69,6 +69,11 @@ def say(line: str) -> None:
     click.echo(for_terminal(line))
 
 
+def say_raw(text: str) -> None:
+    """Print text of ours to stdout as it is, line breaks included."""
+    click.echo(text, nl=False)
+
+
 def note(line: str) -> None:
     """Print a note to stderr."""
     click.echo(f"datafactory: note: {for_terminal(line)}", err=True)

@@ -23,7 +23,7 @@ def tell(app: App, dataset: str, *, paused: bool, reason: str = "", workers: boo
         queues.task_queue(app)
     before = read_pause(store, dataset)
     stopped = before is not None and before.workers
-    wanted = PauseState(paused=paused, workers=stopped, reason=reason, by=_me(), at=datetime.now(UTC))
+    wanted = PauseState(paused=paused, workers=stopped, reason=reason, by=me(), at=datetime.now(UTC))
     write_pause(store, dataset, wanted)
     output.say(_told(dataset, before, paused=paused))
     if workers:
@@ -54,5 +54,6 @@ def _tell_workers(app: App, *, enabled: bool) -> None:
     output.say(f"The Lambda {what} ({format_count(count, 'event source mapping')}).")
 
 
-def _me() -> str:
+def me() -> str:
+    """The person and the machine."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

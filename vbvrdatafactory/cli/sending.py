@@ -93,6 +93,7 @@ def send(  # noqa: PLR0913 - what to send, for whom, and how
     run = Run(plan, policy, guard, seen.gaps, output_bucket)
     with output.progress("sending", total) as advance:
         loop = Loop(_CommandSteps(services, advance), run)
+        loop.find_certificates(seen)
         if not probing:
             loop.breaker.proven.update(plan.generators)
         _, held_back = loop.send(list(seen.gaps), "submit")

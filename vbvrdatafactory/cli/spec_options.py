@@ -1,6 +1,30 @@
 """Options that `datafactory submit` and ``python -m flows`` share."""
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import click
+
+from vbvrdatafactory.core.contract import KNOWN_FILES
+from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
+
+Command = Callable[..., Any]
+
+
+class BatchSizeOption(click.ParamType[int | str]):
+    """A number from 1 to 1000, or ``auto``."""
+
+    name = "batch size"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return "NUMBER|auto"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or ``auto``; any other text is refused."""
+        if value == "auto":
+            return "auto"
+        # What it takes is text; click's types say otherwise.
+        return click.IntRange(1, 1000).convert(cast("int", value), param, ctx)
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: bool) -> str:  # noqa: ARG001, FBT001 - click's
@@ -53,3 +77,71 @@ code = click.option(
     help="Which code and environments make a sample right: those that the dataset was planned with, those of the "
     "generators' lock now, or any.",
 )
+
+
+_DATASET = (
+    click.option(
+        "-g",
+        "--generator",
+        "patterns",
+        multiple=True,
+        metavar="NAME",
+        help="A generator's name, a glob such as 'O-*', or 'all'. Repeatable.",
+    ),
+    click.option(
+        "-n",
+        "--samples",
+        type=click.IntRange(0, 10_000_000),
+        default=DEFAULT_SAMPLES,
+        show_default=True,
+        help="Samples of each generator.",
+    ),
+    click.option(
+        "-b",
+        "--batch-size",
+        type=BatchSizeOption(),
+        default=DEFAULT_BATCH_SIZE,
+        show_default=True,
+        help="Samples of one message; auto chooses for each generator, by its certificate.",
+    ),
+    click.option(
+        "-s",
+        "--seed",
+        type=click.IntRange(min=0),
+        default=DEFAULT_SEED,
+        show_default=True,
+        help="Base of every batch's seed.",
+    ),
+    legacy_seeds,
+    click.option(
+        "--output-format",
+        type=click.Choice(["files", "tar"]),
+        default="files",
+        show_default=True,
+        help="A folder for each sample, or an archive for each batch.",
+    ),
+    click.option(
+        "--bucket", metavar="NAME", help="This bucket instead of OUTPUT_BUCKET, for the worker too."
+    ),
+    click.option(
+        "--dataset", default="dataset", show_default=True, metavar="NAME", help="The dataset's name."
+    ),
+    click.option(
+        "--require",
+        type=click.Choice(KNOWN_FILES),
+        multiple=True,
+        metavar="FILE",
+        help="A file every sample must have besides first_frame.png and prompt.txt. Repeatable.",
+    ),
+    on_mismatch,
+    code,
+    distinct,
+    prefix,
+)
+
+
+def dataset_options(command: Command) -> Command:
+    """Add the options that describe a dataset."""
+    for option in reversed(_DATASET):
+        command = option(command)
+    return command

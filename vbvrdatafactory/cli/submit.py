@@ -5,9 +5,7 @@ from typing import Any, Literal
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.cli.spec_options import code, distinct, legacy_seeds, on_mismatch, prefix, replace_spec
-from vbvrdatafactory.core.contract import KNOWN_FILES
-from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
+from vbvrdatafactory.cli.spec_options import dataset_options, replace_spec
 
 _EPILOG = """
 \b
@@ -20,60 +18,8 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "-g",
-    "--generator",
-    "patterns",
-    multiple=True,
-    metavar="NAME",
-    help="A generator's name, a glob such as 'O-*', or 'all'. Repeatable.",
-)
-@click.option(
-    "-n",
-    "--samples",
-    type=click.IntRange(0, 10_000_000),
-    default=DEFAULT_SAMPLES,
-    show_default=True,
-    help="Samples of each generator; 0 lists the generators and ends.",
-)
-@click.option(
-    "-b",
-    "--batch-size",
-    type=click.IntRange(1, 1000),
-    default=DEFAULT_BATCH_SIZE,
-    show_default=True,
-    help="Samples of one message.",
-)
-@click.option(
-    "-s",
-    "--seed",
-    type=click.IntRange(min=0),
-    default=DEFAULT_SEED,
-    show_default=True,
-    help="Base of every batch's seed.",
-)
-@legacy_seeds
-@click.option(
-    "--output-format",
-    type=click.Choice(["files", "tar"]),
-    default="files",
-    show_default=True,
-    help="A folder for each sample, or an archive for each batch.",
-)
-@click.option("--bucket", metavar="NAME", help="This bucket instead of OUTPUT_BUCKET, for the worker too.")
-@click.option("--dataset", default="dataset", show_default=True, metavar="NAME", help="The dataset's name.")
-@click.option(
-    "--require",
-    type=click.Choice(KNOWN_FILES),
-    multiple=True,
-    metavar="FILE",
-    help="A file every sample must have besides first_frame.png and prompt.txt. Repeatable.",
-)
+@dataset_options
 @replace_spec
-@on_mismatch
-@code
-@distinct
-@prefix
 @click.option(
     "--if-busy",
     type=click.Choice(["refuse", "wait"]),

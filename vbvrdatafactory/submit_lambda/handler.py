@@ -12,8 +12,10 @@ from typing import Any, Protocol
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.driver import choosing, sending
+from vbvrdatafactory.driver.pricing import price_missing, with_sizes
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.report.plan_text import COLUMNS, cells, headline, notes
 from vbvrdatafactory.submit_lambda.request import read_request
 
 log = logging.getLogger("submit_lambda")
@@ -82,9 +84,19 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _look(services: Services, plan: Plan) -> dict[str, Any]:
     seen = sending.look(services, plan)
     missing = seen.gaps.sample_count
+    price = price_missing(services, plan, seen)
+    plan = with_sizes(services, plan, seen)
     return {
         "whole": plan.sample_count - missing,
         "messages_to_send": sending.count_messages(services, plan, seen.gaps),
+        "price": {
+            "headline": headline(price),
+            "notes": [*notes(price)],
+            "usd": price.usd._asdict(),
+            "wall_seconds": price.wall_seconds._asdict(),
+            "gb_seconds": price.gb_seconds._asdict(),
+            "generators": [dict(zip(COLUMNS, cells(one), strict=True)) for one in price.generators[:_NAMED]],
+        },
         "dry_run": True,
     }
 

@@ -13,7 +13,7 @@ from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.driver.sending import Cursor
 from vbvrdatafactory.planning.plan import (
     MAX_SEED,
-    BatchSize,
+    AnyBatchSize,
     Code,
     Distinctness,
     OnMismatch,
@@ -43,7 +43,7 @@ class Request(BaseModel):
 
     generators: Annotated[list[str], BeforeValidator(_one_is_a_list)] = Field(default=["all"], min_length=1)
     samples: Samples = DEFAULT_SAMPLES
-    batch_size: BatchSize = DEFAULT_BATCH_SIZE
+    batch_size: AnyBatchSize = DEFAULT_BATCH_SIZE
     seed: int = Field(default=DEFAULT_SEED, ge=0, le=MAX_SEED)
     output_format: OutputFormat = "files"
     dataset: SafeName = "dataset"
