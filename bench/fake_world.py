@@ -14,6 +14,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cached_property
 from hashlib import md5
 from heapq import heappop, heappush
 from itertools import count
@@ -28,12 +29,23 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.core.seeds import python_hash_seed
+from vbvrdatafactory.core.usage import Host, Repetition, RunUsage, Usage
 
 BUCKET, QUEUE, DLQ = "sim-bucket", "tasks", "dead-letters"
 _XML, _JSON, _AMZ = b"application/xml", b"application/json", b"application/x-amz-json-1.0"
-_MAPPINGS = b"""{"EventSourceMappings": [{"UUID": "0", "State": "Enabled", "LastProcessingResult": "OK",
+_MAPPINGS = b"""{"EventSourceMappings": [{"UUID": "0", "State": "Enabled", "LastProcessingResult": "OK", "BatchSize": 1,
 "FunctionArn": "arn:aws:lambda:us-east-2:000000000000:function:worker"}]}"""
-_FUNCTION = b'{"FunctionName": "worker", "State": "Active"}'
+_MEMORY_MB = 1769
+_FUNCTION = json.dumps(
+    {
+        "FunctionName": "worker",
+        "State": "Active",
+        "MemorySize": _MEMORY_MB,
+        "Timeout": 900,
+        "EphemeralStorage": {"Size": 4096},
+        "Architectures": ["x86_64"],
+    }
+).encode()
 _PAGE = 1000
 _NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _TASK = "fake"
@@ -54,8 +66,16 @@ class Settings:
     lost_seconds: float = 600.0
     twice_share: float = 0.001
     random_seed: int = 7
+    # How many times as long as the quickest generator the slowest takes for a sample; the others lie between them.
+    variety: float = 1.0
 
-    @property
+    def seconds_each(self, generator: str) -> float:
+        """What a sample of a generator takes; on average, `seconds_a_sample`."""
+        place = self.names.index(generator) / max(1, self.generators - 1)
+        spread = 2 * (1 + place * (self.variety - 1)) / (1 + self.variety)
+        return self.seconds_a_sample * spread
+
+    @cached_property
     def names(self) -> list[str]:
         """Of the generators; the first ones always fail."""
         return [f"G-{number:03d}_fake_task_data-generator" for number in range(self.generators)]
@@ -85,6 +105,7 @@ class Running(NamedTuple):
     body: str
     sent_at: float
     lost: bool
+    seconds: float
 
 
 @dataclass
@@ -119,16 +140,35 @@ class Workers:
             body, sent_at = self.waiting.popleft()
             lost = self._random.random() < self.settings.lost_share
             seconds = self.settings.lost_seconds if lost else self._seconds(body)
-            heappush(self.running, Running(now + seconds, next(self._numbers), body, sent_at, lost))
+            heappush(self.running, Running(now + seconds, next(self._numbers), body, sent_at, lost, seconds))
             if self._random.random() < self.settings.twice_share:
                 self.tally.made_twice += 1
                 self.waiting.append((body, sent_at))
 
     def _seconds(self, body: str) -> float:
-        size: int = json.loads(body)["num_samples"]
-        return (self.settings.cold_seconds + size * self.settings.seconds_a_sample) * self._random.uniform(
-            0.7, 1.3
+        said = json.loads(body)
+        each = self.settings.seconds_each(said["type"])
+        seconds = self.settings.cold_seconds + said["num_samples"] * each
+        again = (
+            _again(said["num_samples"]) * each + self.settings.cold_seconds if said.get("certify") else 0.0
         )
+        return float(seconds + again) * self._random.uniform(0.7, 1.3)
+
+
+def _again(count: int) -> int:
+    """Samples that are made again where a batch certifies."""
+    return max(1, count // 4)
+
+
+def _run(samples: int, seconds: float) -> RunUsage:
+    memory = 100_000_000 + 2_000_000 * samples
+    return RunUsage(
+        samples=samples,
+        seconds=seconds,
+        cpu_seconds=seconds,
+        memory_bytes=memory,
+        disk_bytes=200_000 * samples,
+    )
 
 
 class World(FakeService):
@@ -192,9 +232,7 @@ class World(FakeService):
             self._fail(done, message)
         else:
             tally.batches += 1
-            tally.busy_seconds += (
-                self.settings.cold_seconds + message.num_samples * self.settings.seconds_a_sample
-            )
+            tally.busy_seconds += done.seconds
             self._make(done, message)
 
     def _make(self, done: Running, message: TaskMessage) -> None:
@@ -204,7 +242,7 @@ class World(FakeService):
             there[index] = 1
         self.workers.tally.files_put += len(FILES) * len(wanted)
         receipt = Receipt(
-            message=message,
+            message=message.plain,
             seed=message.seed or 0,
             python_hash_seed=python_hash_seed(message.seed or 0),
             task=_TASK,
@@ -212,10 +250,36 @@ class World(FakeService):
             result=TaskResult(generator=message.type, samples_uploaded=len(wanted), sample_ids=[]),
             attempt=1,
             generator_digest=_DIGEST,
+            **self._usage(message, done.seconds),
             finished_at=self.at(done.ends),
         )
         key = keys.receipt(keys.ReceiptKey(message.type, message.indices, message.salt, receipt.seed))
         self._store(key, receipt.model_dump_json().encode(), self.at(done.ends))
+
+    def _usage(self, message: TaskMessage, seconds: float) -> dict[str, Any]:
+        """What the batch used, and what was run again where it certifies."""
+        each, cold, count = (
+            self.settings.seconds_each(message.type),
+            self.settings.cold_seconds,
+            message.num_samples,
+        )
+        again = _again(count) if message.certify else 0
+        total = cold + count * each + (cold + again * each if again else 0.0)
+        share = seconds / total
+        own = (cold + count * each) * share
+        usage = Usage(
+            runs=(_run(count, own),),
+            seconds=own,
+            certifying_seconds=seconds - own,
+            cpu_seconds=own,
+            worker_bytes=150_000_000,
+            objects=len(FILES) * count,
+            stored_bytes=100_000 * count,
+            host=Host(function_mb=_MEMORY_MB, processor="x86_64"),
+        )
+        if not again:
+            return {"usage": usage}
+        return {"usage": usage, "repetition": Repetition(runs=(_run(again, seconds - own),), of_fewer=True)}
 
     def _fail(self, done: Running, message: TaskMessage) -> None:
         record = FailureRecord(

@@ -28,14 +28,17 @@ import psutil
 from bench.control import FakeProcess, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from bench.measure import BenchError
+from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.s3.reading import read
 
 _MB = 1e6
 # us-east-2, dollars.
 _LIST = _PUT = 0.005 / 1000
 _GET, _SQS = 0.0004 / 1000, 0.40 / 1e6
-_LAMBDA_GB_SECOND, _LAMBDA_REQUEST, _LAMBDA_GB = 0.0000166667, 0.20 / 1e6, 3.0
+_LAMBDA_GB_SECOND, _LAMBDA_REQUEST, _LAMBDA_GB = 0.0000166667, 0.20 / 1e6, 1769 / 1024
+_DATASET = "simulated"
 
 
 class Clock:
@@ -123,6 +126,8 @@ class Result:
     expected: int
     messages: int
     tally: dict[str, Any]
+    budget: float | None
+    spent: float
 
 
 def simulate(options: argparse.Namespace, folder: Path) -> Result:
@@ -132,7 +137,11 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
         BenchError: it did not end with exactly what can be made.
     """
     settings = Settings(
-        options.generators, options.samples, slots=options.slots, always_failing=options.failing
+        options.generators,
+        options.samples,
+        slots=options.slots,
+        always_failing=options.failing,
+        variety=options.variety,
     )
     with fake("fake_world", json.dumps(asdict(settings))) as world:
         _environment(world, settings, folder)
@@ -145,14 +154,19 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
         clock = Clock(world)
         vars(tasks.services)["connect"] = lambda: Services(config.answering, clock=clock)
         began, simulated, cpu = time.monotonic(), clock.monotonic(), _cpu()
-        state = generate_dataset(
-            dataset="simulated",
-            samples=options.samples,
-            batch_size=options.batch,
-            poll_seconds=options.poll_seconds,
-            max_rounds=options.rounds,
-            return_state=True,
-        )
+        asked_for = {
+            "dataset": _DATASET,
+            "samples": options.samples,
+            "batch_size": options.batch,
+            "poll_seconds": options.poll_seconds,
+            "max_rounds": options.rounds,
+            "return_state": True,
+        }
+        budget = None
+        if options.budget_share:
+            generate_dataset(**asked_for, require_approval=True)
+            budget = options.budget_share * _price()
+        state = generate_dataset(**asked_for, max_cost_usd=budget)
         wall, simulated, cpu = time.monotonic() - began, clock.monotonic() - simulated, _cpu() - cpu
         asked = dict(calls.counts)
         truth, counts = _truth(world), world.steer("state")["counts"]
@@ -173,12 +187,29 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
             expected=(options.generators - options.failing) * options.samples,
             messages=counts.get("messages", 0),
             tally=truth["tally"],
+            budget=budget,
+            spent=_spent(),
         )
+    if budget is not None:
+        return found
     if found.samples != found.expected:
         raise BenchError(
             f"{found.samples:,} samples are there of {found.expected:,} that can be made: {found.message}"
         )
     return found
+
+
+def _price() -> float:
+    """What the plan that the flow filed costs."""
+    plan = json.loads(read(Services(config.answering).bucket, keys.dataset_file(_DATASET, "plan.json")).data)
+    generators = plan["generators"]
+    return float(sum(one["lambda_usd"]["likely"] + one["request_usd"] for one in generators))
+
+
+def _spent() -> float:
+    """What the run's own report says that it cost."""
+    filed = read(Services(config.answering).bucket, keys.dataset_file(_DATASET, "report.json")).data
+    return float(json.loads(filed)["run"]["costs"]["usd"])
 
 
 def _environment(world: FakeProcess, settings: Settings, folder: Path) -> None:
@@ -255,11 +286,19 @@ def report(found: Result) -> None:
             "AWS calls of the flow",
             ", ".join(f"{name} {count:,}" for name, count in sorted(found.aws_calls.items())),
         ),
+        (
+            "costs by its own report",
+            f"${found.spent:,.2f}" + (f" of a budget of ${found.budget:,.2f}" if found.budget else ""),
+        ),
         ("at list prices", ", ".join(f"{name} ${value:,.4f}" for name, value in found.dollars.items())),
     ]
     print("| figure | |\n| --- | --- |")
     for name, value in rows:
         print(f"| {name} | {value} |")
+
+
+def _size(text: str) -> int | str:
+    return text if text == "auto" else int(text)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -270,11 +309,13 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--generators", type=int, default=300, help="default: %(default)s")
     add("--samples", type=int, default=10_000, help="of each, at most 10,000 (default: %(default)s)")
-    add("--batch", type=int, default=25, help="samples of a message (default: %(default)s)")
+    add("--batch", type=_size, default=25, help="samples of a message, or auto (default: %(default)s)")
     add("--slots", type=int, default=990, help="workers side by side (default: %(default)s)")
     add("--failing", type=int, default=1, help="generators that always fail (default: %(default)s)")
     add("--poll-seconds", type=float, default=15.0, help="default: %(default)s")
     add("--rounds", type=int, default=6, help="at most (default: %(default)s)")
+    add("--variety", type=float, default=1.0, help="how many times slower the slowest generator is")
+    add("--budget-share", type=float, help="give the run so much of the price that it says beforehand")
     add("--json", type=Path, help="write the figures here")
     return parser
 
