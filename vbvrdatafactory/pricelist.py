@@ -26,8 +26,7 @@ def read_prices(region: str, file: Path | None = None) -> Prices:
     except OSError as error:
         known = ", ".join(sorted(one.stem for one in _OURS.glob("*.json")))
         raise ConfigError(
-            f"there are no prices of {region!r} ({known} have some): {error.strerror} {str(path)!r}; give a file with "
-            "PRICES_FILE, made after one of these"
+            f"there are no prices of {region!r} ({known} have some); give a file with PRICES_FILE, made after one of these"
             if file is None
             else f"the prices {str(file)!r} can't be read: {error.strerror}; check PRICES_FILE"
         ) from error

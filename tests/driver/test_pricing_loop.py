@@ -9,17 +9,19 @@ import obstore
 import pytest
 
 from tests.certified import receipt as measured
-from tests.driver.test_loop import World
+from tests.driver.test_loop import TAKEN_OVER, World
 from vbvrdatafactory.control.approval import Approval
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.control.spending import Spending
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.contract import ALL_FIVE
+from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.models import Cause, FailureRecord, MadeBy, Receipt, StoredObject, TaskMessage
 from vbvrdatafactory.core.ranges import expand
 from vbvrdatafactory.core.usage import Repetition, RunUsage
 from vbvrdatafactory.driver.loop import Loop, make_complete
+from vbvrdatafactory.driver.wait import WaitResult
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.pricing import PlanPrice
 from vbvrdatafactory.report.run_figures import Reason
@@ -194,6 +196,48 @@ def test_what_is_learned_goes_into_the_certificate(make) -> None:
     found = world.certificates[LIGHT]
     assert found.costs.seconds.batches >= 30
     assert (found.known, found.distinct) == (600, 600)
+
+
+def test_one_that_failed_at_first_is_certified_when_it_works(make) -> None:
+    """Its first seeds crashed it; the next ones certify it in the same run, with a budget and without."""
+    for limits in ({}, {"max_cost_usd": 50.0}):
+        world = make(generators=(LIGHT,), samples=600)
+        work = world.work
+
+        def at_first(message: TaskMessage, world: Measuring = world, work: Any = work) -> None:
+            if message.salt == 0 and message.start_index < 40:
+                world.fail(message, Cause.CRASH)
+            else:
+                work(message)
+
+        world.work = at_first
+        play(world, **spending(**limits))
+        assert world.made == 600
+        assert world.certificates[LIGHT].passed
+        obstore.delete(world.cloud.store, [one["path"] for one in obstore.list(world.cloud.store).collect()])
+
+
+def test_in_a_region_without_prices_a_run_goes_on_and_a_budget_does_not(make, monkeypatch, caplog) -> None:
+    """The estimate names whose prices they are; a limit by prices of another region would be none."""
+    world = make(generators=(LIGHT,))
+    world.services.config = world.services.config.but(aws_region="mars-1")
+    assert "us-east-2" in play(world).run.terms.prices.region
+    assert world.made == 600
+    assert "no prices of 'mars-1'" in caplog.text
+    world.plan = Plan(make_spec(dataset="d", generators=(LIGHT,), samples=900, batch_size=20))
+    with pytest.raises(ConfigError, match="no prices of 'mars-1'"):
+        world.loop(**spending(max_cost_usd=5))
+
+
+def test_a_run_that_lost_its_dataset_files_no_costs(make) -> None:
+    """They are the other run's to file."""
+    world = make(generators=(LIGHT,))
+    loop = world.loop()
+    world.endings = [WaitResult(), WaitResult(TAKEN_OVER)]
+    seen = loop.run_rounds(world.look())
+    before = len(world.prices)
+    assert loop.report(seen, seconds=1.0).costs is None
+    assert len(world.prices) == before
 
 
 # Batch sizes

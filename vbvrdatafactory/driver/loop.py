@@ -137,7 +137,8 @@ class Loop:
         run, steps = self.run, self.steps
         if not len(seen.gaps):
             return
-        run.begin_pricing(steps.find_terms(), steps.services.clock.monotonic())
+        terms = steps.find_terms(strict=run.policy.spending.is_limited)
+        run.begin_pricing(terms, steps.services.clock.monotonic())
         found = steps.find_certificates(run.plan, seen)
         # One that failed is tried again: what was wrong may have been mended where nobody sees it from here.
         run.take_certificates({name: one for name, one in found.items() if one.passed})
@@ -367,7 +368,8 @@ class Loop:
     def _costs(self, seen: Observation, seconds: float) -> RunCosts | None:
         """What the run took, beside what was estimated; what was learned goes back into the certificates."""
         run = self.run
-        if run.terms is None or not self.messages:
+        lost = self.early is not None and self.early.reason is Reason.LOCK_LOST
+        if run.terms is None or not self.messages or lost:
             return None
         run.take_certificates(self.steps.sharpen(run, seen))
         costs = run_costs(self.steps.services, run, run.terms, seen, seconds)

@@ -2,15 +2,15 @@
 
 from vbvrdatafactory.driver.certificates import valid_certificates
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.driver.terms import find_terms
+from vbvrdatafactory.driver.terms import find_terms, worker_limits
 from vbvrdatafactory.planning.certifying import why_failed
 from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.planning.pricing import Certified, PlanPrice, price_plan, sizes
 
 
-def price_missing(services: Services, plan: Plan, seen: Observation) -> PlanPrice:
-    """What making what was not seen takes, by the certificates in the bucket.
+def price_missing(services: Services, plan: Plan, seen: Observation, *, strict: bool = True) -> PlanPrice:
+    """What making what was not seen takes, by the certificates in the bucket; `strict` as `find_terms` has it.
 
     Raises:
         ConfigError: there are no prices of the region.
@@ -19,7 +19,7 @@ def price_missing(services: Services, plan: Plan, seen: Observation) -> PlanPric
     passed = {name: one for name, one in certificates.items() if one.passed}
     failed = {name: why_failed(one) for name, one in certificates.items() if not one.passed}
     missing = {gap.generator: gap.ranges for gap in seen.gaps}
-    return price_plan(plan, missing, Certified(passed, failed), find_terms(services))
+    return price_plan(plan, missing, Certified(passed, failed), find_terms(services, strict=strict))
 
 
 def with_sizes(services: Services, plan: Plan, seen: Observation) -> Plan:
@@ -28,4 +28,4 @@ def with_sizes(services: Services, plan: Plan, seen: Observation) -> Plan:
         return plan
     certificates = valid_certificates(services, plan, seen)
     missing = {gap.generator: gap.samples for gap in seen.gaps}
-    return Plan(plan.spec, sizes(plan, missing, certificates, find_terms(services).limits))
+    return Plan(plan.spec, sizes(plan, missing, certificates, worker_limits(services)))

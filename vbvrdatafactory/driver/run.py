@@ -95,8 +95,8 @@ class Run:
 
     @property
     def certified(self) -> Collection[str]:
-        """Generators that have a valid certificate."""
-        return self.certificates.keys()
+        """Generators that have a valid certificate, and passed."""
+        return {name for name, one in self.certificates.items() if one.passed}
 
     @property
     def cost(self) -> str:

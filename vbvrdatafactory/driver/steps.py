@@ -68,13 +68,13 @@ class Steps:
         del step
         return observe.observe_plan(self.services, plan, generators=generators, tried=tried)
 
-    def find_terms(self) -> Terms:
+    def find_terms(self, *, strict: bool) -> Terms:
         """By what prices are estimated: the settings of the workers, and the prices of the region.
 
         Raises:
-            ConfigError: there are no prices of the region.
+            ConfigError: there are no prices of the region, and those of another don't do.
         """
-        return find_terms(self.services)
+        return find_terms(self.services, strict=strict)
 
     def find_certificates(self, plan: Plan, seen: Observation) -> dict[str, Certificate]:
         """The certificates that hold for the plan's generators as they are now, by generator."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vbvrdatafactory.core.config import DEFAULT_REGION
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.driver.stack import concurrency_quota
@@ -16,13 +17,25 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef as Function
 
 
-def find_terms(services: Services) -> Terms:
+def find_terms(services: Services, *, strict: bool = True) -> Terms:
     """The terms of the workers that are deployed; of what can't be read, those that the stack has by default.
+
+    Args:
+        services: the clients, and the region.
+        strict: whether the prices have to be those of the region; else, where there are none, another region's are taken,
+            which says so wherever a price is told.
 
     Raises:
         ConfigError: there are no prices of the region.
     """
-    prices = read_prices(services.config.aws_region, services.config.prices_file)
+    config = services.config
+    try:
+        prices = read_prices(config.aws_region, config.prices_file)
+    except ConfigError as error:
+        if strict:
+            raise
+        services.log.warning("prices are those of %s: %s", DEFAULT_REGION, error)
+        prices = read_prices(DEFAULT_REGION)
     return Terms(worker_limits(services), prices)
 
 

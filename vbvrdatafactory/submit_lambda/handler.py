@@ -84,7 +84,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _look(services: Services, plan: Plan) -> dict[str, Any]:
     seen = sending.look(services, plan)
     missing = seen.gaps.sample_count
-    price = price_missing(services, plan, seen)
+    price = price_missing(services, plan, seen, strict=False)
     plan = with_sizes(services, plan, seen)
     return {
         "whole": plan.sample_count - missing,
