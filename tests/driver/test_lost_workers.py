@@ -27,7 +27,7 @@ STREAM = "2026/11/27/[$LATEST]0123"
 @pytest.fixture(autouse=True)
 def _no_long_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = dead_letters.DeadLetters
-    monkeypatch.setattr(dead_letters, "DeadLetters", lambda *given: quick(*given, wait_seconds=0))
+    monkeypatch.setattr(dead_letters, "DeadLetters", lambda *given, **_: quick(*given, wait_seconds=0))
 
 
 @pytest.fixture

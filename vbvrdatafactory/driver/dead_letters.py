@@ -35,7 +35,9 @@ DeadLetterCounts = Counter[tuple[str, Cause]]
 
 def dead_letter_queue(services: Services) -> DeadLetters:
     """The dead letter queue (``SQS_DLQ_URL``)."""
-    return DeadLetters(services.sqs, services.config.sqs_dlq_url)
+    # An emulator is one server: what a receive does not return is not there.
+    wait_seconds = 0 if services.config.is_embedded else 1
+    return DeadLetters(services.sqs, services.config.sqs_dlq_url, wait_seconds=wait_seconds)
 
 
 def file_dead_letters(services: Services, dataset: str) -> DeadLetterCounts:
