@@ -29,6 +29,10 @@ export PYTHON $(ASKED)
 # A Prefect of this checkout's own: the user's settings and database stay as they are.
 export PREFECT_HOME := $(CURDIR)/$(STATE)/prefect
 OWN := $(BIN)/python -I -m infra.environment
+# Tests start hundreds of programs: what they import is compiled once, whatever the shell says of bytecode.
+TESTS := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/$(STATE)/bytecode" $(OWN) $(BIN)/python -m pytest -q
+# Half of their time tests wait: for a queue, a deadline, a page.
+AT_A_TIME ?= 3
 # A generator that somebody put beside ours is theirs to lint.
 LINTED := $(filter-out generators/ build/ dist/ results/ cdk.out/,$(wildcard */)) generators/template $(wildcard generators/V-[123]_*)
 
@@ -65,15 +69,15 @@ down:  ## end what make up started; samples and history are kept
 	@$(BIN)/datafactory ui down
 
 test: check  ## checks and tests; the long ones are in soak
-	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(TESTS) -n $(AT_A_TIME) --dist loadfile
 
 soak: $(READY)  ## generators that misbehave as on Lambda's kernel, and long fault and load runs
-	$(OWN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/torture --bare
-	$(OWN) $(BIN)/python -m pytest -q -m soak tests/soak
-	$(OWN) $(BIN)/python -m pytest -q --hypothesis-profile explore tests/planning/test_invariants.py
+	$(TESTS) -n $(AT_A_TIME) --dist loadfile tests/torture --bare
+	$(TESTS) -m soak tests/soak
+	$(TESTS) --hypothesis-profile explore tests/planning/test_invariants.py
 
 image-test: $(READY)  ## build the worker's image with buildah, and run it as Lambda does; part of soak: make image-test BASE=…
-	IMAGE_TEST_BASE="$(BASE)" $(OWN) $(BIN)/python -m pytest -q -s -m soak tests/soak/test_image.py
+	IMAGE_TEST_BASE="$(BASE)" $(TESTS) -s -m soak tests/soak/test_image.py
 
 bench: $(READY)  ## how fast the worker starts and works, how fast the control plane is, and what they cost
 	$(OWN) $(BIN)/python -m bench.cold
