@@ -120,18 +120,19 @@ def test_two_hundred_children_are_ended(arena) -> None:
 
 
 @pytest.mark.parametrize("shape", ["plain", "template"])
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_the_worker_survives_its_generator(arena, out_of_reach, attack: str, shape: str) -> None:
-    """A generator that kills its parent, its parent's group or every ancestor does not kill the worker."""
-    bad = (
-        arena.plain(f"{ATTACKS[attack]}\nwrite_samples(out, seed, count)")
-        if shape == "plain"
-        else arena.template(ATTACKS[attack], at=0)
-    )
-    good = arena.plain("write_samples(out, seed, count)", name="T-3_good_data-generator")
-    ends = arena.run_apart(bad, good, seconds=3)
-    assert "nobody to kill" not in ends[0].detail
-    assert ends[1].short == (None, ALL)
+def test_the_worker_survives_its_generators(arena, out_of_reach, shape: str) -> None:
+    """Generators that kill their parent, its group or every ancestor don't kill the worker: each time it makes the next batch."""
+    names = []
+    for attack, code in ATTACKS.items():
+        bad, good = f"T-1_{attack}_data-generator", f"T-3_after-{attack}_data-generator"
+        if shape == "plain":
+            arena.plain(f"{code}\nwrite_samples(out, seed, count)", name=bad)
+        else:
+            arena.template(code, at=0, name=bad)
+        names += [bad, arena.plain("write_samples(out, seed, count)", name=good)]
+    ends = dict(zip(names, arena.run_apart(*names, seconds=3), strict=True))
+    assert not [name for name in names[::2] if "nobody to kill" in ends[name].detail]
+    assert {name: ends[name].short for name in names[1::2]} == dict.fromkeys(names[1::2], (None, ALL))
 
 
 def test_a_generator_that_kills_its_own_group(arena) -> None:

@@ -194,80 +194,115 @@ def packed(store: ObjectStore, key: str) -> list[str]:
         return archive.getnames()
 
 
-def names_in(arena, output_format: str) -> set[str]:
+def names_in(arena, output_format: str, count: int = 4) -> set[str]:
     """Names of stored samples' files, in keys or in archives; each lies in the folder of a planned sample."""
     found = [key for key, _ in sizes(arena.store, "questions/")]
     if output_format == "tar":
         found = [f"questions/{name}" for key in found for name in packed(arena.store, key)]
     folders, names = zip(*(key.rsplit("/", 1) for key in found), strict=True)
     assert {parsed and parsed.sample_index for parsed in map(keys.parse_sample_folder, folders)} <= {
-        *range(20, 24)
+        *range(20, 20 + count)
     }
     return {*names}
 
 
+ODD_NAMES = [
+    "spä\u00df-\u6f22\U0001f600.txt",
+    " leading",
+    "trailing ",
+    "-rf",
+    "--",
+    "a%2fb",
+    "%2e%2e",
+    "a#b?c=d&e",
+    "~",
+    "*",
+    "...",
+    'say "x"',
+    "<b>",
+]
+
+
 @pytest.mark.parametrize("output_format", ["files", "tar"])
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "spä\u00df-\u6f22\U0001f600.txt",
-        " leading",
-        "trailing ",
-        "-rf",
-        "--",
-        "a%2fb",
-        "%2e%2e",
-        "a#b?c=d&e",
-        "~",
-        "*",
-        "...",
-        'say "x"',
-        "<b>",
-    ],
-)
-def test_odd_names_are_stored_as_they_are(arena, extra: str, output_format: str) -> None:
-    """A file whose name a key can have is stored under exactly that name, in its sample's folder."""
-    body = f"(write_samples(out, seed, count)[1] / {extra!r}).write_bytes(b'extra')"
+def test_odd_names_are_stored_as_they_are(arena, output_format: str) -> None:
+    """Files whose names a key can have are stored under exactly those names, in their sample's folder."""
+    body = f"""
+        folder = write_samples(out, seed, count)[1]
+        for extra in {ODD_NAMES!r}:
+            (folder / extra).write_bytes(b"extra")
+    """
     assert arena.run(arena.plain(body), output_format=output_format).short == (None, ALL)
-    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0), extra}
+    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0), *ODD_NAMES}
 
 
-@pytest.mark.parametrize("output_format", ["files", "tar"])
-@pytest.mark.parametrize(
-    ("extra", "shown"),
-    [
-        ("'line\\nbreak.txt'", "line\\nbreak.txt: no key"),
-        ("'tab\\tquote.txt'", "tab\\tquote.txt: no key"),
-        ("'back\\\\slash.txt'", "back\\slash.txt: no key"),
-        ("'\\x1b[2J.txt'", "\\x1b[2J.txt: no key"),
-        ("b'not-\\xff-unicode.png'.decode(errors='surrogateescape')", "not-\\udcff-unicode.png: no key"),
-        ("'x' * 255", "xxx: no key"),
-        ("'\\u202ereversed.txt'", "\\u202ereversed.txt: no key"),
-    ],
-    ids=["newline", "tab", "backslash", "escape", "not-unicode", "long", "bidi"],
-)
-def test_a_name_that_no_key_can_have_tears_its_sample(
-    arena, extra: str, shown: str, output_format: str
-) -> None:
+NO_NAMES = {
+    "newline": ("'line\\nbreak.txt'", "line\\nbreak.txt: no key"),
+    "tab": ("'tab\\tquote.txt'", "tab\\tquote.txt: no key"),
+    "backslash": ("'back\\\\slash.txt'", "back\\slash.txt: no key"),
+    "escape": ("'\\x1b[2J.txt'", "\\x1b[2J.txt: no key"),
+    "not-unicode": (
+        "b'not-\\xff-unicode.png'.decode(errors='surrogateescape')",
+        "not-\\udcff-unicode.png: no key",
+    ),
+    "long": ("'x' * 255", "xxx: no key"),
+    "bidi": ("'\\u202ereversed.txt'", "\\u202ereversed.txt: no key"),
+}
+
+
+@pytest.mark.parametrize(("extra", "shown"), NO_NAMES.values(), ids=NO_NAMES)
+def test_a_name_that_no_key_can_have_tears_its_sample(arena, extra: str, shown: str) -> None:
     """Such a file is never left out in silence or stored under another name; its name shows as text."""
     body = f"(write_samples(out, seed, count)[1] / ({extra})).write_bytes(b'extra')"
-    end = arena.run(arena.plain(body), output_format=output_format)
+    end = arena.run(arena.plain(body))
     assert end.short == (Cause.TORN_SAMPLES, [0, 2, 3])
     assert shown in end.detail
     assert end.detail.isprintable()
-    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0)}
+    assert names_in(arena, "files") == {*arena.kit.files(SEED, 0)}
 
 
-@pytest.mark.parametrize("output_format", ["files", "tar"])
-@pytest.mark.parametrize(
-    "task",
-    ["", "a\nb", "\x1b[2J", "\u202eb", "a\\b", "x" * 240],
-    ids=["none", "newline", "escape", "bidi", "backslash", "long"],
-)
-def test_a_task_that_no_key_can_have_is_named(arena, task: str, output_format: str) -> None:
+def test_names_that_no_key_can_have_are_in_no_archive(arena) -> None:
+    """Where samples are packed, each such file tears its sample, too."""
+    body = f"""
+        extras = [{", ".join(extra for extra, _ in NO_NAMES.values())}]
+        for folder, extra in zip(write_samples(out, seed, count), extras):
+            (folder / extra).write_bytes(b"extra")
+    """
+    torn = len(NO_NAMES)
+    end = arena.run(arena.plain(body), count=torn + 1, output_format="tar")
+    assert end.short == (Cause.TORN_SAMPLES, [torn])
+    assert NO_NAMES["newline"][1] in end.detail
+    assert end.detail.isprintable()
+    assert names_in(arena, "tar", torn + 1) == {*arena.kit.files(SEED, 0)}
+
+
+NO_TASKS = {
+    "none": "",
+    "newline": "a\nb",
+    "escape": "\x1b[2J",
+    "bidi": "\u202eb",
+    "backslash": "a\\b",
+    "long": "x" * 240,
+}
+
+
+@pytest.mark.parametrize("task", NO_TASKS.values(), ids=NO_TASKS)
+def test_a_task_that_no_key_can_have_is_named(arena, task: str) -> None:
     """Samples in a folder called ``_task``, or one that no key can have, fail as what they are; nothing is stored."""
     body = f"for place in range(count): write(out / {f'{task}_task'!r} / f{f'{task}_{{place:08d}}'!r}, files(seed, place))"
-    end = arena.run(arena.plain(body), output_format=output_format)
+    end = arena.run(arena.plain(body))
+    assert end.short == (Cause.WRONG_COUNT, [])
+    assert "names no task that can be part of a key" in end.detail
+    assert end.detail.isprintable()
+    assert [*sizes(arena.store, "questions")] == []
+
+
+def test_tasks_that_no_key_can_have_are_in_no_archive(arena) -> None:
+    """Where samples are packed, none of them is either."""
+    body = f"""
+        for place, task in enumerate({[*NO_TASKS.values()]!r}):
+            write(out / f"{{task}}_task" / f"{{task}}_{{place:08d}}", files(seed, place))
+    """
+    end = arena.run(arena.plain(body), output_format="tar", count=len(NO_TASKS))
     assert end.short == (Cause.WRONG_COUNT, [])
     assert "names no task that can be part of a key" in end.detail
     assert end.detail.isprintable()
@@ -286,18 +321,25 @@ def test_a_stray_folder_called_task_costs_nothing(arena, place: str) -> None:
     assert arena.run(name).short == (None, ALL)
 
 
+ODD_TASKS = ["..", ".", "-rf", " x", "a%2fb", "a_task", "\u6f22", "x_00000001"]
+
+
 @pytest.mark.parametrize("output_format", ["files", "tar"])
-@pytest.mark.parametrize("task", ["..", ".", "-rf", " x", "a%2fb", "a_task", "\u6f22", "x_00000001"])
-def test_a_task_of_an_odd_name_is_stored_as_it_is(arena, task: str, output_format: str) -> None:
+def test_tasks_of_odd_names_are_stored_as_they_are(arena, output_format: str) -> None:
     """The folder of a task is what the generator called it, and nothing lies outside of the generator's."""
-    body = f"for place in range(count): write(out / {f'{task}_task'!r} / ({task!r} + f'_{{place:08d}}'), files(seed, place))"
+    body = f"""
+        for place, task in enumerate({ODD_TASKS!r}):
+            write(out / f"{{task}}_task" / f"{{task}}_{{place:08d}}", files(seed, place))
+    """
     name = arena.plain(body)
-    assert arena.run(name, output_format=output_format).short == (None, ALL)
-    assert names_in(arena, output_format) == {*arena.kit.files(SEED, 0)}
+    made = range(len(ODD_TASKS))
+    assert arena.run(name, output_format=output_format, count=len(ODD_TASKS)).short == (None, [*made])
+    assert names_in(arena, output_format, len(ODD_TASKS)) == {*arena.kit.files(SEED, 0)}
     if output_format == "files":
-        root = f"questions/{name}/{task}_task/{task}_0020/"
-        assert {key for key, _ in sizes(arena.store, "questions") if "_0020/" in key} == {
-            f"{root}{file}" for file in arena.kit.files(SEED, 0)
+        assert {key for key, _ in sizes(arena.store, "questions")} == {
+            f"questions/{name}/{task}_task/{task}_{20 + place:04d}/{file}"
+            for place, task in enumerate(ODD_TASKS)
+            for file in arena.kit.files(SEED, 0)
         }
 
 
