@@ -108,6 +108,6 @@ def _archive(indices: range) -> bytes:
 def serving(look: Look) -> Iterator[Server]:
     """A server of the look, in a thread."""
     with make_server(look, "bucket-of-test", per_generator=4, seed=0, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()

@@ -31,7 +31,7 @@ class Other(http.server.BaseHTTPRequestHandler):
 def taken() -> Iterator[int]:
     """A port on which another checkout's server answers."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 
