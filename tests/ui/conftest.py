@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +20,7 @@ from selenium.webdriver.chrome.service import Service
 from infra import paths
 from infra.prefect_api import PrefectApi
 from infra.ui import PrefectHere, Up
+from tests.ui.pages import Page
 
 Prefect = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -103,6 +105,21 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
+    """A browser of the test's own."""
+    with _chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def signed_in(here: Here) -> Iterator[webdriver.Chrome]:
+    """A browser whose user is signed in; each test of the module opens its own page in it."""
+    with _chromium() as started:
+        Page(started).sign_in(here.up.page, here.plain.sign_in_code())
+        yield started
+
+
+@contextmanager
+def _chromium() -> Iterator[webdriver.Chrome]:
     """The installed Chromium, without a screen; where it must be there (CI=true), its absence is a failure."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
@@ -120,5 +137,7 @@ def browser() -> Iterator[webdriver.Chrome]:
     ):
         options.add_argument(argument)
     started = webdriver.Chrome(options=options, service=Service(driver))
-    yield started
-    started.quit()
+    try:
+        yield started
+    finally:
+        started.quit()

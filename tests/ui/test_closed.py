@@ -46,12 +46,12 @@ document.body.append(frame);
 
 
 @pytest.fixture
-def elsewhere(here, browser, other_origin) -> Chrome:
-    """A page of another origin, in a browser whose user is signed in."""
-    Page(browser).sign_in(here.up.page, here.plain.sign_in_code())
-    browser.get(other_origin)
-    browser.set_script_timeout(30)
-    return browser
+def elsewhere(signed_in, other_origin) -> Chrome:
+    """A page of another origin, that of this test alone, in a browser whose user is signed in."""
+    signed_in.switch_to.default_content()
+    signed_in.get(other_origin)
+    signed_in.set_script_timeout(30)
+    return signed_in
 
 
 def run_a_command(proof: Path) -> dict[str, Any]:
