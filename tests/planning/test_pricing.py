@@ -9,18 +9,17 @@ from hypothesis import strategies as st
 from tests.certified import certificate
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.usage import Host
+from vbvrdatafactory.planning.batch_sizes import choose_batch_size, sizes
 from vbvrdatafactory.planning.estimates import Estimate, total
 from vbvrdatafactory.planning.plan import GeneratorPlan, Plan, make_spec
 from vbvrdatafactory.planning.pricing import (
     Certified,
     PlanPrice,
     Terms,
-    choose_batch_size,
     price_generator,
     price_plan,
-    sizes,
-    wall_seconds,
 )
+from vbvrdatafactory.planning.wall_time import wall_seconds
 from vbvrdatafactory.planning.worker_limits import WorkerLimits
 from vbvrdatafactory.pricelist import read_prices
 
@@ -206,20 +205,20 @@ def test_legacy_seeds_need_a_number() -> None:
 def test_work_is_shared_by_the_functions() -> None:
     """On two that start at once, half of it and up to one batch more."""
     limits = LIMITS._replace(concurrency=2, ramp_per_minute=0)
-    found = wall_seconds([price(samples=1000, terms=Terms(limits, PRICES))], limits)
+    found = wall_seconds([price(samples=1000, terms=Terms(limits, PRICES)).work], limits)
     assert found.likely == pytest.approx(110 / 2 + 11 / 2)
     assert found.low < 55 < found.likely < found.high
 
 
 def test_functions_start_gradually() -> None:
     """5 at once and 5 more each second: a thousand seconds of work take 19 s, not one."""
-    found = wall_seconds([price(samples=10_000, start=0, each=0.1)], LIMITS)
+    found = wall_seconds([price(samples=10_000, start=0, each=0.1).work], LIMITS)
     assert found.likely == pytest.approx(19.0 + 5, rel=0.1)
 
 
 def test_no_run_is_shorter_than_a_batch() -> None:
     """However many functions there are."""
-    assert wall_seconds([price(samples=1000, size=1000)], LIMITS).low >= 100
+    assert wall_seconds([price(samples=1000, size=1000).work], LIMITS).low >= 100
 
 
 # Hosts

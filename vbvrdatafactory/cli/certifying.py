@@ -13,7 +13,7 @@ from vbvrdatafactory.control.run_policy import PollPolicy, RunPolicy
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.humanize import format_bytes
-from vbvrdatafactory.driver.loop import certify_dataset
+from vbvrdatafactory.driver.certify_dataset import certify_dataset
 from vbvrdatafactory.driver.steps import Steps
 from vbvrdatafactory.planning.certifying import why_failed
 from vbvrdatafactory.planning.plan import Plan

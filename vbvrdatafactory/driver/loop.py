@@ -7,11 +7,9 @@ the queue stalls, the failure budget is exceeded, or another run takes the datas
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.control.run_policy import RunPolicy
-from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver.choosing import check_lock
@@ -69,48 +67,6 @@ def make_complete(
         return loop.report(seen, seconds=services.clock.monotonic() - started)
 
 
-class CertifiedGenerators(NamedTuple):
-    """What certifying the generators of a dataset gave.
-
-    Args:
-        certificates: those that are valid now, passed or failed, by generator.
-        early: why it ended early; None where it did not.
-    """
-
-    certificates: dict[str, Certificate]
-    early: EndedEarly | None
-
-
-def certify_dataset(
-    steps: Steps, plan: Plan, policy: RunPolicy, *, replace_spec: bool = False
-) -> CertifiedGenerators:
-    """Certify the generators of `plan` that have no certificate, and do nothing else.
-
-    Args:
-        steps: carries out each step.
-        plan: the dataset's plan; its spec is filed.
-        policy: what the run is allowed.
-        replace_spec: file it even where the bucket describes another dataset under its name.
-
-    Raises:
-        DataFactoryError: another run makes the dataset, and the policy says to refuse.
-        Redefined: the spec is of another dataset than the one described, and `replace_spec` is not set.
-    """
-    services = steps.services
-    check_spec(services.bucket, plan.spec, replace=replace_spec)
-    with steps.locked(plan.spec.dataset, policy) as guard:
-        steps.file_spec(plan, replace=replace_spec)
-        early = finish_earlier_messages(steps, Run(plan, policy, guard, Gaps(iter(()))))
-        seen = steps.observe(plan, "start")
-        early = early or refuse_mismatch(services.bucket, plan, seen)
-        loop = Loop(steps, Run(plan, policy, guard, seen.gaps), early)
-        loop.find_certificates(seen)
-        if loop.goes_on:
-            seen = loop.run_probes(list(seen.gaps), seen, "certify")
-        certificates = steps.sharpen(loop.run, seen)
-        return CertifiedGenerators(certificates, loop.early)
-
-
 @dataclass
 class Loop:
     """The rounds of one run, and what became of them.
@@ -147,7 +103,7 @@ class Loop:
         """Play rounds until nothing is missing or the run ends; returns the last observation."""
         while self.goes_on and (tried := self.breaker.worth_trying(seen.gaps)):
             if self.run.policy.spending.is_limited:
-                seen = self.run_round_within_budget(tried, seen)
+                seen = run_round_within_budget(self, tried, seen)
             else:
                 seen = self.run_round(tried)
         return seen
@@ -185,32 +141,6 @@ class Loop:
         if due and self.run.is_pricing:
             self.run.take_certificates(self.steps.certify(self.run, due, step, seen))
 
-    def run_round_within_budget(self, tried: list[Gap], seen: Observation) -> Observation:
-        """As `run_round`, but nothing else is sent before all generators are certified, and the price is allowed."""
-        self.rounds += 1
-        step, run = f"round-{self.rounds}", self.run
-        seen = self.run_probes(tried, seen, f"{step}/certify")
-        portion = 0
-        while not self.early and (gaps := self._certified(seen)):
-            allowed = self.steps.allow(run, seen, gaps)
-            run.forecast(gaps)
-            self.publish_plan(step)
-            self.early = allowed.early
-            if self.early:
-                break
-            portion += 1
-            sent, _ = self.send(allowed.gaps, f"{step}/portion-{portion}")
-            self.wait(f"{step}/portion-{portion}", ())
-            names = {gap.generator for gap in sent}
-            before, seen = (
-                seen,
-                self.look([gap for gap in gaps if gap.generator in names], f"{step}/portion-{portion}"),
-            )
-            is_all = sum(gap.samples for gap in allowed.gaps) == sum(gap.samples for gap in gaps)
-            if is_all or seen.gaps.sample_count >= before.gaps.sample_count:
-                break
-        return seen
-
     def run_probes(self, tried: list[Gap], seen: Observation, step: str) -> Observation:
         """Send probes of the generators that have no certificate, wait, and certify these; returns the last observation."""
         due = [gap for gap in tried if gap.generator not in self.run.certified]
@@ -221,11 +151,6 @@ class Loop:
         self.run.sends_probes_alone = False
         self.wait(step, ())
         return self.look(sent, step)
-
-    def _certified(self, seen: Observation) -> list[Gap]:
-        """What generators lack that are certified and not skipped."""
-        passed = {name for name, one in self.run.certificates.items() if one.passed}
-        return [gap for gap in self.breaker.worth_trying(seen.gaps) if gap.generator in passed]
 
     def publish_plan(self, step: str, but: Collection[str] = ()) -> None:
         """Show what the run takes, once; `but` are generators that are sent nothing."""
@@ -402,3 +327,33 @@ def finish_earlier_messages(steps: Steps, run: Run) -> EndedEarly | None:
     if early is None:
         steps.file_dead_letters(run.dataset, "earlier")
     return early
+
+
+def run_round_within_budget(loop: Loop, tried: list[Gap], seen: Observation) -> Observation:
+    """As `Loop.run_round`, but nothing else is sent before all generators are certified, and the price is allowed."""
+    loop.rounds += 1
+    step, run = f"round-{loop.rounds}", loop.run
+    seen = loop.run_probes(tried, seen, f"{step}/certify")
+    portion = 0
+    while not loop.early and (gaps := _certified(loop, seen)):
+        allowed = loop.steps.allow(run, seen, gaps)
+        run.forecast(gaps)
+        loop.publish_plan(step)
+        loop.early = allowed.early
+        if loop.early:
+            break
+        portion += 1
+        sent, _ = loop.send(allowed.gaps, f"{step}/portion-{portion}")
+        loop.wait(f"{step}/portion-{portion}", ())
+        names = {gap.generator for gap in sent}
+        before = seen.gaps.sample_count
+        seen = loop.look([gap for gap in gaps if gap.generator in names], f"{step}/portion-{portion}")
+        is_all = sum(gap.samples for gap in allowed.gaps) == sum(gap.samples for gap in gaps)
+        if is_all or seen.gaps.sample_count >= before:
+            break
+    return seen
+
+
+def _certified(loop: Loop, seen: Observation) -> list[Gap]:
+    """What generators lack that are certified and not skipped."""
+    return [gap for gap in loop.breaker.worth_trying(seen.gaps) if gap.generator in loop.run.certified]

@@ -3,10 +3,11 @@
 from vbvrdatafactory.driver.certificates import valid_certificates
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.driver.terms import find_terms, worker_limits
+from vbvrdatafactory.planning.batch_sizes import sizes
 from vbvrdatafactory.planning.certifying import why_failed
 from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.planning.pricing import Certified, PlanPrice, price_plan, sizes
+from vbvrdatafactory.planning.pricing import Certified, PlanPrice, price_plan
 
 
 def price_missing(services: Services, plan: Plan, seen: Observation, *, strict: bool = True) -> PlanPrice:

@@ -13,6 +13,7 @@ from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.planning.batch_sizes import sizes
 from vbvrdatafactory.planning.estimates import Estimate, total
 from vbvrdatafactory.planning.evidence import Evidence, Outcomes
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation, Refilled
@@ -21,10 +22,9 @@ from vbvrdatafactory.planning.pricing import (
     GeneratorPrice,
     Terms,
     price_generator,
-    sizes,
-    wall_seconds,
 )
 from vbvrdatafactory.planning.spent import Spent, spent_since
+from vbvrdatafactory.planning.wall_time import wall_seconds
 from vbvrdatafactory.s3.listing import take_evidence
 
 
@@ -198,7 +198,7 @@ class Run:
         known = self.forecasts.keys() | set(but)
         if self.terms is None or not all(gap.generator in known for gap in self.first):
             return
-        wall = wall_seconds(self.forecasts.values(), self.terms.limits)
+        wall = wall_seconds((one.work for one in self.forecasts.values()), self.terms.limits)
         # What was sent first may be done by now, or all of it is still to be made.
         tail = self.policy.poll.poll_seconds * self.policy.poll.empty_polls
         before = now - self._began

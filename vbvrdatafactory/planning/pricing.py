@@ -1,29 +1,24 @@
 """Says beforehand what a plan takes: batch sizes, time and money, from certificates and prices. Values in, values out."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.certificates import Certificate, Costs
 from vbvrdatafactory.core.humanize import format_bytes, format_duration
-from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat
+from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.planning.batch_sizes import cores, sizes
 from vbvrdatafactory.planning.estimates import Estimate, total
 from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
 from vbvrdatafactory.planning.prices import Prices, Processor
+from vbvrdatafactory.planning.wall_time import Work, wall_seconds
 from vbvrdatafactory.planning.worker_limits import WorkerLimits
 
-# A batch is at most so many times as long as the longest run that was measured.
-_BEYOND = 20
 # An estimate from few batches may be off by this share, whatever they say; one from many by the second.
 _UNSURE, _SURE = 0.30, 0.10
 _FEW = 12
-# Of what a start of a batch may take of its time, where shorter ones would keep more functions busy.
-_START_SHARE = 0.02
-_WAVES = 2
-# So many batches keep any number of functions busy.
-_ENOUGH = 10**9
 # A function's first batch loads what the worker imports; a run begins so many.
 _COLD_SECONDS = 2.5
 # Requests of a batch: its receipt and what is looked up before it; of a message: sent in tens, received, deleted.
@@ -87,6 +82,11 @@ class GeneratorPrice(NamedTuple):
     stored_bytes: float = 0.0
     problem: str = ""
     remarks: tuple[str, ...] = ()
+
+    @property
+    def work(self) -> Work:
+        """Its batches."""
+        return Work(self.batches, self.batch_seconds, self.seconds)
 
     @property
     def usd(self) -> Estimate:
@@ -180,51 +180,6 @@ class PlanPrice(NamedTuple):
         return [f"{one.generator}: {one.problem}" for one in self.generators if one.problem]
 
 
-def choose_batch_size(costs: Costs, samples: int, limits: WorkerLimits, others: int = 0) -> int:
-    """The batch size that wastes least on starts and stays within the limits; 0 where not even one sample does.
-
-    Args:
-        costs: what batches of the generator take.
-        samples: how many are to be made.
-        limits: the workers.
-        others: batches of other generators, which keep functions busy besides.
-    """
-    slower = limits.slower_than(costs.host, _cores(costs))
-    sure = 1 + 2 * min(0.5, costs.seconds.spread)
-    room = (
-        _most(costs.seconds.start * slower * sure, costs.seconds.each * slower * sure, limits.batch_seconds),
-        _most(costs.memory_bytes.start, costs.memory_bytes.each, limits.batch_memory_bytes),
-        _most(costs.disk_bytes.start, costs.disk_bytes.each, limits.batch_disk_bytes),
-        MAX_BATCH,
-        max(1, costs.largest) * _BEYOND,
-        samples,
-    )
-    most = int(min(room))
-    if most < 1:
-        return 0
-    # Where all functions are busy anyway, longer batches are cheaper. Else shorter ones end sooner, down to
-    # where starting them begins to count.
-    slots = limits.concurrency * limits.side_by_side
-    wanted = _WAVES * slots - others
-    if samples / most < wanted:
-        least = costs.seconds.start / max(1e-9, costs.seconds.each) * (1 / _START_SHARE - 1)
-        most = max(min(most, math.ceil(least)), min(most, math.ceil(samples / max(1, wanted))), 1)
-    batches = math.ceil(samples / most)
-    return math.ceil(samples / batches)
-
-
-def _most(start: float, each: float, limit: float) -> float:
-    """How many samples a batch may have at most."""
-    if start >= limit:
-        return 0
-    return (limit - start) / each if each > 0 else math.inf
-
-
-def _cores(costs: Costs) -> float:
-    """How many processors a batch keeps busy."""
-    return costs.cpu_seconds.each / costs.seconds.each if costs.seconds.each else 1.0
-
-
 Ranges = Sequence[IndexRange]
 
 
@@ -248,7 +203,7 @@ def price_generator(
     costs, samples = certificate.costs, sum(one.size for one in missing)
     batches = sum(_count_batches(line.batch_size, one) for one in missing)
     size = min(line.batch_size, max((one.size for one in missing), default=1))
-    slower = limits.slower_than(costs.host, _cores(costs))
+    slower = limits.slower_than(costs.host, cores(costs))
     share = _unsure(costs)
     if limits.processor != (costs.host.processor or limits.processor):
         share += _ARM_UNSURE
@@ -315,34 +270,6 @@ def _does_not_fit(costs: Costs, size: int, slower: float, limits: WorkerLimits) 
     return ""
 
 
-def wall_seconds(prices: Iterable[GeneratorPrice], limits: WorkerLimits) -> Estimate:
-    """How long a run takes whose messages are all sent at its start.
-
-    Functions are started gradually, and the longest batch may be the last one to begin.
-    """
-    found = [one for one in prices if one.batches]
-    work = total(one.seconds for one in found)
-    batches = sum(one.batches for one in found)
-    slots = max(1, min(limits.concurrency * limits.side_by_side, batches))
-    longest = max((one.batch_seconds.high for one in found), default=0.0)
-    typical = work.likely / batches if batches else 0.0
-    low, likely, high = (_ramped(part, slots, limits) for part in work)
-    return Estimate(max(low, typical), likely + typical / 2, high + longest)
-
-
-def _ramped(work: float, slots: int, limits: WorkerLimits) -> float:
-    """Seconds until so many seconds of work are done, where functions are started gradually."""
-    start, per_second = 5.0 * limits.side_by_side, limits.ramp_per_minute / 60 * limits.side_by_side
-    if not per_second or slots <= start:
-        return work / slots
-    ramp = (slots - start) / per_second
-    in_ramp = (start + slots) / 2 * ramp
-    if work >= in_ramp:
-        return ramp + (work - in_ramp) / slots
-    # start t + per_second t² / 2 = work
-    return (math.sqrt(start**2 + 2 * per_second * work) - start) / per_second
-
-
 def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, terms: Terms) -> PlanPrice:
     """What making what a plan lacks takes.
 
@@ -379,7 +306,9 @@ def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, 
         tuple(line.generator for line in wanted if line.generator not in names | certified.failed.keys()),
         {name: why for name, why in certified.failed.items() if missing.get(name)},
         len(plan.generators) - len(wanted),
-        wall_seconds(generators, terms.limits).plus(_COLD_SECONDS if generators else 0.0),
+        wall_seconds((one.work for one in generators), terms.limits).plus(
+            _COLD_SECONDS if generators else 0.0
+        ),
         terms,
         tuple(_choices(priced, terms)) if generators else (),
     )
@@ -398,34 +327,13 @@ def _choices(priced: Callable[[Terms], tuple[GeneratorPrice, ...]], terms: Terms
             generators = priced(terms._replace(limits=limits))
             problem = next((f"{one.generator}: {one.problem}" for one in generators if one.problem), "")
             usd = None if problem else total(one.lambda_usd for one in generators).likely
-            found.append(Choice(memory, processor, usd, wall_seconds(generators, limits).likely, problem))
+            found.append(
+                Choice(
+                    memory,
+                    processor,
+                    usd,
+                    wall_seconds((one.work for one in generators), limits).likely,
+                    problem,
+                )
+            )
     return sorted(found, key=lambda one: (one.usd is None, one.usd or 0.0, one.memory_mb))
-
-
-def sizes(
-    plan: Plan,
-    missing: Mapping[str, int],
-    certificates: Mapping[str, Certificate],
-    limits: WorkerLimits,
-) -> dict[str, int]:
-    """The batch sizes of the generators whose sizes are chosen here, as far as their certificates tell.
-
-    Where not even one sample fits, the size is 1, and its price says what does not fit.
-    """
-    wanted = {
-        name: (certificate.costs, missing.get(name) or plan.generators[name].samples)
-        for name in plan.automatic
-        if (certificate := certificates.get(name))
-        and certificate.passed
-        and certificate.costs.seconds.batches
-    }
-    longest = {
-        name: max(1, choose_batch_size(costs, samples, limits, _ENOUGH))
-        for name, (costs, samples) in wanted.items()
-    }
-    batches = {name: math.ceil(samples / longest[name]) for name, (_, samples) in wanted.items()}
-    everybody = sum(batches.values())
-    return {
-        name: max(1, choose_batch_size(costs, samples, limits, everybody - batches[name]))
-        for name, (costs, samples) in wanted.items()
-    }
