@@ -259,6 +259,7 @@ def test_a_plan_adds_up() -> None:
     assert found.gb_seconds.likely == pytest.approx(sum(one.gb_seconds.likely for one in found.generators))
     assert found.usd.likely == pytest.approx(sum(one.usd.likely for one in found.generators))
     assert found.usd.low < found.usd.likely < found.usd.high
+    assert found.starting_usd == pytest.approx(200 * 2.5 * 1769 / 1024 * 0.0000166667)
     assert found.storage_usd_month == pytest.approx(20_000 * 50_000 / 1e9 * 0.023)
 
 

@@ -161,8 +161,15 @@ class PlanPrice(NamedTuple):
         return sum(request_usd(one.batches, one.batches, self.terms.prices) for one in self.generators)
 
     @property
+    def starting_usd(self) -> float:
+        """What it costs besides to start so many functions, where none is warm; no receipt has it."""
+        limits, prices = self.terms
+        functions = min(limits.concurrency, self.batches / limits.side_by_side)
+        return functions * _COLD_SECONDS * limits.memory_mb / 1024 * prices.lambda_gb_second[limits.processor]
+
+    @property
     def usd(self) -> Estimate:
-        """All that making it costs; storing it is not in it."""
+        """All that making it costs; starting functions and storing it are not in it."""
         return self.lambda_usd.plus(self.request_usd)
 
     @property

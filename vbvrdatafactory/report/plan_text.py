@@ -79,7 +79,9 @@ def notes(price: PlanPrice) -> Iterator[str]:
     if price.generators:
         yield (
             f"Lambda {format_usd(price.lambda_usd.likely)}, requests to S3 and SQS {format_usd(price.request_usd)} "
-            f"(with a tar archive for each batch {format_usd(price.archive_request_usd)}); {format_bytes(price.stored_bytes)} stored cost {format_usd(price.storage_usd_month)} a month."
+            f"(with a tar archive for each batch {format_usd(price.archive_request_usd)}). Besides: starting functions "
+            f"{format_usd(price.starting_usd)}, and {format_usd(price.storage_usd_month)} a month to store "
+            f"{format_bytes(price.stored_bytes)}."
         )
     yield f"By {terms.prices}, without free tiers and discounts. Workers: {terms.limits.describe()}."
     if cheapest := next((one for one in price.choices if one.usd is not None), None):
