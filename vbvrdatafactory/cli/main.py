@@ -107,8 +107,8 @@ Addresses come from the environment or a .env file:
 
 \b
 A dataset from nothing to proof:
-  datafactory submit -g all -n 10000 --dry-run
-  datafactory submit -g all -n 10000
+  datafactory plan -g all -n 10000 -b auto
+  datafactory submit -g all -n 10000 -b auto
   datafactory monitor --watch
   datafactory report
   datafactory download ./results
