@@ -86,11 +86,11 @@ def test_few_measured_batches_make_a_wide_range() -> None:
 
 
 def test_the_range_of_many_generators_is_narrower_than_that_of_one() -> None:
-    """Some take more than was thought, others less."""
+    """Some take more than was thought, others less; but what slows one down may slow down all."""
     one = total([Estimate(80, 100, 120)])
     hundred = total([Estimate(80, 100, 120)] * 100)
     assert one == Estimate(80, 100, 120)
-    assert (hundred.low, hundred.high) == (pytest.approx(9800), pytest.approx(10_200))
+    assert (hundred.low, hundred.high) == (pytest.approx(8579, abs=1), pytest.approx(11_421, abs=1))
     assert total([]) == Estimate()
 
 

@@ -36,10 +36,20 @@ class Estimate(NamedTuple):
         return cls(likely * max(0.4, 1 - share), likely, likely * (1 + share))
 
 
+# How much estimates of one run are off together, as where all functions are slower than those that were measured.
+_TOGETHER = 0.5
+
+
 def total(estimates: Iterable[Estimate]) -> Estimate:
-    """The sum of estimates that are off independently of each other: their errors partly cancel out."""
+    """The sum of estimates of one run: half of their errors cancel out, as far as they are many; half do not."""
     found = list(estimates)
     likely = sum(one.likely for one in found)
-    below = math.sqrt(sum((one.likely - one.low) ** 2 for one in found))
-    above = math.sqrt(sum((one.high - one.likely) ** 2 for one in found))
+    below = _off([one.likely - one.low for one in found])
+    above = _off([one.high - one.likely for one in found])
     return Estimate(max(0.0, likely - below), likely, likely + above)
+
+
+def _off(errors: list[float]) -> float:
+    """The error of the sum of values with these errors, correlated by `_TOGETHER`."""
+    apart = sum(error**2 for error in errors)
+    return math.sqrt((1 - _TOGETHER) * apart + _TOGETHER * sum(errors) ** 2)
