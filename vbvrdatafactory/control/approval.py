@@ -1,11 +1,9 @@
 """Whether somebody approved what a dataset's runs will spend: a record in the bucket that they read before they send."""
 
-from datetime import datetime
-
 from pydantic import ConfigDict, Field
 
 from vbvrdatafactory.core.humanize import format_usd
-from vbvrdatafactory.core.schema import Versioned
+from vbvrdatafactory.core.schema import Time, Versioned
 
 
 class Approval(Versioned):
@@ -21,7 +19,7 @@ class Approval(Versioned):
 
     max_cost_usd: float = Field(ge=0, allow_inf_nan=False)
     by: str = ""
-    at: datetime
+    at: Time
 
     def __str__(self) -> str:
         who = f" by {self.by}" if self.by else ""

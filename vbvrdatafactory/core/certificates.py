@@ -1,14 +1,12 @@
 """The certificate of a generator: what its first samples proved about it, and what each batch of it takes."""
 
-from datetime import datetime
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from vbvrdatafactory.core.contract import VIDEO
 from vbvrdatafactory.core.humanize import format_bytes, format_count
 from vbvrdatafactory.core.models import Band, Cause, Profile, Text
-from vbvrdatafactory.core.schema import Versioned
-from vbvrdatafactory.core.usage import Host
+from vbvrdatafactory.core.schema import Time, Versioned
+from vbvrdatafactory.core.usage import Amount, Count, Host, Seconds
 
 # A generator that leaves no more than this in its temporary folders for each sample leaves nothing worth a word.
 _LEFT_BYTES = 1024 * 1024
@@ -28,10 +26,10 @@ class Line(_Part):
         batches: how many batches and runs it was fitted to.
     """
 
-    start: float = 0.0
-    each: float = 0.0
-    spread: float = 0.0
-    batches: int = 0
+    start: Amount = 0.0
+    each: Amount = 0.0
+    spread: Amount = 0.0
+    batches: Count = 0
 
     def of(self, samples: int) -> float:
         """What a batch of so many samples takes."""
@@ -62,9 +60,9 @@ class Costs(_Part):
     memory_bytes: Line = Line()
     disk_bytes: Line = Line()
     stored_bytes: Line = Line()
-    objects: float = 0.0
-    worker_bytes: int = 0
-    largest: int = 0
+    objects: Amount = 0.0
+    worker_bytes: Count = 0
+    largest: Count = 0
     host: Host = Host()
 
 
@@ -80,15 +78,15 @@ class Point(_Part):
         is_whole: whether they were whole batches; runs that only certified stored nothing.
     """
 
-    samples: int
-    batches: int = 1
-    seconds: float
-    seconds_squared: float
-    cpu_seconds: float = 0.0
-    memory_bytes: int = 0
-    disk_bytes: int = 0
-    stored_bytes: float = 0.0
-    objects: float = 0.0
+    samples: int = Field(ge=1, le=10**9)
+    batches: int = Field(default=1, ge=1, le=10**9)
+    seconds: Seconds
+    seconds_squared: float = Field(ge=0, allow_inf_nan=False)
+    cpu_seconds: Seconds = 0.0
+    memory_bytes: Count = 0
+    disk_bytes: Count = 0
+    stored_bytes: Amount = 0.0
+    objects: Amount = 0.0
     is_whole: bool = True
 
 
@@ -127,8 +125,8 @@ class Certificate(Versioned):
     environment: str = ""
     worker: str = ""
     passed: bool
-    failed: int = 0
-    made: int = 0
+    failed: Count = 0
+    made: Count = 0
     cause: Cause | None = None
     problem: Text = ""
     stderr_tail: Text = ""
@@ -136,15 +134,15 @@ class Certificate(Versioned):
     profile: Profile | None = None
     repeats: bool | None = None
     of_fewer: bool | None = None
-    left_bytes: int = 0
-    left_processes: int = 0
-    known: int = 0
-    distinct: int = 0
-    can_make: int | None = None
+    left_bytes: Count = 0
+    left_processes: Count = 0
+    known: Count = 0
+    distinct: Count = 0
+    can_make: Count | None = None
     band: Band | None = None
     costs: Costs = Costs()
     points: tuple[Point, ...] = Field(default=(), max_length=10_000)
-    certified_at: datetime
+    certified_at: Time
 
     def is_of(self, code: str | None, environment: str | None) -> bool:
         """Whether it is about this code in this environment; of what is not known, about any."""

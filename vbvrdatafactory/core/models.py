@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.ranges import IndexRange, compress
-from vbvrdatafactory.core.schema import Versioned
+from vbvrdatafactory.core.schema import Time, Versioned
 from vbvrdatafactory.core.usage import Repetition, Usage
 
 MAX_BATCH = 1000
@@ -433,7 +433,7 @@ class Receipt(_Record):
     made_by: MadeBy | None = Field(default=None, description="None in older receipts")
     usage: Usage | None = Field(default=None, description="What it used; None in older receipts")
     repetition: Repetition | None = Field(default=None, description="Where its message said to certify")
-    finished_at: datetime
+    finished_at: Time
 
 
 class AdoptedObject(NamedTuple):

@@ -4,11 +4,15 @@ A field may be added without a new version if a reader that ignores it still act
 version, and a reader that does not know it raises `NewerSchemaError`.
 """
 
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vbvrdatafactory.core.errors import NewerSchemaError
+
+# Times of records are compared: one that names no zone is UTC's, as all that are written are.
+Time = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
 
 
 class Versioned(BaseModel):

@@ -1,6 +1,13 @@
 """What a batch used, and whether its generator repeats itself: what workers measure, and receipts hold."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+# Records lie where others may write, and sums of what they say decide what is spent: none is negative or without end.
+Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 
 
 class _Measured(BaseModel):
@@ -23,13 +30,13 @@ class RunUsage(_Measured):
             namespace none can be.
     """
 
-    samples: int
-    seconds: float
-    cpu_seconds: float = 0.0
-    memory_bytes: int = 0
-    disk_bytes: int = 0
-    left_bytes: int = 0
-    left_processes: int = 0
+    samples: Count
+    seconds: Seconds
+    cpu_seconds: Seconds = 0.0
+    memory_bytes: Count = 0
+    disk_bytes: Count = 0
+    left_bytes: Count = 0
+    left_processes: Count = 0
 
 
 class Host(_Measured):
@@ -41,9 +48,9 @@ class Host(_Measured):
         side_by_side: how many batches it makes at once.
     """
 
-    function_mb: int = 0
+    function_mb: Count = 0
     processor: str = ""
-    side_by_side: int = Field(default=1, ge=1)
+    side_by_side: int = Field(default=1, ge=1, le=10_000)
 
 
 class Usage(_Measured):
@@ -61,13 +68,13 @@ class Usage(_Measured):
         host: what it ran on.
     """
 
-    runs: tuple[RunUsage, ...]
-    seconds: float
-    certifying_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    worker_bytes: int = 0
-    objects: int = 0
-    stored_bytes: int = 0
+    runs: tuple[RunUsage, ...] = Field(min_length=1)
+    seconds: Seconds
+    certifying_seconds: Seconds = 0.0
+    cpu_seconds: Seconds = 0.0
+    worker_bytes: Count = 0
+    objects: Count = 0
+    stored_bytes: Count = 0
     is_first: bool = False
     host: Host = Host()
 

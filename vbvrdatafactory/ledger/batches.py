@@ -4,9 +4,14 @@ import polars as pl
 
 from vbvrdatafactory.planning.batches import MeasuredBatch
 
+_FLOATS = ("seconds", "certifying_seconds", "cpu_seconds")
+_INTEGERS = ("memory_bytes", "worker_bytes", "disk_bytes", "objects", "stored_bytes", "function_mb")
+
 
 def find_batches(rows: pl.DataFrame) -> tuple[MeasuredBatch, ...]:
     """The batches that workers measured, in order of time; one whose samples were all replaced since is not among them.
+
+    Nor is one whose figures are no amounts: where the ledger lies others may write, too.
 
     Args:
         rows: the ledger of their generator.
@@ -22,6 +27,10 @@ def find_batches(rows: pl.DataFrame) -> tuple[MeasuredBatch, ...]:
             pl.col("made_at").first(),
         )
         .unnest("usage")
+        .filter(
+            pl.all_horizontal(pl.col(_FLOATS).is_finite() & (pl.col(_FLOATS) >= 0), pl.col(_INTEGERS) >= 0)
+            & (pl.col("side_by_side") > 0)
+        )
         .sort("made_at", "receipt")
     )
     return tuple(MeasuredBatch(*row) for row in groups.select(MeasuredBatch._fields).iter_rows())

@@ -123,6 +123,8 @@ def _points_of_receipts(receipts: Iterable[Receipt]) -> Iterator[Point]:
         )
         yield _point(receipt, usage.runs[-1], usage.seconds, usage.cpu_seconds, is_whole=True)
         for run in receipt.repetition.runs if receipt.repetition else ():
+            if not run.samples:
+                continue
             yield _point(
                 receipt,
                 run,

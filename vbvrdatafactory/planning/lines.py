@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from vbvrdatafactory.core.certificates import Line
 
+# What takes less was not measured; and what is further off says no more than that it is far off.
+_LEAST, _MOST_SPREAD = 1e-6, 1000.0
+
 
 class Measured(NamedTuple):
     """What batches of one length took.
@@ -28,7 +31,7 @@ def fit(points: Iterable[Measured]) -> Line:
 
     Neither its start nor its slope is negative. Of batches of one length only the slope is known.
     """
-    points = [point for point in points if point.mean > 0]
+    points = [point for point in points if point.mean >= _LEAST]
     if not points:
         return Line()
     start, each = _solve(points)
@@ -40,7 +43,7 @@ def fit(points: Iterable[Measured]) -> Line:
         for point, line in of.items()
     )
     spread = math.sqrt(max(0.0, off) / max(1, batches - 2))
-    return Line(start=start, each=each, spread=spread, batches=batches)
+    return Line(start=start, each=each, spread=min(_MOST_SPREAD, spread), batches=batches)
 
 
 def _solve(points: list[Measured]) -> tuple[float, float]:
