@@ -87,6 +87,7 @@ class Loop:
     problems: dict[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
     plan_price: PlanPrice | None = None
+    unpriced: set[str] = field(default_factory=set)
 
     def find_certificates(self, seen: Observation) -> None:
         """Read the certificates of the generators that lack something, and by what a price is estimated."""
@@ -101,7 +102,7 @@ class Loop:
 
     def run_rounds(self, seen: Observation) -> Observation:
         """Play rounds until nothing is missing or the run ends; returns the last observation."""
-        while self.goes_on and (tried := self.breaker.worth_trying(seen.gaps)):
+        while self.goes_on and (tried := self.worth_trying(seen)):
             if self.run.policy.spending.is_limited:
                 seen = run_round_within_budget(self, tried, seen)
             else:
@@ -150,7 +151,24 @@ class Loop:
         sent, _ = self.send(due, step)
         self.run.sends_probes_alone = False
         self.wait(step, ())
-        return self.look(sent, step)
+        seen = self.look(sent, step)
+        for gap in sent:
+            if gap.generator not in self.run.certified and seen.gaps.of(gap.generator).samples < gap.samples:
+                self._leave_unpriced(gap.generator)
+        return seen
+
+    def _leave_unpriced(self, generator: str) -> None:
+        """Send a generator nothing more that makes samples, and of which nobody knows what they take."""
+        self.unpriced.add(generator)
+        self._note_problem(
+            generator,
+            f"{generator} was sent nothing more: its probes were made, and their receipts do not say what they took, so it "
+            "has no price; deploy workers of this version, then run again",
+        )
+
+    def worth_trying(self, seen: Observation) -> list[Gap]:
+        """What generators lack that are not skipped."""
+        return [gap for gap in self.breaker.worth_trying(seen.gaps) if gap.generator not in self.unpriced]
 
     def publish_plan(self, step: str, but: Collection[str] = ()) -> None:
         """Show what the run takes, once; `but` are generators that are sent nothing."""
@@ -356,4 +374,4 @@ def run_round_within_budget(loop: Loop, tried: list[Gap], seen: Observation) -> 
 
 def _certified(loop: Loop, seen: Observation) -> list[Gap]:
     """What generators lack that are certified and not skipped."""
-    return [gap for gap in loop.breaker.worth_trying(seen.gaps) if gap.generator in loop.run.certified]
+    return [gap for gap in loop.worth_trying(seen) if gap.generator in loop.run.certified]

@@ -95,8 +95,10 @@ class Run:
 
     @property
     def certified(self) -> Collection[str]:
-        """Generators that have a valid certificate, and passed."""
-        return {name for name, one in self.certificates.items() if one.passed}
+        """Generators that have a valid certificate, passed, and of which it says what their batches take."""
+        return {
+            name for name, one in self.certificates.items() if one.passed and one.costs.seconds.batches > 0
+        }
 
     @property
     def cost(self) -> str:

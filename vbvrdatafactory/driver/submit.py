@@ -106,9 +106,11 @@ class _Portion:
 
     def _messages(self) -> Iterator[TaskMessage]:
         run, gap = self._run, self.gap
-        is_certified = self._is_proven or gap.generator in run.certified
+        # Who sends probes alone asks for certificates: without one, samples prove nothing of what others take.
+        is_proven = self._is_proven and not run.sends_probes_alone
+        is_certified = is_proven or gap.generator in run.certified
         probes = circuit_breaker.probes(self._evidence, gap.generator, is_certified=is_certified)
-        if self._is_proven:
+        if is_proven:
             probes = None
         planned = messages_for(self._services.samples(run.plan.spec.prefix), run.plan, [gap], self._evidence)
         if not is_certified:
