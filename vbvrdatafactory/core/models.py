@@ -534,4 +534,4 @@ class FailureRecord(_Record):
     usage: Usage | None = Field(
         default=None, description="What it used; None where nothing ran, and in older records"
     )
-    failed_at: datetime
+    failed_at: Time

@@ -12,7 +12,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import FailureRecord, Receipt
+from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.lockfile import read_lock
@@ -105,15 +105,27 @@ def _certify(
         if (receipt := read_if_valid(store, keys.receipt(run.key), Receipt)) and receipt.usage
     ]
     receipts.sort(key=lambda receipt: receipt.finished_at)
-    code = receipts[-1].generator_digest if receipts else None
-    # Of another code's batches nothing is known of this one.
-    receipts = [receipt for receipt in receipts if receipt.generator_digest == code]
     failed = [one for one in evidence.failures(generator) if one.at >= since][-_RECORDS:]
     failures = [
         record for one in failed if (record := read_if_valid(store, keys.failure(one.key), FailureRecord))
     ]
-    failures = [one for one in failures if code in (None, one.generator_digest)]
+    # Of what another code, environment or worker made nothing is known of what there is now.
+    latest = max((one for one in (*receipts, *failures) if one.made_by), key=_when, default=None)
+    if latest:
+        receipts = [one for one in receipts if _origin(one) == _origin(latest)]
+        # Of one whose worker was lost nobody knows what it was.
+        failures = [one for one in failures if _origin(one) == _origin(latest) or not one.made_by]
     return certify(generator, _proof(store, generator, receipts, failures, seen), datetime.now(UTC))
+
+
+def _when(record: Receipt | FailureRecord) -> datetime:
+    return record.finished_at if isinstance(record, Receipt) else record.failed_at
+
+
+def _origin(record: Receipt | FailureRecord) -> tuple[str | None, str, str]:
+    """Code, environment and worker that made it, or failed to."""
+    made_by = record.made_by or MadeBy()
+    return record.generator_digest, made_by.environment or "", made_by.worker or ""
 
 
 def _proof(
