@@ -1,14 +1,20 @@
 """What a run that is limited sends, and what it counts as spent, on a bad day."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import obstore
 import pytest
 
-from tests.driver.test_pricing_loop import LIGHT, Measuring, play, spending
+from tests.certified import failure
+from tests.driver.test_pricing_loop import LIGHT, Measuring, approve, play, spending
 from vbvrdatafactory.control.circuit_breaker import PROBES
-from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage
+from vbvrdatafactory.core.usage import RunUsage, Usage
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.report.run_figures import Reason
 from vbvrdatafactory.s3 import records
 
 
@@ -58,3 +64,70 @@ def test_what_has_no_price_is_sent_nothing_but_its_probes(
     loop = play(world, **spending(**limits))
     assert [len(sent) for sent in world.sent] == [PROBES]
     assert "deploy workers of this version" in loop.problems[LIGHT]
+
+
+def failing(world: Measuring, fails: Callable[[TaskMessage], bool], **changes: Any) -> None:
+    """Have some messages fail, each once, after a minute; then its queue delivers them again."""
+    work, failed = world.work, set[str]()
+
+    def other(message: TaskMessage) -> None:
+        if not fails(message) or message.to_json() in failed:
+            work(message)
+            return
+        failed.add(message.to_json())
+        record = failure(Cause.UPLOAD, "no room", generator=message.type)
+        usage = Usage(runs=(RunUsage(samples=20, seconds=60),), seconds=60)
+        record = record.model_copy(
+            update={"message": message, "usage": usage, "failed_at": datetime.now(UTC), **changes}
+        )
+        key = keys.FailureKey(message.type, message.indices, message.salt, 1, record.cause)
+        records.write(world.cloud.store, keys.failure(key), record)
+        if record.cause is Cause.UPLOAD:
+            work(message)
+
+    world.work = other  # type: ignore[method-assign]
+
+
+def test_attempts_that_failed_are_paid_for_where_the_next_one_succeeded(make) -> None:
+    """Each batch takes a minute more than was foreseen: when that is known, the budget is used up."""
+    world = make(samples=3000)
+    failing(world, lambda message: not message.certify)
+    loop = play(world, **spending(max_cost_usd=0.05))
+    assert loop.early is not None
+    assert loop.early.reason is Reason.SPENT
+    assert len(world.sent) == 2
+
+
+def test_an_approval_that_is_deleted_allows_nothing_more(make) -> None:
+    """In the middle of a run, too: without it there would be no limit at all."""
+    world = make(samples=3000)
+    approve(world, 1000)
+    wait = world.wait
+
+    def deleting(run: Any, step: str, held_back: Any = ()) -> Any:
+        if "portion" in step:
+            obstore.delete(world.cloud.store, keys.approval("d"))
+        return wait(run, step, held_back)
+
+    world.wait = deleting  # type: ignore[method-assign]
+    failing(world, lambda message: message.start_index >= 1000, cause=Cause.CRASH)
+    loop = play(world, **spending(require_approval=True))
+    assert loop.early is not None
+    assert loop.early.reason is Reason.APPROVAL
+    assert world.made == 1000
+
+
+def test_what_another_code_made_certifies_nothing(make) -> None:
+    """Samples of before are there; as its code is now, it fails: it is sent nothing but its probes."""
+    world = make(samples=100)
+    play(world)
+    for one in obstore.list(world.cloud.store, prefix=keys.CERTIFICATES).collect():
+        obstore.delete(world.cloud.store, one["path"])
+    world.plan = Plan(make_spec(dataset="d", generators=(LIGHT,), samples=600, batch_size=20))
+    world.sent.clear()
+    failing(world, lambda _: True, cause=Cause.CRASH, generator_digest="changed")
+    play(world, **spending(max_cost_usd=5))
+    assert all(message.certify for message in world.sent[0])
+    assert len(world.sent[0]) == PROBES
+    assert not any(not message.certify for sent in world.sent for message in sent)
+    assert not world.certificates[LIGHT].passed

@@ -62,7 +62,8 @@ def allow(services: Services, run: Run, seen: Observation, gaps: Collection[Gap]
     left = _left(services, run, terms, seen, approval)
     spent = spent_with_failures(services, run, terms, seen, approval.at).total.usd if approval else 0.0
     why = spending.lacks_approval(priced.usd, approval, spent)
-    if why and not run.is_approved:
+    # One that is taken back, or deleted, counts in the middle of a run too.
+    if why and not (run.is_approved and approval):
         asked = format_usd(priced.usd.likely)
         return Allowed(
             [],
@@ -113,8 +114,7 @@ def spent_with_failures(
     """What was spent since then: by receipts, and by the records of attempts that failed."""
     spent = spent_since(seen.batches, since, terms)
     for generator in run.plan.generators:
-        failed = [one for one in seen.evidence.failures(generator) if one.at >= since]
-        if failed:
+        if failed := seen.evidence.attempts(generator, since):
             seconds = _seconds_of(services, run, failed)
             spent = spent.with_failed(generator, seconds, terms)
     return spent

@@ -105,6 +105,10 @@ class Evidence:
             key=_when,
         )
 
+    def attempts(self, generator: str, since: datetime) -> list[FailedAttempt]:
+        """All attempts that failed at `since` (S3's clock) or later, in order of time: each was paid for."""
+        return sorted((failed for failed in self._failed.get(generator, ()) if failed.at >= since), key=_when)
+
     def newest(self, generator: str) -> SuccessRecord | FailedAttempt | None:
         """The latest record; of a receipt and a failure of the same second, the receipt."""
         records = (*self._made.get(generator, ()), *self._failed.get(generator, ()))
