@@ -60,3 +60,12 @@ def test_no_price_is_negative_or_no_number(tmp_path, price) -> None:
     file.write_text(text.replace('"s3_gb_month": 0.023', f'"s3_gb_month": {price}'))
     with pytest.raises(ConfigError, match=r"s3_gb_month|no price list"):
         read_prices("us-east-2", file)
+
+
+def test_a_price_list_has_both_architectures(tmp_path) -> None:
+    """The other one is among the choices, and may be deployed."""
+    ours = read_prices("us-east-2").model_copy(update={"lambda_gb_second": {"x86_64": 1e-5}})
+    file = tmp_path / "prices.json"
+    file.write_text(ours.model_dump_json())
+    with pytest.raises(ConfigError, match="there is no price for arm64"):
+        read_prices("us-east-2", file)

@@ -1,11 +1,11 @@
 """List prices of one AWS region: what an estimate multiplies by."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Processor = Literal["x86_64", "arm64"]
 
 
@@ -37,6 +37,14 @@ class Prices(BaseModel):
     s3_thousand_gets: Usd
     s3_gb_month: Usd
     sqs_million_requests: Usd
+
+    @field_validator("lambda_gb_second")
+    @classmethod
+    def _of_both(cls, found: dict[Processor, float]) -> dict[Processor, float]:
+        lacking = [name for name in get_args(Processor) if name not in found]
+        if lacking:
+            raise ValueError(f"there is no price for {lacking[0]}")
+        return found
 
     def __str__(self) -> str:
         return f"list prices of {self.region} of {self.dated}"
