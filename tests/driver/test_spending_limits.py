@@ -131,3 +131,18 @@ def test_what_another_code_made_certifies_nothing(make) -> None:
     assert len(world.sent[0]) == PROBES
     assert not any(not message.certify for sent in world.sent for message in sent)
     assert not world.certificates[LIGHT].passed
+
+
+def test_a_hole_costs_the_batch_that_is_made_again_for_it(make) -> None:
+    """One sample of each batch is gone: all batches are made again, and that is what it is said to cost."""
+    world = make()
+    play(world)
+    for index in range(0, 600, 20):
+        folder = keys.sample_folder(keys.SampleFolder(LIGHT, "t", index))
+        for one in obstore.list(world.cloud.store, prefix=folder).collect():
+            obstore.delete(world.cloud.store, one["path"])
+    world.prices.clear()
+    play(world, **spending(max_cost_usd=50))
+    price = world.prices[0][1]
+    assert (price.samples, price.batches) == (30, 30)
+    assert price.gb_seconds.holds(30 * 1.5 * 1769 / 1024)

@@ -95,6 +95,7 @@ class Loop:
         if not len(seen.gaps):
             return
         terms = steps.find_terms(strict=run.policy.spending.is_limited)
+        run.evidence = seen.evidence
         run.begin_pricing(terms, steps.services.clock.monotonic())
         found = steps.find_certificates(run.plan, seen)
         # One that failed is tried again: what was wrong may have been mended where nobody sees it from here.
@@ -131,6 +132,7 @@ class Loop:
         letters = self.file_dead_letters(step)
         seen = self.steps.observe(self.run.plan, step, tried=self.run.tried)
         self.run.take_in(seen)
+        self.run.evidence = seen.evidence
         self.breaker.progressed(sent, seen.gaps)
         self.certify([gap.generator for gap in sent], step, seen)
         self.judge(self.breaker.stood_still(sent, seen.gaps), letters, step)

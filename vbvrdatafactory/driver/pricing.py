@@ -8,6 +8,7 @@ from vbvrdatafactory.planning.certifying import why_failed
 from vbvrdatafactory.planning.gaps import Observation
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.planning.pricing import Certified, PlanPrice, price_plan
+from vbvrdatafactory.planning.replan import replays
 
 
 def price_missing(services: Services, plan: Plan, seen: Observation, *, strict: bool = True) -> PlanPrice:
@@ -20,7 +21,8 @@ def price_missing(services: Services, plan: Plan, seen: Observation, *, strict: 
     passed = {name: one for name, one in certificates.items() if one.passed}
     failed = {name: why_failed(one) for name, one in certificates.items() if not one.passed}
     missing = {gap.generator: gap.ranges for gap in seen.gaps}
-    return price_plan(plan, missing, Certified(passed, failed), find_terms(services, strict=strict))
+    again = {gap.generator: replays(plan, gap, seen.evidence) for gap in seen.gaps}
+    return price_plan(plan, missing, Certified(passed, failed), find_terms(services, strict=strict), again)
 
 
 def with_sizes(services: Services, plan: Plan, seen: Observation) -> Plan:

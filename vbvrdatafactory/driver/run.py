@@ -23,6 +23,7 @@ from vbvrdatafactory.planning.pricing import (
     Terms,
     price_generator,
 )
+from vbvrdatafactory.planning.replan import replays
 from vbvrdatafactory.planning.spent import Spent, spent_since
 from vbvrdatafactory.planning.wall_time import wall_seconds
 from vbvrdatafactory.s3.listing import take_evidence
@@ -44,6 +45,7 @@ class Run:
         outcomes: batches that succeeded and failed in the run.
         failures: failed batches of the run by cause.
         proven: generators whose latest record is a receipt; of those that had no certificate, one of this run.
+        evidence: the records that the last whole look found.
         certificates: those of its generators that are valid, by generator.
         sends_probes_alone: whether nothing but probes is to be sent.
         is_approved: whether what it costs was approved, where that is asked for.
@@ -69,6 +71,7 @@ class Run:
         self.outcomes = Outcomes(0, 0)
         self.failures: Mapping[Cause, int] = {}
         self.proven: Collection[str] = ()
+        self.evidence = Evidence()
         self.certificates: dict[str, Certificate] = {}
         self.sends_probes_alone = False
         self.is_approved = False
@@ -215,4 +218,5 @@ class Run:
         if self.terms is None or certificate is None or not certificate.costs.seconds.batches:
             return None
         line = self.plan.generators[gap.generator]
-        return price_generator(line, gap.ranges, certificate, self.terms, self.plan.spec.output_format)
+        again = replays(self.plan, gap, self.evidence)
+        return price_generator(line, gap.ranges, certificate, self.terms, self.plan.spec.output_format, again)

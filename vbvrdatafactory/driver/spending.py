@@ -15,6 +15,7 @@ from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.pricing import Certified, PlanPrice, Ranges, Terms, price_plan
+from vbvrdatafactory.planning.replan import replays
 from vbvrdatafactory.planning.spent import Spent, spent_since
 from vbvrdatafactory.report.costs import Forecast, Range, RunCosts, generator_costs
 from vbvrdatafactory.report.run_figures import EndedEarly, Reason
@@ -41,7 +42,10 @@ def price(run: Run, terms: Terms, missing: Mapping[str, Ranges]) -> PlanPrice:
     """What making what is missing takes, of the generators that have a certificate."""
     passed = {name: one for name, one in run.certificates.items() if one.passed}
     failed = {name: one.problem for name, one in run.certificates.items() if not one.passed}
-    return price_plan(run.plan, missing, Certified(passed, failed), terms)
+    again = {
+        name: replays(run.plan, Gap(name, tuple(ranges)), run.evidence) for name, ranges in missing.items()
+    }
+    return price_plan(run.plan, missing, Certified(passed, failed), terms, again)
 
 
 def allow(services: Services, run: Run, seen: Observation, gaps: Collection[Gap]) -> Allowed:

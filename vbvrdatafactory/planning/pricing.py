@@ -13,6 +13,7 @@ from vbvrdatafactory.planning.batch_sizes import cores, sizes
 from vbvrdatafactory.planning.estimates import Estimate, total
 from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
 from vbvrdatafactory.planning.prices import Prices, Processor
+from vbvrdatafactory.planning.replan import Replays
 from vbvrdatafactory.planning.wall_time import Work, wall_seconds
 from vbvrdatafactory.planning.worker_limits import WorkerLimits
 
@@ -190,12 +191,13 @@ class PlanPrice(NamedTuple):
 Ranges = Sequence[IndexRange]
 
 
-def price_generator(
+def price_generator(  # noqa: PLR0913 - what is made, by what
     line: GeneratorPlan,
     missing: Ranges,
     certificate: Certificate,
     terms: Terms,
     output_format: OutputFormat = "files",
+    again: Replays | None = None,
 ) -> GeneratorPrice:
     """What making some samples of a generator takes, in batches as planned.
 
@@ -205,17 +207,21 @@ def price_generator(
         certificate: what its batches take.
         terms: the workers' limits, and the prices.
         output_format: how samples lie in the bucket.
+        again: runs that are made again for some of them; None where none is.
     """
     limits, prices = terms
     costs, samples = certificate.costs, sum(one.size for one in missing)
-    batches = sum(_count_batches(line.batch_size, one) for one in missing)
+    again = again or Replays(missing)
+    # A run that is made again for one sample makes all of its samples.
+    made = sum(one.size for one in again.rest) + sum(again.sizes)
+    batches = sum(_count_batches(line.batch_size, one) for one in again.rest) + len(again.sizes)
     size = min(line.batch_size, max((one.size for one in missing), default=1))
     slower = limits.slower_than(costs.host, cores(costs))
     share = _unsure(costs)
     if limits.processor != (costs.host.processor or limits.processor):
         share += _ARM_UNSURE
     one = Estimate.around(costs.seconds.of(size) * slower, share)
-    seconds = Estimate.around((costs.seconds.start * batches + costs.seconds.each * samples) * slower, share)
+    seconds = Estimate.around((costs.seconds.start * batches + costs.seconds.each * made) * slower, share)
     seconds = seconds._replace(high=seconds.high * (1 + _FAILURES))
     gb_seconds = seconds.times(limits.memory_mb / 1024 / limits.side_by_side)
     temp = max(0, limits.temp_mb - 512) / 1024 * prices.lambda_temp_gb_second
@@ -277,7 +283,13 @@ def _does_not_fit(costs: Costs, size: int, slower: float, limits: WorkerLimits) 
     return ""
 
 
-def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, terms: Terms) -> PlanPrice:
+def price_plan(
+    plan: Plan,
+    missing: Mapping[str, Ranges],
+    certified: Certified,
+    terms: Terms,
+    again: Mapping[str, Replays] = MappingProxyType({}),
+) -> PlanPrice:
     """What making what a plan lacks takes.
 
     Args:
@@ -285,6 +297,7 @@ def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, 
         missing: the samples that each generator lacks; those that lack none may be left out.
         certified: what its generators have proved.
         terms: the workers' limits, and the prices.
+        again: runs that are made again for some of these samples, by generator.
     """
     wanted = [line for line in plan.generators.values() if missing.get(line.generator)]
     known = [
@@ -302,6 +315,7 @@ def price_plan(plan: Plan, missing: Mapping[str, Ranges], certified: Certified, 
                 certified.passed[line.generator],
                 terms,
                 plan.spec.output_format,
+                again.get(line.generator),
             )
             for line in known
         )

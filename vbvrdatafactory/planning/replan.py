@@ -11,9 +11,10 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
+from typing import NamedTuple
 
 from vbvrdatafactory.core.keys import FailureKey, ReceiptKey
 from vbvrdatafactory.core.models import Receipt, TaskMessage
@@ -46,6 +47,28 @@ def holes(
             found[run.key] = tuple(compress(hole))
             missing -= hole
     return found
+
+
+class Replays(NamedTuple):
+    """What is missing, apart from what runs that succeeded are made again for.
+
+    Args:
+        rest: the missing samples that no run is made again for.
+        sizes: how many samples each run that is made again makes, of which just the missing ones are stored.
+    """
+
+    rest: Sequence[IndexRange] = ()
+    sizes: Sequence[int] = ()
+
+
+def replays(plan: Plan, gap: Gap, evidence: Evidence) -> Replays:
+    """The runs that are made again to fill a gap, as far as names of receipts tell."""
+    found = holes(plan, gap, evidence)
+    if not found:
+        return Replays(gap.ranges)
+    filled = {index for hole in found.values() for index in expand(hole)}
+    rest = compress(set(expand(gap.ranges)) - filled)
+    return Replays(rest, tuple(key.indices.size for key in found))
 
 
 def messages(
