@@ -110,7 +110,8 @@ def _certify(
         record for one in failed if (record := read_if_valid(store, keys.failure(one.key), FailureRecord))
     ]
     # Of what another code, environment or worker made nothing is known of what there is now.
-    latest = max((one for one in (*receipts, *failures) if one.made_by), key=_when, default=None)
+    everything: list[Receipt | FailureRecord] = [*receipts, *failures]
+    latest = max((one for one in everything if one.made_by), key=_when, default=None)
     if latest:
         receipts = [one for one in receipts if _origin(one) == _origin(latest)]
         # Of one whose worker was lost nobody knows what it was.
