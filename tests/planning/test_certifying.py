@@ -196,3 +196,15 @@ def test_lines_scale() -> None:
     assert (line.start, line.each) == (2, 4)
     assert Costs().seconds.of(9) == 0
     assert datetime.now(UTC) + timedelta(days=10_000) > AT
+
+
+def test_archives_say_nothing_of_how_many_files_there_are() -> None:
+    """The requests of a sample of files are known from files alone."""
+    files = receipt(32)
+    assert files.usage
+    usage = files.usage.model_copy(update={"objects": 1})
+    archive = receipt(16, start=32).model_copy(update={"objects": {}, "usage": usage})
+    for receipts, objects in (([files], 5), ([archive], 0), ([files, archive], 5)):
+        found = certify("G-1_x", Proof(receipts), AT)
+        assert found
+        assert found.costs.objects == objects

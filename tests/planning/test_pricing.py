@@ -277,3 +277,10 @@ def test_two_batches_side_by_side_share_a_function() -> None:
     """The same memory and time pay for both."""
     two = LIMITS._replace(memory_mb=3538, side_by_side=2)
     assert price(terms=Terms(two, PRICES)).gb_seconds.likely == pytest.approx(price().gb_seconds.likely)
+
+
+def test_files_of_a_generator_that_was_seen_in_archives_alone_are_priced_as_five() -> None:
+    """Else the greater part of their price would be missing."""
+    costs = certificate().costs.model_copy(update={"objects": 0.0})
+    seen = plan_price([certificate().model_copy(update={"costs": costs})])
+    assert seen.request_usd == pytest.approx(plan_price([certificate()]).request_usd)

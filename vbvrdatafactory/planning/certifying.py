@@ -182,13 +182,17 @@ def _costs(points: Sequence[Point], batches: Sequence[MeasuredBatch], host: Host
     whole = [point for point in points if point.is_whole]
     stored = sum(point.stored_bytes * point.batches for point in whole)
     samples = sum(point.samples * point.batches for point in whole)
+    # An archive is one object, whatever its samples are: it says nothing of files.
+    as_files = [point for point in whole if point.objects >= point.samples]
+    of_files = sum(point.samples * point.batches for point in as_files)
+    objects = sum(point.objects * point.batches for point in as_files)
     return Costs(
         seconds=fit(Measured(p.samples, p.seconds, p.seconds_squared, p.batches) for p in points),
         cpu_seconds=fit(Measured(p.samples, p.cpu_seconds, p.cpu_seconds**2, p.batches) for p in points),
         memory_bytes=fit(Measured(p.samples, p.memory_bytes, p.memory_bytes**2, 1) for p in points),
         disk_bytes=fit(Measured(p.samples, p.disk_bytes, p.disk_bytes**2, 1) for p in points),
         stored_bytes=Line(each=stored / samples, batches=len(whole)) if samples else Line(),
-        objects=sum(point.objects * point.batches for point in whole) / samples if samples else 0.0,
+        objects=objects / of_files if of_files else 0.0,
         worker_bytes=max((batch.worker_bytes for batch in batches), default=0),
         largest=max((point.samples for point in points), default=0),
         host=host,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.certificates import Certificate, Costs
+from vbvrdatafactory.core.contract import ALL_FIVE
 from vbvrdatafactory.core.humanize import format_bytes, format_duration
 from vbvrdatafactory.core.models import OutputFormat
 from vbvrdatafactory.core.ranges import IndexRange
@@ -230,7 +231,9 @@ def price_generator(  # noqa: PLR0913 - what is made, by what
     lambda_usd = lambda_usd.plus(
         invocations * prices.lambda_million_requests / 1e6 + seconds.likely / limits.side_by_side * temp
     )
-    objects = costs.objects * samples if output_format == "files" else batches
+    # Who was seen in archives alone is taken to make all files that there are.
+    files = costs.objects or len(ALL_FIVE)
+    objects = files * samples if output_format == "files" else batches
     return GeneratorPrice(
         line.generator,
         samples,
