@@ -90,6 +90,10 @@ class Worker:
             except AlreadyFinished as before:
                 return before.result
             except BatchFailed as failed:
+                # Whatever it failed of, it was paid for until now.
+                seconds = round(time.monotonic() - delivery.began, 3)
+                run = RunUsage(samples=delivery.message.num_samples, seconds=seconds)
+                failed.usage = failed.usage or Usage(runs=(run,), seconds=seconds, host=self.host)
                 self.record_failure(delivery, failed)
                 raise
 

@@ -129,7 +129,8 @@ def record_receipt(
         attempt=delivery.attempt,
         generator_digest=origin.code,
         made_by=origin.made_by,
-        usage=batch.usage,
+        # The record of the failure has it: what is in both would count twice.
+        usage=None if is_partial else batch.usage,
         repetition=batch.repetition,
         finished_at=now,
     )

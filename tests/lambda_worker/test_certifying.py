@@ -66,6 +66,25 @@ def test_a_failed_batch_says_what_it_used(deliver, tiny, store) -> None:
     assert records.read(store, key, FailureRecord).usage.seconds > 0.3
 
 
+def test_what_a_batch_used_that_failed_in_part_is_told_once(deliver, tiny, receipts, store) -> None:
+    """Its partial receipt has none of it, as the record of its failure has."""
+    with pytest.raises(BatchFailed):
+        deliver(type=tiny(fewer=1))
+    (key,) = [one["path"] for one in obstore.list(store, prefix=keys.FAILURES).collect()]
+    assert records.read(store, key, FailureRecord).usage.seconds > 0
+    assert receipts()[0].usage is None
+
+
+def test_whatever_a_batch_failed_of_its_time_was_paid_for(deliver, tiny, store, monkeypatch) -> None:
+    """Here the bucket takes nothing but records."""
+    refused = BatchFailed("upload", "no route")
+    monkeypatch.setattr("lambda_worker.batch.FileUploads.finish", lambda *_: (_ for _ in ()).throw(refused))
+    with pytest.raises(BatchFailed):
+        deliver(type=tiny(slow=0.2))
+    (key,) = [one["path"] for one in obstore.list(store, prefix=keys.FAILURES).collect()]
+    assert records.read(store, key, FailureRecord).usage.seconds > 0.2
+
+
 @pytest.mark.parametrize(
     ("behaviour", "repeats", "of_fewer", "runs"),
     [

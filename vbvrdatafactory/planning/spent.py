@@ -55,8 +55,9 @@ class Spent(NamedTuple):
 
     def with_failed(self, generator: str, seconds: float, terms: Terms) -> "Spent":
         """The same with attempts of a generator that failed after so many seconds in all."""
-        usd = _gb_seconds(seconds, 0, 1, terms) * terms.prices.lambda_gb_second[terms.limits.processor]
-        failed = Took(0, 0, seconds, _gb_seconds(seconds, 0, 1, terms), usd)
+        gb_seconds = _gb_seconds(seconds, 0, terms.limits.side_by_side, terms)
+        usd = gb_seconds * terms.prices.lambda_gb_second[terms.limits.processor]
+        failed = Took(0, 0, seconds, gb_seconds, usd)
         return Spent(
             {**self.by_generator, generator: self.by_generator.get(generator, Took()).and_of(failed)}
         )
