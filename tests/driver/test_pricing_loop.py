@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import obstore
@@ -26,7 +26,7 @@ from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.planning.pricing import PlanPrice
 from vbvrdatafactory.report.run_figures import Reason
 from vbvrdatafactory.s3 import records
-from vbvrdatafactory.s3.approval import write_approval
+from vbvrdatafactory.s3.approval import read_approval, write_approval
 from vbvrdatafactory.s3.certificates import read_certificates, write_certificate
 from vbvrdatafactory.s3.checksums import unquoted
 
@@ -375,6 +375,31 @@ def test_an_approval_is_used_up_by_what_is_spent_after_it(make) -> None:
     assert world.made < 6000
     write_approval(world.cloud.store, "d", Approval(max_cost_usd=0.05, at=datetime(2020, 1, 1, tzinfo=UTC)))
     assert play(world, **spending(require_approval=True)).early.reason is Reason.APPROVAL
+
+
+def test_an_approval_of_tomorrow_counts_from_now(make) -> None:
+    """The clock of whoever approved is ahead: what is spent since is spent all the same."""
+    world = make(samples=3000)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    write_approval(world.cloud.store, "d", Approval(max_cost_usd=0.2, at=tomorrow))
+    loop = play(world, **spending(require_approval=True, max_cost_usd=0.15))
+    assert loop.early.reason is Reason.SPENT
+    write_approval(world.cloud.store, "d", Approval(max_cost_usd=0.2, at=tomorrow))
+    assert read_approval(world.cloud.store, "d").at <= datetime.now(UTC)
+
+
+def test_a_budget_holds_where_batches_take_more_than_their_probes_said(make) -> None:
+    """Half as much again: each portion is priced by what those before it took."""
+    world = make(samples=3000)
+    loop = world.loop(**spending(max_cost_usd=0.1))
+    seen = world.look()
+    seen = loop.run_probes(list(seen.gaps), seen, "certify")
+    slower = {name: 1.5 * each for name, each in SECONDS.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.driver.test_pricing_loop.SECONDS", slower)
+        loop.run_rounds(seen)
+    assert loop.early.reason is Reason.SPENT
+    assert 0.09 < loop.run.spent.total.usd <= 0.1
 
 
 def test_a_whole_run_reports_its_costs(cloud) -> None:

@@ -368,6 +368,7 @@ def run_round_within_budget(loop: Loop, tried: list[Gap], seen: Observation) -> 
         names = {gap.generator for gap in sent}
         before = seen.gaps.sample_count
         seen = loop.look([gap for gap in gaps if gap.generator in names], f"{step}/portion-{portion}")
+        run.take_certificates(loop.steps.sharpen(run, seen))
         is_all = sum(gap.samples for gap in allowed.gaps) == sum(gap.samples for gap in gaps)
         if is_all or seen.gaps.sample_count >= before:
             break

@@ -157,6 +157,9 @@ class _Stream:
 
     def _is_before_start(self, message: TaskMessage) -> bool:
         start = self._start
+        # Sizes that are chosen may be others by now: a batch over the border was not sent as it is.
         return (
-            start is not None and message.type == start.generator and message.start_index < start.start_index
+            start is not None
+            and message.type == start.generator
+            and message.indices.stop <= start.start_index
         )

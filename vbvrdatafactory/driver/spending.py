@@ -82,7 +82,8 @@ def allow(services: Services, run: Run, seen: Observation, gaps: Collection[Gap]
     if left is None:
         return Allowed([*gaps])
     limit, spent = left
-    each = {one.generator: one.usd.likely / one.samples for one in priced.generators if one.samples}
+    # By the upper end of what they may cost: less is left over then, and is spent in the next portion.
+    each = {one.generator: one.usd.high / one.samples for one in priced.generators if one.samples}
     found = [] if is_used_up(limit, spent) else affordable(run.plan, gaps, each, limit - spent)
     if found:
         return Allowed(found)
