@@ -103,10 +103,10 @@ def test_the_form_says_what_is_wrong(here, browser) -> None:
     page = Page(browser)
     page.sign_in(here.up.page, here.plain.sign_in_code())
     page.open(f"{here.up.page}/v2/deployments/deployment/{deployment_id(here, 'generate-dataset/local')}/run")
-    page.fill("batch_size", "1001")
+    page.fill("max_rounds", "101")
     page.click("//button[normalize-space()='Submit']")
-    field = page.see("//label[starts-with(., 'batch_size ')]").get_attribute("for")
-    assert "1000" in page.see(f"//*[@id='{field}']").get_property("validationMessage")
+    field = page.see("//label[starts-with(., 'max_rounds ')]").get_attribute("for")
+    assert "100" in page.see(f"//*[@id='{field}']").get_property("validationMessage")
     assert len(runs_of(here, "generate-dataset/local")) == before
 
 
@@ -176,10 +176,10 @@ def test_up_twice_changes_nothing(here) -> None:
 
 
 def test_each_flow_is_deployed_for_each_aws(here) -> None:
-    """Four flows for two targets, with the drivers of a target in a queue that lets one through at a time."""
+    """Five flows for two targets, with the drivers of a target in a queue that lets one through at a time."""
     there = what_is_there(here)
     drivers = [each for each in there["deployments"] if each["work_queue_name"] != "looks"]
-    assert (len(there["deployments"]), len(drivers)) == (8, 6)
+    assert (len(there["deployments"]), len(drivers)) == (10, 6)
     assert all(there["queues"][each["work_queue_name"]][1] == 1 for each in drivers)
     assert all(each["work_queue_name"] in each["tags"] for each in drivers)
 
