@@ -41,8 +41,11 @@ def python(fleet: Path, name: str, code: str) -> str:
     return done.stdout.strip() or done.stderr
 
 
-def test_what_is_locked_is_installed(index, fleet: Path) -> None:
-    """The environment has the locked versions and nothing else, with its bytecode; again, nothing is done."""
+def test_what_is_locked_is_installed(
+    index, fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment has the locked versions and nothing else, with its bytecode in it; again, nothing is done."""
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
     lock, name = lock_of(fleet, "numpy==1.26.4")
     assert install(fleet, lock, [name]) == {}
     assert is_installed(fleet, lock.environments[name])

@@ -98,10 +98,9 @@ class Uv:
             raise DataFactoryError(f"uv {arguments[0]} ended with {done.returncode}: {_end(done)}")
 
     def _run(self, *arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-        # An environment that this runs in is none of uv's business.
-        environment = {
-            name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "UV_PYTHON"}
-        }
+        # An environment that this runs in is none of uv's business; bytecode kept elsewhere is none that a sandbox reads.
+        apart = {"VIRTUAL_ENV", "UV_PYTHON", "PYTHONPYCACHEPREFIX"}
+        environment = {name: value for name, value in os.environ.items() if name not in apart}
         return subprocess.run(  # noqa: S603 - uv, with arguments of ours
             [self._uv, *arguments],
             env=environment,
