@@ -15,6 +15,7 @@ import pytest
 from botocore.loaders import JSONFileLoader, Loader, create_loader
 from hypothesis import settings
 from obstore.store import MemoryStore
+from xdist.scheduler import LoadFileScheduling
 
 from vbvrdatafactory.testing import InMemoryAws, in_memory_aws
 
@@ -41,6 +42,24 @@ def _create_loader(search_path: str | None = None) -> Loader:
 
 
 botocore.session.create_loader = _create_loader
+
+# Tests below these start servers once for all: a Prefect server takes 10 s, and what `make up` starts 20.
+_SHARING_SERVERS = ("tests/integration/", "tests/ui/")
+
+
+class _FilesOrFolders(LoadFileScheduling):
+    """Gives each file to one process, and all files of a folder whose tests share servers to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return next((folder for folder in _SHARING_SERVERS if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """What ``--dist loadfile`` means here."""
+    return _FilesOrFolders(config, log) if config.getvalue("dist") == "loadfile" else None
+
 
 BEFORE = Path(__file__).parent / "data" / "bucket-of-0.1.0"
 
