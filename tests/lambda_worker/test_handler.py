@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Barrier, Event
 from types import SimpleNamespace
@@ -68,11 +69,17 @@ class Queue:
         return answer.get("Messages", [])
 
 
+@cache
+def sqs_client() -> Any:
+    """One client for all tests: it takes longer to make than most of them; what it sees is each test's own."""
+    return boto3.client("sqs", region_name="us-east-2")
+
+
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch, generators: Path, store: MemoryStore) -> Iterator[Queue]:
     """The handler, with this test's queues, generators and bucket."""
     with mock_aws():
-        client = boto3.client("sqs", region_name="us-east-2")
+        client = sqs_client()
         url, dlq = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("tasks", "dead"))
         config = Config(sqs_queue_url=url, sqs_dlq_url=dlq)
         processor = MessageProcessor(Worker(generators, lambda *_: store), config)
