@@ -151,7 +151,7 @@ def a_dangling_link(venv_folder: Path) -> None:
 def test_an_environment_that_cannot_be_mended_is_made_anew(checkout: Path, spoil) -> None:
     """Made by an older make, by a Python that is gone or by one that was killed: it is deleted, not patched."""
     spoil(checkout / ".venv")
-    # Python's own venv takes seconds; that it is asked for is enough here, and tests/infra/test_makefile.py has it whole.
+    # Python's own venv takes seconds; that it is asked for is enough here, and tests/soak/test_whole_installation.py has it whole.
     code = (
         "import runpy, sys; sys._base_executable = '/bin/false'; sys.argv = sys.argv[1:]; "
         "runpy.run_path(sys.argv[0], run_name='__main__')"
