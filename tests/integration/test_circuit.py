@@ -129,6 +129,8 @@ def test_a_paused_run_sends_nothing_until_it_is_resumed(factory, caplog) -> None
 def test_only_letters_of_the_dataset_are_filed_each_with_its_cause(factory) -> None:
     """A stranger's letter stays; ours, which SQS itself gave up without a word, is filed as lost with its worker."""
     name = factory.add_generator("T-letters")
+    # A run that ended early leaves what its workers still gave up afterwards.
+    factory.sqs.purge_queue(QueueUrl=factory.config.sqs_dlq_url)
     for dataset in ("letters", "other"):
         message = TaskMessage(type=name, num_samples=4, dataset=dataset)
         factory.sqs.send_message(QueueUrl=factory.config.sqs_dlq_url, MessageBody=message.to_json())
