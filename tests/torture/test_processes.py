@@ -34,6 +34,12 @@ ATTACKS = {
 }
 
 
+@pytest.fixture
+def time_to_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time to store after the deadline: a Lambda's minutes leave some, the few seconds of these batches none."""
+    monkeypatch.setattr("lambda_worker.batch._RECORD_SECONDS", -20.0)
+
+
 def test_a_hang_ends_at_the_deadline(arena) -> None:
     """A generator that hangs and ignores every polite signal is ended at its deadline, not long after."""
     end = arena.run(arena.plain(f"{IGNORE}\nhang()"), seconds=1.5)
@@ -41,6 +47,7 @@ def test_a_hang_ends_at_the_deadline(arena) -> None:
     assert end.seconds < 6
 
 
+@pytest.mark.usefixtures("time_to_store")
 def test_a_hang_half_way_keeps_what_was_made(arena) -> None:
     """A template generator that hangs in its fourth sample keeps the three before it."""
     end = arena.run(arena.template(f"{IGNORE}\nhang()", at=3), seconds=3)
@@ -56,11 +63,13 @@ def test_a_stopped_process_ends_at_the_deadline(arena) -> None:
 @pytest.mark.parametrize(
     "hang", ["hang()", "threading.Thread(target=hang).start()", "import atexit; atexit.register(hang)"]
 )
+@pytest.mark.usefixtures("time_to_store")
 def test_a_hang_after_the_last_sample_is_forgiven(arena, hang: str) -> None:
     """A generator that hangs when every sample is whole has made its batch."""
     assert arena.run(arena.plain(f"write_samples(out, seed, count)\n{hang}"), seconds=3).short == (None, ALL)
 
 
+@pytest.mark.usefixtures("time_to_store")
 def test_a_template_that_hangs_after_the_last_sample_is_forgiven(arena) -> None:
     """The same holds for a template generator that hangs before it ends."""
     assert arena.run(arena.template(after="hang()"), seconds=3).short == (None, ALL)
