@@ -13,6 +13,10 @@ class SpecError(DataFactoryError, ValueError):
     """The requested dataset cannot be planned."""
 
 
+class ReleaseError(DataFactoryError, ValueError):
+    """A release that can't be made as it is asked for, or that is none."""
+
+
 class UnreadableRecordError(DataFactoryError):
     """A record in the bucket is damaged, or is not what its key says."""
 
