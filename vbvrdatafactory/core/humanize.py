@@ -20,6 +20,22 @@ def format_count(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
+def format_bytes(count: int) -> str:
+    """A size, in the unit that keeps it above one.
+
+    >>> [format_bytes(n) for n in (1, 999, 1000, 1_234_567, 98_765_432_100)]
+    ['1 byte', '999 bytes', '1.0 kB', '1.2 MB', '99 GB']
+    """
+    if count < 1000:
+        return format_count(count, "byte")
+    shown, unit = count / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if shown < 1000:
+            break
+        shown, unit = shown / 1000, larger
+    return f"{_figure(shown)} {unit}"
+
+
 def format_duration(seconds: float) -> str:
     """Seconds that were measured.
 
