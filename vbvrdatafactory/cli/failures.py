@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 # What the extra `fleet` installs, as it is imported.
 _OF_FLEET = {"httpx", "packaging", "pip_requirements_parser", "tomli_w", "uv"}
 
+# What the extra `release` installs.
+_OF_RELEASE = {
+    "datasets",
+    "huggingface_hub",
+    "imagehash",
+    "mlcroissant",
+    "PIL",
+    "pyarrow",
+    "webdataset",
+    "yaml",
+}
+
 
 class Failure(click.ClickException):
     """Ends the command with its message and exit code 1."""
@@ -34,6 +46,8 @@ def explain_expected(error: Exception, app: App) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in _OF_FLEET:
         return f"{error.name} is not installed; pip install 'vbvrdatafactory[fleet]' brings what this command needs"
+    if isinstance(error, ModuleNotFoundError) and error.name in _OF_RELEASE:
+        return f"{error.name} is not installed; pip install 'vbvrdatafactory[release]' brings what this command needs"
     if explained := _of_aws(error, app):
         return explained
     if isinstance(error, OSError) and error.strerror:

@@ -36,6 +36,7 @@ _COMMANDS = (
     "resume",
     "dlq",
     "download",
+    "release",
     "generators",
     "stack",
 )

@@ -12,6 +12,8 @@
     exports/…                            further layouts
 """
 
+import re
+
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, PROMPT, VIDEO
 
 MANIFEST = "release.json"
@@ -22,6 +24,8 @@ CHANGELOG = "CHANGELOG.md"
 PICTURES = "pictures/"
 SHARDS = "data/"
 EXPORTS = "exports/"
+
+_SHARD = re.compile(rf"{SHARDS}([A-Za-z0-9_]+)/([A-Za-z0-9_]+)-[0-9]{{5,}}\.tar")
 
 # A sample's members in a shard, in this order; each has the key and a dot before it.
 MEMBERS = (FIRST_FRAME, FINAL_FRAME, PROMPT, VIDEO, METADATA)
@@ -80,3 +84,13 @@ def member(key: str, file: str) -> str:
 def picture(key: str, file: str) -> str:
     """Path of a picture of a sample on the card."""
     return f"{PICTURES}{member(key, file)}"
+
+
+def is_shard_path(path: str, split: str) -> bool:
+    """Whether a shard of `split` may be called so; a manifest may be a stranger's, and its paths are opened.
+
+    >>> is_shard_path("data/train/train-00000.tar", "train"), is_shard_path("../train-00000.tar", "train")
+    (True, False)
+    """
+    found = _SHARD.fullmatch(path)
+    return found is not None and found[1] == found[2] == split

@@ -1,0 +1,95 @@
+"""`datafactory release check`: whether a release in a folder is one that others can train on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vbvrdatafactory.cli.context import App
+
+if TYPE_CHECKING:
+    from vbvrdatafactory.driver.release_check import Checked
+    from vbvrdatafactory.ledger.schema import Part
+
+_EPILOG = """
+Exit code: 0 if nothing is wrong, 1 if something is.
+
+\b
+Examples:
+  datafactory release check ./my-release
+  datafactory release check ./my-release --ledger
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--ledger", is_flag=True, help="Compare the digests with the ledger in the dataset's bucket, too."
+)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that read [default: one a processor].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(ctx: click.Context, folder: Path, workers: int | None, *, ledger: bool, as_json: bool) -> None:
+    """Prove that the release in FOLDER is whole, and that its users' tools read it.
+
+    Reads every byte, without a network: each shard is compared with its digests and with metadata.parquet, then read with
+    webdataset and streamed through datasets; Croissant is validated. What is wrong is named, with its file and what to do.
+    """
+    from obstore.store import LocalStore
+
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.driver.release_check import check as check_folder
+    from vbvrdatafactory.driver.release_reading import read_release
+
+    app = ctx.ensure_object(App)
+    release = read_release(LocalStore(folder.resolve()))
+    read_part = _ledger_of(app, release.bucket, release.prefix) if ledger else None
+    total = sum(shard.bytes for shard in release.shards)
+    with output.progress("reading", total, in_bytes=True) as on_read:
+        checked = check_folder(folder, read_part=read_part, workers=workers, on_read=on_read)
+    if as_json:
+        click.echo(json.dumps(_as_json(checked), indent=1))
+    else:
+        _show(checked)
+    ctx.exit(0 if checked.is_good else 1)
+
+
+def _ledger_of(app: App, bucket: str, prefix: str) -> "Callable[[str], Part]":
+    from vbvrdatafactory.s3.ledger import read_part
+
+    app.bucket = bucket
+    _ = app.store()  # checks that it is there to be asked
+    store = app.services.samples(prefix)
+    return lambda generator: read_part(store, generator)
+
+
+def _as_json(checked: "Checked") -> dict[str, object]:
+    from vbvrdatafactory.release.traps import MOVES
+
+    found = [
+        {"trap": each.trap, "file": each.file, "what": each.what, "move": MOVES[each.trap]}
+        for each in checked.found.kept
+    ]
+    return {
+        "good": checked.is_good,
+        "samples": checked.samples,
+        "bytes": checked.bytes,
+        "counts": dict(checked.found.counts),
+        "found": found,
+    }
+
+
+def _show(checked: "Checked") -> None:
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.core.humanize import format_bytes, format_count
+
+    for each in checked.found.kept:
+        output.say(str(each))
+    read = f"{format_count(checked.samples, 'sample')} in {format_count(len(checked.release.shards), 'shard')}, {format_bytes(checked.bytes)}"
+    if checked.is_good:
+        output.say(f"{checked.release.name}: {read}; nothing is wrong.")
+    else:
+        tally = ", ".join(f"{count:,} {trap}" for trap, count in sorted(checked.found.counts.items()))
+        output.say(f"{checked.release.name}: {read}; wrong: {tally}.")
