@@ -17,8 +17,8 @@ Write = Callable[..., tuple[Path, Release]]
 def write(tmp_path: Path) -> Write:
     """Writes a release with its card to a folder; arguments are those of `folders.write`."""
 
-    def written(*arguments: object, name: str = "release", **changed: object) -> tuple[Path, Release]:
-        folder = tmp_path / name
+    def written(*arguments: object, into: str = "release", **changed: object) -> tuple[Path, Release]:
+        folder = tmp_path / into
         folder.mkdir()
         release = folders.write(folder, *arguments, **changed)
         describe(LocalStore(folder))

@@ -76,7 +76,7 @@ def test_limits_are_told(write: Write) -> None:
     """The card says which generators repeat themselves or were left out, why, and that rates differ."""
     folder, release = write()
     share = release.generators[0].model_copy(update={"distinct": 1})
-    folder, _ = write(name="other", generators=(share, *release.generators[1:]))
+    folder, _ = write(into="other", generators=(share, *release.generators[1:]))
     body = body_of(folder)
     assert f"{share.generator} (1 of 4)" in body.replace("\\", "")
     assert "Left out: 4 samples of V-9_gone: it failed." in body
@@ -92,7 +92,7 @@ def test_text_of_a_stranger_is_text(write: Write) -> None:
     ]
     _, release = write(given)
     share = release.generators[0].model_copy(update={"generator": f"V-1_maze{hostile}"})
-    folder, _ = write(given, name="other", generators=(share,), dataset=hostile, license=hostile)
+    folder, _ = write(given, into="other", generators=(share,), dataset=hostile, license=hostile)
     for markup in ("<script>", "</td>", "![a](http", "\u202e"):
         assert markup not in body_of(folder)
     assert header_of(folder)["license"] == "other"
@@ -105,7 +105,7 @@ def test_a_key_that_is_no_key_shows_no_picture(write: Write) -> None:
     """An example whose key could be markup or another path is not shown."""
     folder, release = write()
     share = release.generators[0].model_copy(update={"example": '../x" onerror="alert(1)'})
-    folder, _ = write(name="other", generators=(share,))
+    folder, _ = write(into="other", generators=(share,))
     assert "onerror" not in (folder / "README.md").read_text()
 
 

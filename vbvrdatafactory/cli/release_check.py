@@ -37,23 +37,27 @@ def check(ctx: click.Context, folder: Path, workers: int | None, *, ledger: bool
     Reads every byte, without a network: each shard is compared with its digests and with metadata.parquet, then read with
     webdataset and streamed through datasets; Croissant is validated. What is wrong is named, with its file and what to do.
     """
+    checked = read(folder, ctx.ensure_object(App) if ledger else None, workers)
+    if as_json:
+        click.echo(json.dumps(_as_json(checked), indent=1))
+    else:
+        _show(checked)
+    ctx.exit(0 if checked.is_good else 1)
+
+
+def read(folder: Path, app: App | None = None, workers: int | None = None) -> "Checked":
+    """Check the release in a folder, with a bar; with `app` also against the ledger in its dataset's bucket."""
     from obstore.store import LocalStore
 
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.driver.release_check import check as check_folder
     from vbvrdatafactory.driver.release_reading import read_release
 
-    app = ctx.ensure_object(App)
     release = read_release(LocalStore(folder.resolve()))
-    read_part = _ledger_of(app, release.bucket, release.prefix) if ledger else None
+    read_part = _ledger_of(app, release.bucket, release.prefix) if app else None
     total = sum(shard.bytes for shard in release.shards)
     with output.progress("reading", total, in_bytes=True) as on_read:
-        checked = check_folder(folder, read_part=read_part, workers=workers, on_read=on_read)
-    if as_json:
-        click.echo(json.dumps(_as_json(checked), indent=1))
-    else:
-        _show(checked)
-    ctx.exit(0 if checked.is_good else 1)
+        return check_folder(folder, read_part=read_part, workers=workers, on_read=on_read)
 
 
 def _ledger_of(app: App, bucket: str, prefix: str) -> "Callable[[str], Part]":

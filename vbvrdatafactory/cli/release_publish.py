@@ -1,0 +1,195 @@
+"""`datafactory release publish`: sends a release to the Hugging Face Hub or to a bucket."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from vbvrdatafactory.cli.context import App
+
+if TYPE_CHECKING:
+    from vbvrdatafactory.driver.release_publish import Place
+    from vbvrdatafactory.driver.release_source import Source
+
+_HUB = re.compile(r"hf:([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})")
+_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^?#]+)")
+_SECONDS_BETWEEN_LINES = 30
+
+_EPILOG = """
+\b
+HF_TOKEN        a token that may write to the repository; else that of 'hf auth login'
+HF_ENDPOINT     another Hub than huggingface.co
+
+\b
+Examples:
+  datafactory release publish ./my-release --to hf:my-org/my-dataset --dry-run
+  datafactory release publish ./my-release --to hf:my-org/my-dataset
+  datafactory release publish ./my-release --to s3://my-bucket/releases/my-dataset
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", "target", required=True, metavar="PLACE", help="hf:ORG/NAME or s3://BUCKET/PREFIX.")
+@click.option("--public", is_flag=True, help="Make a repository that does not exist yet public, not private.")
+@click.option("--has-grant", is_flag=True, help="More than 1 TB: the Hub has agreed to take it.")
+@click.option("--no-check", is_flag=True, help="Do not read it all first, as 'release check' does.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
+@click.pass_context
+def publish(  # noqa: PLR0913 - click gives each option as an argument
+    ctx: click.Context,
+    folder: Path,
+    target: str,
+    *,
+    public: bool,
+    has_grant: bool,
+    no_check: bool,
+    dry_run: bool,
+) -> None:
+    """Send the release in FOLDER to PLACE, and prove that all of it arrived.
+
+    Sends what PLACE lacks: a call that was interrupted is continued by the same call again. The card goes last, and what replaces
+    something goes with it, so that nobody reads half a release. At the end sizes and digests are compared with those that PLACE
+    lists.
+    """
+    import time
+
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.core.humanize import format_bytes, format_count
+    from vbvrdatafactory.driver.release_publish import check_limits
+    from vbvrdatafactory.driver.release_publish import publish as send
+    from vbvrdatafactory.driver.release_source import Source
+
+    app = ctx.ensure_object(App)
+    place = _place_of(app, target, public=public)
+    source = Source(folder, place.repository)
+    check_limits(source, place, has_grant=has_grant)
+    if dry_run:
+        _show_plan(source, place)
+        return
+    if not no_check:
+        _check(folder)
+    with _Progress() as progress:
+        done = send(
+            source,
+            place,
+            time,
+            output.note,
+            has_grant=has_grant,
+            on_total=progress.begin,
+            on_sent=progress.advance,
+        )
+    output.say(
+        f"{place.name} holds {source.release.name}, revision {source.release.revision}: {format_count(done.files, 'file')}, "
+        f"{format_bytes(done.bytes)}, all with the right size and digest; {done.sent:,} sent, {done.deleted:,} deleted."
+    )
+
+
+def _place_of(app: App, target: str, *, public: bool) -> "Place":
+    from vbvrdatafactory import aws
+    from vbvrdatafactory.core.models import safe_prefix
+    from vbvrdatafactory.driver.release_bucket import BucketPrefix
+
+    if found := _HUB.fullmatch(target):
+        from vbvrdatafactory.driver.release_hub import HubRepository
+
+        return HubRepository(found[1], private=not public)
+    if found := _BUCKET.fullmatch(target):
+        try:
+            prefix = safe_prefix(found[2].rstrip("/"))
+        except ValueError as error:
+            raise click.UsageError(f"--to: {error}") from error
+        return BucketPrefix(aws.bucket(app.config, found[1], prefix=prefix), target.rstrip("/"))
+    raise click.UsageError(f"--to {target!r} is no place; one looks like hf:ORG/NAME or s3://BUCKET/PREFIX")
+
+
+def _check(folder: Path) -> None:
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.cli.failures import Failure
+    from vbvrdatafactory.cli.release_check import read
+
+    checked = read(folder)
+    if not checked.is_good:
+        for each in checked.found.kept:
+            output.say(str(each))
+        raise Failure(
+            f"{sum(checked.found.counts.values()):,} things are wrong with it, and nothing was sent; --no-check sends it all the same"
+        )
+
+
+def _show_plan(source: "Source", place: "Place") -> None:
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.core.humanize import format_bytes, format_count
+    from vbvrdatafactory.driver.release_publish import NoPlaceError, check_place
+    from vbvrdatafactory.release.publishing import left, strays
+
+    try:
+        placed = place.listed()
+    except NoPlaceError as error:
+        output.say(f"{error}; it would be made")
+        placed = {}
+    check_place(source, place, placed)
+    lacking = left(source.files, placed)
+    output.say(
+        f"{format_count(len(source.files), 'file')}, {format_bytes(sum(file.size for file in source.files))}; of them "
+        f"{len(lacking):,} would be sent, {format_bytes(sum(file.size for file in lacking))}, "
+        f"and {len(strays(source.files, placed)):,} deleted."
+    )
+
+
+class _Progress:
+    """How much was sent, and how long the rest takes: a bar on a terminal, elsewhere a line every half minute."""
+
+    def __init__(self) -> None:
+        from threading import Lock
+
+        self._lock, self._total, self._sent = Lock(), 0, 0
+        self._advance: Callable[[int], None] = lambda _: None
+
+    def __enter__(self) -> Self:
+        from contextlib import ExitStack
+
+        self._open = ExitStack()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def begin(self, total: int) -> None:
+        from vbvrdatafactory.cli import output
+
+        self._total = total
+        if output.console(sys.stderr).is_terminal:
+            self._advance = self._open.enter_context(output.progress("sending", total, in_bytes=True))
+        else:
+            self._advance = self._open.enter_context(_lines(total))
+
+    def advance(self, more: int) -> None:
+        with self._lock:
+            self._advance(more)
+
+
+@contextmanager
+def _lines(total: int) -> Iterator[Callable[[int], None]]:
+    import time
+
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.core.humanize import format_bytes, format_estimate
+
+    began = said = time.monotonic()
+    sent = 0
+
+    def advance(more: int) -> None:
+        nonlocal sent, said
+        sent += more
+        now = time.monotonic()
+        if now - said >= _SECONDS_BETWEEN_LINES and sent:
+            said = now
+            rest = format_estimate((now - began) * max(0, total - sent) / sent)
+            output.note(f"sent {format_bytes(sent)} of {format_bytes(total)}; about {rest} left")
+
+    yield advance
