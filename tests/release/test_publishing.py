@@ -61,6 +61,15 @@ def test_a_revision_goes_at_once() -> None:
     assert steps([MANIFEST, CARD, shard(0), shard(1), shard(9)], there) == []
 
 
+def test_a_revision_that_is_too_large_for_one_step_ends_with_the_card() -> None:
+    """A revision of more files than a commit takes goes in several, the card and what is deleted in the last."""
+    there = placed(CARD, shard(9999))
+    made = steps([CARD._replace(git="new"), *(shard(number) for number in range(2300))], there)
+    assert [len(step.files) for step in made] == [1000, 1000, 301]
+    assert made[-1].files[-1].path == CARD.path
+    assert [len(step.deleted) for step in made] == [0, 0, 1]
+
+
 def test_files_of_others_stay() -> None:
     """Nothing is deleted but in folders that only a release has."""
     there = {**placed(CARD, MANIFEST), "assets/logo.png": PlacedFile("assets/logo.png", 1, "e")}

@@ -40,9 +40,9 @@ def readme(release: Release, examples: Mapping[str, Example], videos: Mapping[st
         header(release) + f"# {for_markdown(release.name)}",
         _summary(release),
         _how_to_load(release),
+        show_generators(release.generators, examples, videos),
         _one_generator(release),
         _sample(),
-        show_generators(release.generators, examples, videos),
         _made(release),
         _limits(release, videos),
         _changes(release),
@@ -85,7 +85,7 @@ def _one_generator(release: Release) -> str:
     of_family = (
         f', and those of the family {letters} all with `"{prefix[: len(letters) + 1]}"`' if letters else ""
     )
-    return f"""### One generator, or one family
+    return f"""## One generator, or one family
 
 There is one configuration, `default`, as every shard holds all generators. The key of a sample begins with its generator's name:
 

@@ -13,6 +13,8 @@ _OWN = (SHARDS, PICTURES, EXPORTS)
 
 # The Hub advises 50 to 100 files a commit.
 FILES_OF_A_STEP = 50
+# What its own client puts into one commit at most.
+_MOST_FILES_OF_A_STEP = 1000
 
 
 class LocalFile(NamedTuple):
@@ -106,7 +108,8 @@ def steps(files: Sequence[LocalFile], placed: Mapping[str, PlacedFile]) -> list[
     """What is sent, in its order, so that who reads the place meanwhile reads no half of a revision.
 
     A place that has no card yet is read by nobody: shards go as they come, the manifest with the first of them, so that a
-    later call knows whose they are, and the card last. Where there is a card, all that differs goes in one step.
+    later call knows whose they are, and the card last. Where there is a card, all that differs goes in one step, or the card
+    with the last of several where it is more than a place takes at once.
 
     Args:
         files: all files of the release.
@@ -124,7 +127,12 @@ def steps(files: Sequence[LocalFile], placed: Mapping[str, PlacedFile]) -> list[
     late = sorted(
         (file for file in lacking if file.path not in sent), key=lambda file: not file.path.startswith(_OWN)
     )
-    return [*made, Step(late, deleted)] if late or deleted else made
+    if not late and not deleted:
+        return made
+    *full, last = [
+        late[at : at + _MOST_FILES_OF_A_STEP] for at in range(0, len(late), _MOST_FILES_OF_A_STEP)
+    ] or [[]]
+    return [*made, *(Step(part, ()) for part in full), Step(last, deleted)]
 
 
 def git_name(data: bytes) -> str:
