@@ -266,6 +266,28 @@ def test_the_token_is_never_shown(
     assert "secret" not in result.output
 
 
+def test_what_fails_on_the_way_is_tried_again(
+    write: Write, hub: LoopbackHub, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that fails without an answer of the Hub, as Xet's client has it, is tried again, with what was left."""
+    upload, failures = (
+        HubRepository._upload,
+        iter([RuntimeError("data processing error"), TimeoutError("slow")]),
+    )
+
+    def fail_twice(self: HubRepository, *arguments: object) -> object:
+        for failure in failures:
+            raise failure
+        return upload(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(HubRepository, "_upload", fail_twice)
+    folder, _ = write()
+    result = publish(folder)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("trying again") == 2
+    assert placed(hub) == files_of(folder)
+
+
 @pytest.mark.parametrize(
     "to", ["my-org/name", "hf:name", "hf:../x", "s3://bucket", "s3://bucket/../x", "http://e.org/a/b"]
 )

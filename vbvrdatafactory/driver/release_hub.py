@@ -107,7 +107,9 @@ def _error(error: BaseException, name: str, text: str) -> PublishError | PlaceEr
         return _refusal(error.response.status_code, name, text)
     # The first two are about what was asked, not about the way there.
     is_ours = isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol))
-    if isinstance(error, (httpx2.TransportError, ConnectionError, TimeoutError)) and not is_ours:
+    # Xet's client has no class of its own for what fails on the way.
+    is_on_the_way = isinstance(error, (httpx2.TransportError, ConnectionError, TimeoutError))
+    if (is_on_the_way or type(error) is RuntimeError) and not is_ours:
         return PlaceError(f"{name} can't be reached: {text}")
     return PublishError(f"{name}: {text}")
 
