@@ -46,8 +46,13 @@ def explain_expected(error: Exception, app: App) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in _OF_FLEET:
         return f"{error.name} is not installed; pip install 'vbvrdatafactory[fleet]' brings what this command needs"
-    if isinstance(error, ModuleNotFoundError) and error.name in _OF_RELEASE:
-        return f"{error.name} is not installed; pip install 'vbvrdatafactory[release]' brings what this command needs"
+    if (
+        isinstance(error, ModuleNotFoundError)
+        and (name := (error.name or "").partition(".")[0]) in _OF_RELEASE
+    ):
+        return (
+            f"{name} is not installed; pip install 'vbvrdatafactory[release]' brings what this command needs"
+        )
     if explained := _of_aws(error, app):
         return explained
     if isinstance(error, OSError) and error.strerror:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # as its docs have it
 
@@ -58,12 +59,13 @@ class HubRepository:
             return {each.path: _placed(each) for each in found if isinstance(each, RepoFile)}
 
     def read(self, path: str) -> bytes | None:
-        with self._explained():
-            url = f"{self._api.endpoint}/datasets/{self._id}/resolve/main/{path}"
-            answer = httpx2.get(
-                url, headers={"authorization": f"Bearer {self._token}"}, follow_redirects=True
-            )
-            return None if answer.status_code == httpx2.codes.NOT_FOUND else answer.raise_for_status().content
+        with self._explained(), TemporaryDirectory() as folder:
+            try:
+                # Not from the user's cache.
+                there = self._api.hf_hub_download(self._id, path, repo_type=_KIND, local_dir=folder)
+            except EntryNotFoundError:
+                return None
+            return Path(there).read_bytes()
 
     def send(self, step: Step, source: Source, message: str, on_sent: Callable[[int], None]) -> None:
         with self._explained():
@@ -105,8 +107,8 @@ class HubRepository:
 def _error(error: BaseException, name: str, text: str) -> PublishError | PlaceError:
     if isinstance(error, (HfHubHTTPError, httpx2.HTTPStatusError)):
         return _refusal(error.response.status_code, name, text)
-    # The first two are about what was asked, not about the way there.
-    is_ours = isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol))
+    # These are about what was asked, not about the way there.
+    is_ours = isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, OfflineModeIsEnabled))
     # Xet's client has no class of its own for what fails on the way.
     is_on_the_way = isinstance(error, (httpx2.TransportError, ConnectionError, TimeoutError))
     if (is_on_the_way or type(error) is RuntimeError) and not is_ours:
