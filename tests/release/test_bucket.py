@@ -13,12 +13,12 @@ from tests.release.conftest import Write
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.driver import release_bucket
 from vbvrdatafactory.driver.release_bucket import BucketPrefix
-from vbvrdatafactory.driver.release_publish import PlaceError
+from vbvrdatafactory.driver.release_publish import TargetError
 from vbvrdatafactory.driver.release_source import PublishError, Source
 from vbvrdatafactory.release.publishing import Step
 from vbvrdatafactory.testing import InMemoryAws
 
-PLACE = "s3://releases/small/v1"
+TARGET = "s3://releases/small/v1"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def there(cloud: InMemoryAws) -> MemoryStore:
 
 
 def publish(cloud: InMemoryAws, folder: Path) -> Result:
-    arguments = ["release", "publish", str(folder), "--to", PLACE, "--no-check"]
+    arguments = ["release", "publish", str(folder), "--to", TARGET, "--no-check"]
     return CliRunner().invoke(cli, arguments, env=cloud.environment)
 
 
@@ -120,10 +120,10 @@ def test_bytes_that_s3_took_are_compared(
 
     monkeypatch.setattr(release_bucket, "_PART", part)
     monkeypatch.setattr(obstore, "put", tagged)
-    place = BucketPrefix(there, PLACE)
-    place.send(Step([shard], ()), source, "", lambda _: None)
-    with pytest.raises(PlaceError, match="other bytes"):
-        place.send(Step([shard], ()), source, "", lambda _: None)
+    target = BucketPrefix(there, TARGET)
+    target.send(Step([shard], ()), source, "", lambda _: None)
+    with pytest.raises(TargetError, match="other bytes"):
+        target.send(Step([shard], ()), source, "", lambda _: None)
 
 
 def test_a_file_that_was_changed_is_not_left_there(

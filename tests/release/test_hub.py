@@ -64,7 +64,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def placed(hub: LoopbackHub) -> dict[str, bytes]:
+def listed(hub: LoopbackHub) -> dict[str, bytes]:
     return {path: each.data for path, each in hub.repositories[NAME].items()}
 
 
@@ -75,8 +75,8 @@ def test_all_arrives_and_again_nothing_is_sent(write: Write, hub: LoopbackHub, p
     assert result.exit_code == 0, result.output
     assert "19 files" in result.output
     assert "19 sent" in result.output
-    assert placed(hub) == files_of(folder)
-    assert f'load_dataset("{NAME}"' in placed(hub)["README.md"].decode()
+    assert listed(hub) == files_of(folder)
+    assert f'load_dataset("{NAME}"' in listed(hub)["README.md"].decode()
     done = len(hub.received), len(hub.commits)
     again = publish(folder)
     assert "0 sent, 0 deleted" in again.output
@@ -99,7 +99,7 @@ def test_errors_of_the_hub_are_sat_out(write: Write, hub: LoopbackHub, publish: 
     folder, _ = write()
     result = publish(folder)
     assert result.exit_code == 0, result.output
-    assert placed(hub) == files_of(folder)
+    assert listed(hub) == files_of(folder)
     assert max(Counter(hub.received).values()) == 1
 
 
@@ -131,7 +131,7 @@ def test_a_revision_replaces_and_deletes_in_one_commit(
     (later / "CHANGELOG.md").write_text("Revision 2")
     result = publish(later)
     assert result.exit_code == 0, result.output
-    assert placed(hub) == {**files_of(later), "LICENSE.txt": b"theirs"}
+    assert listed(hub) == {**files_of(later), "LICENSE.txt": b"theirs"}
     assert len(hub.commits) == commits + 1
     # The first shard of train is as it was.
     assert len(hub.received) == received + 3
@@ -144,7 +144,7 @@ def test_shards_that_a_revision_lacks_are_deleted(write: Write, hub: LoopbackHub
     result = publish(later)
     assert result.exit_code == 0, result.output
     assert "1 deleted" in result.output
-    assert placed(hub) == files_of(later)
+    assert listed(hub) == files_of(later)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ def test_what_another_release_holds_stays(
 ) -> None:
     """A repository with another release, or a later revision of this one, is refused and stays as it is."""
     publish(write(revision=2)[0])
-    before = placed(hub)
+    before = listed(hub)
     result = publish(write(into="other", **{"revision": 2, **changed})[0])
     assert result.exit_code == 1
     assert said in result.output
-    assert placed(hub) == before
+    assert listed(hub) == before
 
 
 def test_shards_of_somebody_else_are_refused(write: Write, hub: LoopbackHub, publish: Publish) -> None:
@@ -172,7 +172,7 @@ def test_shards_of_somebody_else_are_refused(write: Write, hub: LoopbackHub, pub
     result = publish(write()[0])
     assert result.exit_code == 1
     assert "data/train/mine.tar" in result.output
-    assert placed(hub) == {"data/train/mine.tar": b"mine"}
+    assert listed(hub) == {"data/train/mine.tar": b"mine"}
 
 
 def test_a_file_that_was_changed_is_not_published(write: Write, hub: LoopbackHub, publish: Publish) -> None:
@@ -285,7 +285,7 @@ def test_what_fails_on_the_way_is_tried_again(
     result = publish(folder)
     assert result.exit_code == 0, result.output
     assert result.output.count("trying again") == 2
-    assert placed(hub) == files_of(folder)
+    assert listed(hub) == files_of(folder)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_killed_call_is_continued_with_the_rest(write: Write, hub: LoopbackHub
     again = start(folder, hub, tmp_path / "home")
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert placed(hub) == files_of(folder)
+    assert listed(hub) == files_of(folder)
     sent = hub.received[len(before) :]
     assert not before & set(sent)
     assert len(hub.received) == len(set(hub.received))

@@ -1,12 +1,12 @@
-"""What is sent where, in which order, and what a place would not take."""
+"""What is sent where, in which order, and what a target would not take."""
 
 import pytest
 
 from vbvrdatafactory.release.publishing import (
     HUB,
     Limits,
+    ListedFile,
     LocalFile,
-    PlacedFile,
     git_name,
     left,
     limit_problems,
@@ -23,23 +23,23 @@ def shard(number: int, content: str = "a") -> LocalFile:
     return LocalFile(f"data/train/train-{number:05d}.tar", 50, content * 64)
 
 
-def placed(*files: LocalFile) -> dict[str, PlacedFile]:
+def listed(*files: LocalFile) -> dict[str, ListedFile]:
     return {
-        file.path: PlacedFile(file.path, file.size, "", file.git)
+        file.path: ListedFile(file.path, file.size, "", file.git)
         if file.git
-        else PlacedFile(file.path, file.size, file.sha256)
+        else ListedFile(file.path, file.size, file.sha256)
         for file in files
     }
 
 
 def test_only_what_differs_is_left() -> None:
-    """What a place has with another size, SHA-256 or Git name, or of which it knows neither, is left to send."""
-    there = placed(CARD, shard(0), shard(1))
+    """What a target has with another size, SHA-256 or Git name, or of which it knows neither, is left to send."""
+    there = listed(CARD, shard(0), shard(1))
     assert left([CARD, shard(0), shard(1)], there) == []
     assert left([shard(0, "b")], there) == [shard(0, "b")]
     assert left([CARD._replace(git="other")], there) == [CARD._replace(git="other")]
     assert left([shard(0)._replace(size=51)], there) == [shard(0)._replace(size=51)]
-    assert left([shard(0)], {shard(0).path: PlacedFile(shard(0).path, 50)}) == [shard(0)]
+    assert left([shard(0)], {shard(0).path: ListedFile(shard(0).path, 50)}) == [shard(0)]
 
 
 def test_the_card_goes_last_to_an_empty_place() -> None:
@@ -53,7 +53,7 @@ def test_the_card_goes_last_to_an_empty_place() -> None:
 
 def test_a_revision_goes_at_once() -> None:
     """Where a card is, replaced and new shards, the card and what is deleted go in one step."""
-    there = placed(CARD, MANIFEST, shard(0), shard(1), shard(9))
+    there = listed(CARD, MANIFEST, shard(0), shard(1), shard(9))
     new = CARD._replace(git="new")
     (only,) = steps([MANIFEST, new, shard(0), shard(1, "b"), shard(2)], there)
     assert [file.path for file in only.files] == [shard(1).path, shard(2).path, CARD.path]
@@ -63,7 +63,7 @@ def test_a_revision_goes_at_once() -> None:
 
 def test_a_revision_that_is_too_large_for_one_step_ends_with_the_card() -> None:
     """A revision of more files than a commit takes goes in several, the card and what is deleted in the last."""
-    there = placed(CARD, shard(9999))
+    there = listed(CARD, shard(9999))
     made = steps([CARD._replace(git="new"), *(shard(number) for number in range(2300))], there)
     assert [len(step.files) for step in made] == [1000, 1000, 301]
     assert made[-1].files[-1].path == CARD.path
@@ -72,7 +72,7 @@ def test_a_revision_that_is_too_large_for_one_step_ends_with_the_card() -> None:
 
 def test_files_of_others_stay() -> None:
     """Nothing is deleted but in folders that only a release has."""
-    there = {**placed(CARD, MANIFEST), "assets/logo.png": PlacedFile("assets/logo.png", 1, "e")}
+    there = {**listed(CARD, MANIFEST), "assets/logo.png": ListedFile("assets/logo.png", 1, "e")}
     assert steps([MANIFEST, CARD], there) == []
 
 
@@ -85,7 +85,7 @@ def test_files_of_others_stay() -> None:
     ],
 )
 def test_limits_are_told_with_the_file(files: list[tuple[str, int]], said: str) -> None:
-    """What a place does not take is told with its figure and the next move."""
+    """What a target does not take is told with its figure and the next move."""
     (problem,) = limit_problems(files, SMALL)
     assert said in problem
     assert "build" in problem

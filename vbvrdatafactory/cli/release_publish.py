@@ -12,7 +12,7 @@ import click
 from vbvrdatafactory.cli.context import App
 
 if TYPE_CHECKING:
-    from vbvrdatafactory.driver.release_publish import Place
+    from vbvrdatafactory.driver.release_publish import Target
     from vbvrdatafactory.driver.release_source import Source
 
 _HUB = re.compile(r"hf:([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})")
@@ -34,7 +34,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", "target", required=True, metavar="PLACE", help="hf:ORG/NAME or s3://BUCKET/PREFIX.")
+@click.option("--to", required=True, metavar="TARGET", help="hf:ORG/NAME or s3://BUCKET/PREFIX.")
 @click.option("--public", is_flag=True, help="Make a repository that does not exist yet public, not private.")
 @click.option("--has-grant", is_flag=True, help="More than 1 TB: the Hub has agreed to take it.")
 @click.option("--no-check", is_flag=True, help="Do not read it all first, as 'release check' does.")
@@ -43,17 +43,17 @@ Examples:
 def publish(  # noqa: PLR0913 - click gives each option as an argument
     ctx: click.Context,
     folder: Path,
-    target: str,
+    to: str,
     *,
     public: bool,
     has_grant: bool,
     no_check: bool,
     dry_run: bool,
 ) -> None:
-    """Send the release in FOLDER to PLACE, and prove that all of it arrived.
+    """Send the release in FOLDER to TARGET, and prove that all of it arrived.
 
-    Sends what PLACE lacks: a call that was interrupted is continued by the same call again. The card goes last, and what replaces
-    something goes with it, so that nobody reads half a release. At the end sizes and digests are compared with those that PLACE
+    Sends what TARGET lacks: a call that was interrupted is continued by the same call again. The card goes last, and what replaces
+    something goes with it, so that nobody reads half a release. At the end sizes and digests are compared with those that TARGET
     lists.
     """
     import time
@@ -65,18 +65,18 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.driver.release_source import Source
 
     app = ctx.ensure_object(App)
-    place = _place_of(app, target, public=public)
-    source = Source(folder, place.repository)
-    check_limits(source, place, has_grant=has_grant)
+    target = _target_of(app, to, public=public)
+    source = Source(folder, target.repository)
+    check_limits(source, target, has_grant=has_grant)
     if dry_run:
-        _show_plan(source, place)
+        _show_plan(source, target)
         return
     if not no_check:
         _check(folder)
     with _Progress() as progress:
         done = send(
             source,
-            place,
+            target,
             time,
             output.note,
             has_grant=has_grant,
@@ -84,27 +84,27 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
             on_sent=progress.advance,
         )
     output.say(
-        f"{place.name} holds {source.release.name}, revision {source.release.revision}: {format_count(done.files, 'file')}, "
+        f"{target.name} holds {source.release.name}, revision {source.release.revision}: {format_count(done.files, 'file')}, "
         f"{format_bytes(done.bytes)}, all with the right size and digest; {done.sent:,} sent, {done.deleted:,} deleted."
     )
 
 
-def _place_of(app: App, target: str, *, public: bool) -> "Place":
+def _target_of(app: App, to: str, *, public: bool) -> "Target":
     from vbvrdatafactory import aws
     from vbvrdatafactory.core.models import safe_prefix
     from vbvrdatafactory.driver.release_bucket import BucketPrefix
 
-    if found := _HUB.fullmatch(target):
+    if found := _HUB.fullmatch(to):
         from vbvrdatafactory.driver.release_hub import HubRepository
 
         return HubRepository(found[1], private=not public)
-    if found := _BUCKET.fullmatch(target):
+    if found := _BUCKET.fullmatch(to):
         try:
             prefix = safe_prefix(found[2].rstrip("/"))
         except ValueError as error:
             raise click.UsageError(f"--to: {error}") from error
-        return BucketPrefix(aws.bucket(app.config, found[1], prefix=prefix), target.rstrip("/"))
-    raise click.UsageError(f"--to {target!r} is no place; one looks like hf:ORG/NAME or s3://BUCKET/PREFIX")
+        return BucketPrefix(aws.bucket(app.config, found[1], prefix=prefix), to.rstrip("/"))
+    raise click.UsageError(f"--to {to!r} is no target; one looks like hf:ORG/NAME or s3://BUCKET/PREFIX")
 
 
 def _check(folder: Path) -> None:
@@ -121,23 +121,23 @@ def _check(folder: Path) -> None:
         )
 
 
-def _show_plan(source: "Source", place: "Place") -> None:
+def _show_plan(source: "Source", target: "Target") -> None:
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.core.humanize import format_bytes, format_count
-    from vbvrdatafactory.driver.release_publish import NoPlaceError, check_place
+    from vbvrdatafactory.driver.release_publish import NoTargetError, check_target
     from vbvrdatafactory.release.publishing import left, strays
 
     try:
-        placed = place.listed()
-    except NoPlaceError as error:
+        listed = target.listed()
+    except NoTargetError as error:
         output.say(f"{error}; it would be made")
-        placed = {}
-    check_place(source, place, placed)
-    lacking = left(source.files, placed)
+        listed = {}
+    check_target(source, target, listed)
+    lacking = left(source.files, listed)
     output.say(
         f"{format_count(len(source.files), 'file')}, {format_bytes(sum(file.size for file in source.files))}; of them "
         f"{len(lacking):,} would be sent, {format_bytes(sum(file.size for file in lacking))}, "
-        f"and {len(strays(source.files, placed)):,} deleted."
+        f"and {len(strays(source.files, listed)):,} deleted."
     )
 
 

@@ -1,4 +1,4 @@
-"""A prefix of a bucket as a place for releases.
+"""A prefix of a bucket as a target for releases.
 
 Each object has the SHA-256 of its file in its metadata, so that a later call knows what is there; that it is what was sent is told
 by its ETag, wherever that is a digest.
@@ -14,10 +14,10 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.driver.release_files import content_type
-from vbvrdatafactory.driver.release_publish import PlaceError
+from vbvrdatafactory.driver.release_publish import TargetError
 from vbvrdatafactory.driver.release_source import PublishError, Source
 from vbvrdatafactory.release.layout import CARD
-from vbvrdatafactory.release.publishing import S3, LocalFile, PlacedFile, Step
+from vbvrdatafactory.release.publishing import S3, ListedFile, LocalFile, Step
 from vbvrdatafactory.s3.checksums import unquoted
 from vbvrdatafactory.s3.reading import e_tag_is_md5
 from vbvrdatafactory.s3.records import READ_THREADS
@@ -44,17 +44,17 @@ class BucketPrefix:
     def prepare(self) -> None:
         """A bucket is its owner's to make."""
 
-    def listed(self) -> Mapping[str, PlacedFile]:
+    def listed(self) -> Mapping[str, ListedFile]:
         try:
             found = [each for page in obstore.list(self._store) for each in page]
             with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="look") as pool:
                 digests = pool.map(self._digest, (each["path"] for each in found))
                 return {
-                    each["path"]: PlacedFile(each["path"], each["size"], digest)
+                    each["path"]: ListedFile(each["path"], each["size"], digest)
                     for each, digest in zip(found, digests, strict=True)
                 }
         except BaseError as error:
-            raise PlaceError(f"{self.name} can't be listed: {_first_line(error)}") from error
+            raise TargetError(f"{self.name} can't be listed: {_first_line(error)}") from error
 
     def read(self, path: str) -> bytes | None:
         try:
@@ -62,7 +62,7 @@ class BucketPrefix:
         except FileNotFoundError:
             return None
         except BaseError as error:
-            raise PlaceError(f"{self.name}/{path} can't be read: {_first_line(error)}") from error
+            raise TargetError(f"{self.name}/{path} can't be read: {_first_line(error)}") from error
 
     def send(self, step: Step, source: Source, message: str, on_sent: Callable[[int], None]) -> None:  # noqa: ARG002 - of commits
         try:
@@ -72,7 +72,7 @@ class BucketPrefix:
             for path in step.deleted:
                 obstore.delete(self._store, path)
         except BaseError as error:
-            raise PlaceError(f"{self.name} took not all: {_first_line(error)}") from error
+            raise TargetError(f"{self.name} took not all: {_first_line(error)}") from error
 
     def _put(self, file: LocalFile, source: Source, on_sent: Callable[[int], None]) -> None:
         part = max(_PART, -(-file.size // _MOST_PARTS))
@@ -89,7 +89,7 @@ class BucketPrefix:
         tag = unquoted(put["e_tag"])
         is_digest = len(tag.partition("-")[0]) == _MD5_LENGTH
         if is_digest and tag != parts.e_tag(is_large=is_large) and e_tag_is_md5(self._store, file.path):
-            raise PlaceError(f"{self.name} has taken other bytes as {file.path}: ETag {tag}")
+            raise TargetError(f"{self.name} has taken other bytes as {file.path}: ETag {tag}")
 
     def _digest(self, path: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""A dataset repository of the Hugging Face Hub as a place for releases; ``HF_ENDPOINT`` and ``HF_TOKEN`` are honoured.
+"""A dataset repository of the Hugging Face Hub as a target for releases; ``HF_ENDPOINT`` and ``HF_TOKEN`` are honoured.
 
 What a library says of a failure may hold the token, as httpx shows a header that it refuses: no error leaves this module with
 it, nor with the error that it came from.
@@ -16,9 +16,9 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineMo
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # as its docs have it
 
-from vbvrdatafactory.driver.release_publish import NoPlaceError, PlaceError
+from vbvrdatafactory.driver.release_publish import NoTargetError, TargetError
 from vbvrdatafactory.driver.release_source import PublishError, Source
-from vbvrdatafactory.release.publishing import HUB, LocalFile, PlacedFile, Step
+from vbvrdatafactory.release.publishing import HUB, ListedFile, LocalFile, Step
 
 _KIND = "dataset"
 # Uploads at once, of files that are no smaller than this: a connection is seldom faster than a few of them.
@@ -53,7 +53,7 @@ class HubRepository:
         with self._explained():
             self._api.create_repo(self._id, repo_type=_KIND, private=self._private, exist_ok=True)
 
-    def listed(self) -> Mapping[str, PlacedFile]:
+    def listed(self) -> Mapping[str, ListedFile]:
         with self._explained():
             found = self._api.list_repo_tree(self._id, repo_type=_KIND, recursive=True)
             return {each.path: _placed(each) for each in found if isinstance(each, RepoFile)}
@@ -97,14 +97,14 @@ class HubRepository:
         """Errors of the Hub and of its libraries as ours, without the token."""
         try:
             yield
-        except (PublishError, PlaceError):
+        except (PublishError, TargetError):
             raise
         except Exception as error:  # noqa: BLE001 - each may hold the token
             text = " ".join(f"{type(error).__name__}: {error}".split()).replace(self._token, "…")[:_LONGEST]
             raise _error(_cause(error), self.name, text) from None
 
 
-def _error(error: BaseException, name: str, text: str) -> PublishError | PlaceError:
+def _error(error: BaseException, name: str, text: str) -> PublishError | TargetError:
     if isinstance(error, (HfHubHTTPError, httpx2.HTTPStatusError)):
         return _refusal(error.response.status_code, name, text)
     # These are about what was asked, not about the way there.
@@ -112,13 +112,13 @@ def _error(error: BaseException, name: str, text: str) -> PublishError | PlaceEr
     # Xet's client has no class of its own for what fails on the way.
     is_on_the_way = isinstance(error, (httpx2.TransportError, ConnectionError, TimeoutError))
     if (is_on_the_way or type(error) is RuntimeError) and not is_ours:
-        return PlaceError(f"{name} can't be reached: {text}")
+        return TargetError(f"{name} can't be reached: {text}")
     return PublishError(f"{name}: {text}")
 
 
-def _refusal(status: int, name: str, text: str) -> PublishError | PlaceError:
+def _refusal(status: int, name: str, text: str) -> PublishError | TargetError:
     if status == httpx2.codes.TOO_MANY_REQUESTS or httpx2.codes.is_server_error(status):
-        return PlaceError(f"{name} answers {status}")
+        return TargetError(f"{name} answers {status}")
     if status == httpx2.codes.UNAUTHORIZED:
         return PublishError(
             f"the Hub does not accept the token (401); set HF_TOKEN to one that may write to {name}"
@@ -126,7 +126,7 @@ def _refusal(status: int, name: str, text: str) -> PublishError | PlaceError:
     if status == httpx2.codes.FORBIDDEN:
         return PublishError(f"the token may not write to {name} (403); take one that may, or another name")
     if status == httpx2.codes.NOT_FOUND:
-        return NoPlaceError(f"{name} does not exist, or the token may not see it")
+        return NoTargetError(f"{name} does not exist, or the token may not see it")
     return PublishError(f"{name} refuses it ({status}): {text}")
 
 
@@ -137,8 +137,8 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _placed(found: RepoFile) -> PlacedFile:
-    return PlacedFile(
+def _placed(found: RepoFile) -> ListedFile:
+    return ListedFile(
         found.path, found.size, found.lfs.sha256 if found.lfs else "", "" if found.lfs else found.blob_id
     )
 

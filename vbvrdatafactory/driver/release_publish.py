@@ -1,6 +1,6 @@
-"""Publishes a release: sends what a place lacks of it, until the place lists every file with the right content.
+"""Publishes a release: sends what a target lacks of it, until the target lists every file with the right content.
 
-A place is looked at before anything is sent and after each failure, so a call that was killed is continued by calling again.
+A target is looked at before anything is sent and after each failure, so a call that was killed is continued by calling again.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from vbvrdatafactory.release.layout import (
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.publishing import (
     Limits,
-    PlacedFile,
+    ListedFile,
     Step,
     left,
     limit_problems,
@@ -33,15 +33,15 @@ Result = TypeVar("Result")
 Tell = Callable[[str], None]
 
 
-class NoPlaceError(PublishError):
-    """A place does not exist."""
+class NoTargetError(PublishError):
+    """A target does not exist."""
 
 
-class PlaceError(DataFactoryError):
-    """A place did not take something; later it may."""
+class TargetError(DataFactoryError):
+    """A target did not take something; later it may."""
 
 
-class Place(Protocol):
+class Target(Protocol):
     """Where a release is published: a repository of the Hub, or a prefix of a bucket."""
 
     name: str
@@ -51,7 +51,7 @@ class Place(Protocol):
     def prepare(self) -> None:
         """Make it, where it can be made."""
 
-    def listed(self) -> Mapping[str, PlacedFile]:
+    def listed(self) -> Mapping[str, ListedFile]:
         """What it holds, by path."""
 
     def read(self, path: str) -> bytes | None:
@@ -61,7 +61,7 @@ class Place(Protocol):
         """Send files and delete paths; may have done a part when it fails.
 
         Raises:
-            PlaceError: it may work later.
+            TargetError: it may work later.
             DataFactoryError: it will not.
         """
 
@@ -77,7 +77,7 @@ class Published(NamedTuple):
 
 def publish(  # noqa: PLR0913 - what, where to, and who is told
     source: Source,
-    place: Place,
+    target: Target,
     clock: Clock,
     tell: Tell,
     *,
@@ -85,94 +85,94 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
     on_total: Callable[[int], None] = lambda _: None,
     on_sent: Callable[[int], None] = lambda _: None,
 ) -> Published:
-    """Send what `place` lacks of a release, and prove that it holds all of it.
+    """Send what `target` lacks of a release, and prove that it holds all of it.
 
     Args:
         source: the release.
-        place: where it goes.
+        target: where it goes.
         clock: waits after a failure.
         tell: called with what failed and is tried again.
-        has_grant: whether the place takes more than it takes from anybody.
+        has_grant: whether the target takes more than it takes from anybody.
         on_total: called with the bytes that are left, before they are sent.
         on_sent: called with how many more bytes were sent.
 
     Raises:
-        PublishError: the place could not take it, or holds something else, or a later revision of it.
-        PlaceError: the place failed too often in a row.
+        PublishError: the target could not take it, or holds something else, or a later revision of it.
+        TargetError: the target failed too often in a row.
     """
-    check_limits(source, place, has_grant=has_grant)
-    _patiently(place.prepare, clock, tell)
-    placed = _patiently(place.listed, clock, tell)
-    check_place(source, place, placed)
-    on_total(sum(file.size for file in left(source.files, placed)))
-    sent, deleted = len(left(source.files, placed)), len(strays(source.files, placed))
+    check_limits(source, target, has_grant=has_grant)
+    _patiently(target.prepare, clock, tell)
+    listed = _patiently(target.listed, clock, tell)
+    check_target(source, target, listed)
+    on_total(sum(file.size for file in left(source.files, listed)))
+    sent, deleted = len(left(source.files, listed)), len(strays(source.files, listed))
     message = f"{source.release.name}, revision {source.release.revision}"
     failures = 0
-    while todo := steps(source.files, placed):
-        before = placed
+    while todo := steps(source.files, listed):
+        before = listed
         try:
             for step in todo:
-                place.send(step, source, message, on_sent)
-        except PlaceError as error:
-            placed = _patiently(place.listed, clock, tell)
+                target.send(step, source, message, on_sent)
+        except TargetError as error:
+            listed = _patiently(target.listed, clock, tell)
             failures = (
-                0 if len(left(source.files, placed)) < len(left(source.files, before)) else failures + 1
+                0 if len(left(source.files, listed)) < len(left(source.files, before)) else failures + 1
             )
             _wait(failures, error, clock, tell)
         else:
-            placed = _patiently(place.listed, clock, tell)
-            _check_arrived(source, place, placed)
+            listed = _patiently(target.listed, clock, tell)
+            _check_arrived(source, target, listed)
     return Published(len(source.files), sum(file.size for file in source.files), sent, deleted)
 
 
-def check_limits(source: Source, place: Place, *, has_grant: bool) -> None:
-    """Refuse what a place would not take, before anything is sent."""
+def check_limits(source: Source, target: Target, *, has_grant: bool) -> None:
+    """Refuse what a target would not take, before anything is sent."""
     sizes = [(file.path, file.size) for file in source.files]
-    if problems := [*limit_problems(sizes, place.limits)]:
+    if problems := [*limit_problems(sizes, target.limits)]:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise PublishError(f"{place.name} would not take it: {problems[0]}{more}")
-    if needs_grant(source.files, place.limits) and not has_grant:
+        raise PublishError(f"{target.name} would not take it: {problems[0]}{more}")
+    if needs_grant(source.files, target.limits) and not has_grant:
         total = format_bytes(sum(size for _, size in sizes))
         raise PublishError(
-            f"it has {total}; above {format_bytes(place.limits.bytes_granted)} the Hub wants a plan or a grant: "
+            f"it has {total}; above {format_bytes(target.limits.bytes_granted)} the Hub wants a plan or a grant: "
             "ask for one, then add --has-grant"
         )
 
 
-def check_place(source: Source, place: Place, placed: Mapping[str, PlacedFile]) -> None:
-    """Refuse a place that holds files of no release, another release, or a later revision."""
-    found = _manifest(place) if MANIFEST in placed else None
+def check_target(source: Source, target: Target, listed: Mapping[str, ListedFile]) -> None:
+    """Refuse a target that holds files of no release, another release, or a later revision."""
+    found = _manifest(target) if MANIFEST in listed else None
     if found is None:
-        if others := strays(source.files, placed):
+        if others := strays(source.files, listed):
             raise PublishError(
-                f"{place.name} has {others[0]}, which no release of ours put there; delete it, or publish elsewhere"
+                f"{target.name} has {others[0]}, which no release of ours put there; delete it, or publish elsewhere"
             )
         return
     if found.name != source.release.name:
         raise PublishError(
-            f"{place.name} holds the release {found.name!r}, not {source.release.name!r}; publish elsewhere"
+            f"{target.name} holds the release {found.name!r}, not {source.release.name!r}; publish elsewhere"
         )
     if found.revision > source.release.revision:
         raise PublishError(
-            f"{place.name} has revision {found.revision} of it, and this is {source.release.revision}; "
+            f"{target.name} has revision {found.revision} of it, and this is {source.release.revision}; "
             "publish the folder with the latest"
         )
 
 
-def _manifest(place: Place) -> Release | None:
-    data = place.read(MANIFEST)
+def _manifest(target: Target) -> Release | None:
+    data = target.read(MANIFEST)
     try:
         return records.parse(data, MANIFEST, Release) if data is not None else None
     except UnreadableRecordError as error:
-        raise PublishError(f"{place.name}: {error}; publish elsewhere, or delete it there") from error
+        raise PublishError(f"{target.name}: {error}; publish elsewhere, or delete it there") from error
 
 
-def _check_arrived(source: Source, place: Place, placed: Mapping[str, PlacedFile]) -> None:
-    if wrong := left(source.files, placed):
-        there = placed.get(wrong[0].path)
+def _check_arrived(source: Source, target: Target, listed: Mapping[str, ListedFile]) -> None:
+    if wrong := left(source.files, listed):
+        there = listed.get(wrong[0].path)
         what = f"{there.size:,} bytes, {(there.sha256 or there.git)[:16]}…" if there else "nothing"
         raise PublishError(
-            f"{place.name} lists {what} as {wrong[0].path}, where {wrong[0].size:,} bytes, {wrong[0].sha256[:16]}… were sent "
+            f"{target.name} lists {what} as {wrong[0].path}, where {wrong[0].size:,} bytes, {wrong[0].sha256[:16]}… were sent "
             f"({format_count(len(wrong), 'file')} in all); run 'datafactory release check', then publish again"
         )
 
@@ -182,12 +182,12 @@ def _patiently(call: Callable[[], Result], clock: Clock, tell: Tell) -> Result:
     while True:
         try:
             return call()
-        except PlaceError as error:
+        except TargetError as error:
             failures += 1
             _wait(failures, error, clock, tell)
 
 
-def _wait(failures: int, error: PlaceError, clock: Clock, tell: Tell) -> None:
+def _wait(failures: int, error: TargetError, clock: Clock, tell: Tell) -> None:
     if failures > len(_WAITS):
         raise error
     seconds = _WAITS[max(0, failures - 1)]

@@ -1,4 +1,4 @@
-"""What is to be sent so that a place holds a release, in which order, and whether the place can take it."""
+"""What is to be sent so that a target holds a release, in which order, and whether the target can take it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ class LocalFile(NamedTuple):
     git: str = ""
 
 
-class PlacedFile(NamedTuple):
-    """A file as a place lists it: the SHA-256 where the place knows that, else what Git calls its content."""
+class ListedFile(NamedTuple):
+    """A file as a target lists it: the SHA-256 where the target knows that, else what Git calls its content."""
 
     path: str
     size: int
@@ -42,7 +42,7 @@ class PlacedFile(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a place takes.
+    """What a target takes.
 
     Args:
         files: files in all.
@@ -69,7 +69,7 @@ class Step(NamedTuple):
 
 
 def limit_problems(files: Iterable[tuple[str, int]], limits: Limits) -> Iterator[str]:
-    """Why a place would not take these files.
+    """Why a target would not take these files.
 
     Args:
         files: path and size in bytes of each.
@@ -89,41 +89,41 @@ def limit_problems(files: Iterable[tuple[str, int]], limits: Limits) -> Iterator
 
 
 def needs_grant(files: Iterable[LocalFile], limits: Limits) -> bool:
-    """Whether the files are more than a place takes from anybody."""
+    """Whether the files are more than a target takes from anybody."""
     return sum(file.size for file in files) > limits.bytes_granted
 
 
-def left(files: Iterable[LocalFile], placed: Mapping[str, PlacedFile]) -> list[LocalFile]:
-    """The files that a place lacks, or has with other content."""
-    return [file for file in files if file.path not in placed or not placed[file.path].is_same(file)]
+def left(files: Iterable[LocalFile], listed: Mapping[str, ListedFile]) -> list[LocalFile]:
+    """The files that a target lacks, or has with other content."""
+    return [file for file in files if file.path not in listed or not listed[file.path].is_same(file)]
 
 
-def strays(files: Iterable[LocalFile], placed: Iterable[str]) -> list[str]:
-    """Paths in a place that only a release has, and this one has not."""
+def strays(files: Iterable[LocalFile], listed: Iterable[str]) -> list[str]:
+    """Paths in a target that only a release has, and this one has not."""
     own = {file.path for file in files}
-    return sorted(path for path in placed if path not in own and path.startswith(_OWN))
+    return sorted(path for path in listed if path not in own and path.startswith(_OWN))
 
 
-def steps(files: Sequence[LocalFile], placed: Mapping[str, PlacedFile]) -> list[Step]:
-    """What is sent, in its order, so that who reads the place meanwhile reads no half of a revision.
+def steps(files: Sequence[LocalFile], listed: Mapping[str, ListedFile]) -> list[Step]:
+    """What is sent, in its order, so that who reads the target meanwhile reads no half of a revision.
 
-    A place that has no card yet is read by nobody: shards go as they come, the manifest with the first of them, so that a
+    A target that has no card yet is read by nobody: shards go as they come, the manifest with the first of them, so that a
     later call knows whose they are, and the card last. Where there is a card, all that differs goes in one step, or the card
-    with the last of several where it is more than a place takes at once.
+    with the last of several where it is more than a target takes at once.
 
     Args:
         files: all files of the release.
-        placed: what the place holds, by path.
+        listed: what the target holds, by path.
     """
-    lacking = left(files, placed)
-    deleted = strays(files, placed)
+    lacking = left(files, listed)
+    deleted = strays(files, listed)
     first = [file for file in lacking if file.path == MANIFEST]
-    early = [file for file in lacking if file.path.startswith(_OWN)] if CARD not in placed else []
+    early = [file for file in lacking if file.path.startswith(_OWN)] if CARD not in listed else []
     made = [Step(early[at : at + FILES_OF_A_STEP], ()) for at in range(0, len(early), FILES_OF_A_STEP)]
     if made:
         made[0] = Step([*first, *made[0].files], ())
     sent = {file.path for step in made for file in step.files}
-    # What describes the rest goes after it, where a place can't take all at once.
+    # What describes the rest goes after it, where a target can't take all at once.
     late = sorted(
         (file for file in lacking if file.path not in sent), key=lambda file: not file.path.startswith(_OWN)
     )
