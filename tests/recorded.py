@@ -62,11 +62,10 @@ def _record(store: ObjectStore, generator: str, run: IndexRange, seed: int, **st
     receipt = Receipt(
         message=TaskMessage(type=generator, num_samples=run.size, start_index=run.start, seed=made),
         seed=made,
-        stored=[run],
         result=TaskResult(generator=generator, samples_uploaded=run.size, sample_ids=[]),
         attempt=1,
         finished_at=now,
-        **{"generator_digest": None, **stored},
+        **{"generator_digest": None, "stored": [run], **stored},
     )
     name = keys.receipt_name(now, uuid4().hex[:8])
     records.write(

@@ -44,7 +44,13 @@ class LeftOut(_Part):
 
 
 class Removed(_Part):
-    """A sample that equals one of a benchmark."""
+    """A sample that equals one of a benchmark.
+
+    Args:
+        key: the sample's.
+        by: ``digest``, or ``first frame``.
+        against: the benchmark's sample.
+    """
 
     key: str
     by: str
@@ -61,7 +67,24 @@ class Change(_Part):
 
 
 class Release(Versioned):
-    """A release."""
+    """A release.
+
+    Args:
+        name: its name.
+        dataset, bucket, prefix: the dataset that it is of, and where that lies.
+        seed: decides splits and order.
+        revision: 1 as it was built; each change of it has the next.
+        license: an identifier of SPDX, or what else the card says.
+        spec: the `DatasetSpec` of the dataset, as JSON.
+        splits: samples of each split.
+        shards: all shards, by split and number.
+        generators: what each generator has in it.
+        left_out: what the dataset has, or should have, beside it.
+        decontaminated: samples that were left out as they equal one of a benchmark.
+        changes: what each revision changed, the first one too.
+        datafactory_version: the version that built it.
+        plan: digest of what was planned; a build that plans the same has nothing to do.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -80,3 +103,4 @@ class Release(Versioned):
     decontaminated: tuple[Removed, ...] = ()
     changes: tuple[Change, ...] = ()
     datafactory_version: str
+    plan: str = ""

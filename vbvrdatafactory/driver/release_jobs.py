@@ -1,0 +1,128 @@
+"""What each shard of a release is to hold, as files that other processes read."""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.driver.release_choice import ROWS
+from vbvrdatafactory.driver.release_samples import is_archived, unpack
+from vbvrdatafactory.driver.release_shard import Job, shard_path
+from vbvrdatafactory.release.groups import name_of_group
+from vbvrdatafactory.release.naming import sample_key
+
+# Samples whose rows of the ledger are in memory at a time.
+SAMPLES = 200_000
+# Of samples that lie in archives, unpacked at a time.
+UNPACKED_BYTES = 20_000_000_000
+# Another layout of a shard's bytes or rows has another number.
+_FORMAT = "1"
+
+
+def fingerprints(arranged: pl.DataFrame) -> dict[tuple[str, int], str]:
+    """Of each shard, by split and number, a digest of what it is to hold, in the order of the release.
+
+    Args:
+        arranged: samples in their order: ``generator``, ``index``, ``content``, ``other``, ``group``, ``split``, ``shard``.
+    """
+    found: dict[tuple[str, int], str] = {}
+    for (split, shard), part in arranged.group_by("split", "shard", maintain_order=True):
+        digest = sha256(_FORMAT.encode())
+        digest.update("\0".join(part["generator"].cast(pl.String)).encode())
+        for column in ("index", "content", "other", "group"):
+            digest.update(part[column].to_numpy().tobytes())
+        found[str(split), int(shard)] = digest.hexdigest()
+    return found
+
+
+@contextmanager
+def written_jobs(
+    rows: Path,
+    arranged: pl.DataFrame,
+    shards: Sequence[tuple[str, int]],
+    prints: Mapping[tuple[str, int], str],
+) -> Iterator[list[Job]]:
+    """The jobs of these shards, as files that go when the block ends.
+
+    Args:
+        rows: the folder with the ledger's rows of each generator.
+        arranged: samples in their order.
+        shards: split and number of each.
+        prints: the digest of what each is to hold.
+    """
+    wanted = pl.DataFrame(shards, schema={"split": pl.String, "shard": pl.Int64}, orient="row")
+    order = (
+        arranged.with_row_index("place")
+        .with_columns(pl.col("split").cast(pl.String), pl.col("generator").cast(pl.String))
+        .join(wanted, on=["split", "shard"], how="semi")
+        .select(
+            "place", "generator", "index", "split", "shard", name_of_group(pl.col("group")).alias("group")
+        )
+    )
+    ledger = pl.scan_parquet(rows / ROWS)
+    found = ledger.join(order.lazy(), on=["generator", "index"], how="inner").collect().sort("place")
+    with tempfile.TemporaryDirectory(dir=rows) as scratch:
+        jobs = []
+        for (split, number), part in found.group_by("split", "shard", maintain_order=True):
+            path = shard_path(str(split), int(number))
+            file = Path(scratch) / f"{split}-{number}.parquet"
+            part.with_columns(_keys(part), pl.lit(path).alias("shard")).drop("place").write_parquet(file)
+            jobs.append(Job(path, str(split), prints[str(split), int(number)], file))
+        yield jobs
+
+
+def windows(
+    arranged: pl.DataFrame, shards: Sequence[tuple[str, int]], most_bytes: int | None = None
+) -> Iterator[list[tuple[str, int]]]:
+    """These shards, as many together as may be in memory, or unpacked, at a time.
+
+    Args:
+        arranged: samples in their order, with ``bytes``.
+        shards: split and number of each.
+        most_bytes: those that may be unpacked; None where nothing is.
+    """
+    each = {
+        (str(split), int(shard)): (samples, size)
+        for split, shard, samples, size in arranged.group_by("split", "shard")
+        .agg(pl.len(), pl.col("bytes").sum())
+        .iter_rows()
+    }
+    window: list[tuple[str, int]] = []
+    samples = size = 0
+    for shard in shards:
+        more, larger = each[shard]
+        if window and (samples + more > SAMPLES or (most_bytes and size + larger > most_bytes)):
+            yield window
+            window, samples, size = [], 0, 0
+        window.append(shard)
+        samples += more
+        size += larger
+    if window:
+        yield window
+
+
+def has_archives(rows: Path) -> bool:
+    """Whether any of the samples lies in an archive."""
+    key = pl.col("objects").list.first().struct.field("key")
+    return bool(pl.scan_parquet(rows / ROWS).select(key.str.ends_with(".tar.gz").any()).collect().item())
+
+
+def unpack_for(store: ObjectStore, jobs: Sequence[Job], folder: Path) -> None:
+    """Unpack what these jobs need of archives, each archive once."""
+    archives: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for job in jobs:
+        for row in pl.read_parquet(job.rows, columns=["index", "task", "objects"]).iter_rows(named=True):
+            if is_archived(row):
+                archives[row["objects"][0]["key"]][row["index"]] = row["task"]
+    for archive, indices in archives.items():
+        unpack(store, archive, indices, folder)
+
+
+def _keys(part: pl.DataFrame) -> pl.Series:
+    names = part.select("generator", "index").iter_rows()
+    return pl.Series("key", [sample_key(generator, index) for generator, index in names])

@@ -1,0 +1,80 @@
+"""Where a release lies: a folder of this machine, or a prefix of a bucket."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import obstore
+from obstore.store import LocalStore, ObjectStore
+
+from vbvrdatafactory import aws
+from vbvrdatafactory.core.config import Config
+from vbvrdatafactory.core.errors import ReleaseError
+
+# What a build needs until the release is whole.
+BUILD = "_build/"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, or a prefix of a bucket; it can be handed to another process.
+
+    Args:
+        folder: the folder; None where it is a bucket's.
+        bucket: the bucket.
+        prefix: the prefix in it, without a slash at either end; empty for the bucket itself.
+        config: region and endpoint of the bucket.
+    """
+
+    folder: Path | None = None
+    bucket: str = ""
+    prefix: str = ""
+    config: Config | None = None
+
+    def __str__(self) -> str:
+        return str(self.folder) if self.folder else f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def store(self) -> ObjectStore:
+        """What lies there; a folder is made."""
+        if self.folder:
+            return LocalStore(self.folder, mkdir=True)
+        return aws.bucket(self.config or Config(), self.bucket, prefix=self.prefix)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for files that are not whole yet, which goes when the block ends."""
+        beside = None
+        if self.folder:
+            # On the same disk a file is moved into place at once.
+            beside = self.folder / BUILD / "scratch"
+            beside.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=beside, prefix="datafactory-") as made:
+            yield Path(made)
+
+    def take(self, file: Path, path: str) -> None:
+        """Move a whole file there: it is there completely, or not at all."""
+        if self.folder:
+            target = self.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+            return
+        obstore.put(self.store(), path, file)
+        file.unlink()
+
+
+def parse_place(text: str, config: Config) -> Place:
+    """The place that a person wrote: ``s3://bucket/prefix``, or a folder.
+
+    Raises:
+        ReleaseError: it is another kind of address.
+    """
+    if "://" not in text:
+        return Place(Path(text).absolute())
+    address = urlparse(text)
+    prefix = address.path.strip("/")
+    if address.scheme != "s3" or not address.netloc or "//" in prefix:
+        raise ReleaseError(f"{text[:200]!r} is no place for a release; take a folder, or s3://bucket/prefix")
+    return Place(bucket=address.netloc, prefix=prefix, config=config)

@@ -1,0 +1,156 @@
+"""Reads the files of samples for a release, and compares them with what the ledger says of them."""
+
+import tarfile
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.content import CONTENT_FILES, FileContent, content_digest, metadata_digest
+from vbvrdatafactory.core.contract import KNOWN_FILES
+from vbvrdatafactory.core.errors import DataFactoryError, ReleaseError
+from vbvrdatafactory.s3 import reading
+
+THREADS = 32
+_TRIES = 2
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, OSError)
+
+Row = Mapping[str, Any]
+Files = dict[str, bytes]
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Source(NamedTuple):
+    """Where samples are read.
+
+    Args:
+        store: the dataset's bucket.
+        unpacked: a folder with the samples of archives; None where there are none.
+    """
+
+    store: ObjectStore
+    unpacked: Path | None = None
+
+
+def read_whole(source: Source, row: Row) -> Files:
+    """The known files of a sample, as the ledger has them.
+
+    Args:
+        source: where it lies.
+        row: its row of the ledger.
+
+    Raises:
+        ReleaseError: something else lies there.
+    """
+    where = f"{row['generator']} {row['index']}"
+    why = ""
+    for _ in range(_TRIES):
+        try:
+            files, others = _read(source, row, KNOWN_FILES)
+        except FileNotFoundError as error:
+            raise ReleaseError(f"{where}: an object is gone since the look ({error}); build again") from error
+        except BaseError as error:
+            why = f"it can't be read: {error}"
+            continue
+        why = _difference(row, files, complete=not others)
+        if not why:
+            return files
+    raise ReleaseError(f"{where}: {why}; 'datafactory verify --deep' finds out what else is not as recorded")
+
+
+def read_some(source: Source, row: Row, names: Iterable[str]) -> Files:
+    """Those of a sample's files that have these names, unproven."""
+    return _read(source, row, tuple(names))[0]
+
+
+def in_order(work: Callable[[_T], _R], given: Iterable[_T], threads: int = THREADS) -> Iterator[_R]:
+    """The results in their order; no more than some are worked at or held at a time."""
+    left = iter(given)
+    with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
+        running: deque[Future[_R]] = deque(pool.submit(work, one) for one in islice(left, 2 * threads))
+        try:
+            while running:
+                done = running.popleft().result()
+                running.extend(pool.submit(work, one) for one in islice(left, 1))
+                yield done
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def unpack(store: ObjectStore, archive: str, indices: Mapping[int, str], folder: Path) -> None:
+    """Unpack these samples of an archive, each file to the path that its key would have.
+
+    Args:
+        store: the dataset's bucket.
+        archive: its key.
+        indices: samples, and the task of each.
+        folder: where to.
+
+    Raises:
+        ReleaseError: it is gone, or can't be unpacked.
+    """
+    whole = folder / "archive.tar.gz"
+    try:
+        with whole.open("wb") as file:
+            reading.stream(store, archive, file.write, lambda: _empty(file))
+        with tarfile.open(whole, "r:gz") as tar:
+            for member in tar:
+                parent, _, name = member.name.rpartition("/")
+                sample = keys.parse_sample_folder(f"{keys.QUESTIONS}{parent}")
+                data = tar.extractfile(member) if sample and member.isfile() else None
+                if sample and data and sample.sample_index in indices and name in KNOWN_FILES:
+                    path = unpacked(folder, sample.generator, sample.sample_index, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data.read())
+    except (*_DAMAGED, DataFactoryError) as error:
+        raise ReleaseError(f"{archive!r} can't be unpacked: {error}; make its samples again") from error
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def is_archived(row: Row) -> bool:
+    """Whether a sample lies in an archive."""
+    return keys.parse_archive(row["objects"][0]["key"]) is not None
+
+
+def unpacked(folder: Path, generator: str, index: int, name: str) -> Path:
+    """The path of a file of an archive's sample once it is unpacked."""
+    return folder / generator / f"{index}" / name
+
+
+def _read(source: Source, row: Row, names: Iterable[str]) -> tuple[Files, bool]:
+    """Files by name, and whether the sample has others whose names are not known."""
+    if is_archived(row):
+        if source.unpacked is None:
+            raise FileNotFoundError(row["objects"][0]["key"])
+        paths = {name: unpacked(source.unpacked, row["generator"], row["index"], name) for name in names}
+        return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}, True
+    named = {one["key"].rpartition("/")[2]: one["key"] for one in row["objects"]}
+    files = {name: bytes(obstore.get(source.store, named[name]).bytes()) for name in names if name in named}
+    return files, not named.keys() <= set(KNOWN_FILES)
+
+
+def _difference(row: Row, files: Files, *, complete: bool) -> str:
+    sums = {name: FileContent.of(data) for name, data in files.items()}
+    found = content_digest({name: sums[name] for name in CONTENT_FILES if name in sums})
+    if found != row["digest"]:
+        return f"its content has the digest {found[:16]}…, and {row['digest'][:16]}… is recorded"
+    recorded = row["metadata_digest"] or ""
+    # Older receipts do not have it.
+    if complete and recorded and (other := metadata_digest(sums)) != recorded:
+        return f"its metadata has the digest {other[:16]}…, and {recorded[:16]}… is recorded"
+    return ""
+
+
+def _empty(file: Any) -> None:  # noqa: ANN401 - an open file
+    file.seek(0)
+    file.truncate()

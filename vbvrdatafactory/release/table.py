@@ -1,0 +1,88 @@
+"""``metadata.parquet``: its columns, and the row of a sample."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from vbvrdatafactory.core.contract import METADATA, PROMPT, QUESTION_METADATA, VIDEO
+from vbvrdatafactory.core.models import Profile
+from vbvrdatafactory.core.parsing import parse_json
+from vbvrdatafactory.release.layout import COLUMNS
+
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("index", "offset", "seed", "python_hash_seed", "salt", "start", "count"), pl.Int64),
+    **dict.fromkeys(("frames", "width", "height"), pl.Int32),
+    "fps": pl.Float64,
+}
+SCHEMA = pl.Schema({name: _TYPES.get(name, pl.String) for name in COLUMNS})
+_LONGEST_HASH = 200
+
+
+class Parameters(NamedTuple):
+    """What a generator says of a sample: as JSON, empty where it says nothing; and its hash, where it gives one."""
+
+    text: str = ""
+    param_hash: str | None = None
+
+
+def read_parameters(files: Mapping[str, bytes]) -> Parameters:
+    """The parameters in a sample's ``metadata.json``, or else ``question_metadata.json``.
+
+    >>> read_parameters({"metadata.json": b'{"parameters": {"n": 3}, "param_hash": "ab"}'})
+    Parameters(text='{"parameters": {"n": 3}, "param_hash": "ab"}', param_hash='ab')
+    """
+    for name in (METADATA, QUESTION_METADATA):
+        if name not in files:
+            continue
+        try:
+            text = files[name].decode()
+            found = parse_json(text)
+            # Not what no reader of Parquet or JSON takes: half a surrogate pair, NaN.
+            json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError:
+            continue
+        return Parameters(text, _hash_in(found))
+    return Parameters()
+
+
+def _hash_in(found: object) -> str | None:
+    given = found.get("param_hash") if isinstance(found, dict) else None
+    return str(given)[:_LONGEST_HASH] if isinstance(given, str | int) and given != "" else None
+
+
+def row_of(ledger: Mapping[str, Any], files: Mapping[str, bytes], offset: int) -> dict[str, Any]:
+    """The row of a sample.
+
+    Args:
+        ledger: its row of the ledger, and ``key``, ``split``, ``shard`` and ``group``.
+        files: its files by name.
+        offset: where its first member begins in the shard.
+    """
+    parameters = read_parameters(files)
+    found = {
+        **ledger,
+        "prompt": files.get(PROMPT, b"").decode(errors="replace"),
+        "offset": offset,
+        "metadata_digest": ledger["metadata_digest"] or "",
+        "parameters": parameters.text,
+        "param_hash": parameters.param_hash,
+    }
+    if found["fps"] is None and VIDEO in files and (profile := profile_of(files[VIDEO])):
+        found.update(profile._asdict())
+    return {name: found[name] for name in COLUMNS}
+
+
+def profile_of(video: bytes) -> Profile | None:
+    """Rate, frames and size of a video as its header says, for samples of workers that did not measure them."""
+    import av  # noqa: PLC0415 - most samples were measured
+
+    try:
+        with av.open(io.BytesIO(video)) as container:
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate
+            return Profile(float(rate or 0), stream.frames, stream.width, stream.height)
+    except (av.FFmpegError, IndexError, ValueError):
+        return None
