@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from vbvrdatafactory.driver.release_benchmark import Benchmark, find_equal
+from vbvrdatafactory.driver.release_benchmark import Benchmark
 from vbvrdatafactory.driver.release_build import (
     Arranged,
     Asked,
@@ -19,6 +19,7 @@ from vbvrdatafactory.driver.release_build import (
     plan_digest,
 )
 from vbvrdatafactory.driver.release_choice import Choice, choose_samples
+from vbvrdatafactory.driver.release_decontaminate import find_equal
 from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.release_pool import Pool
 from vbvrdatafactory.driver.release_puzzles import read_puzzles
@@ -133,7 +134,7 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
         pool = Pool(source, target, scratch, asked.processes)
         steps.reading(choice.samples.height)
         of_each = read_puzzles(pool, choice.rows, steps.read)
-        equal = find_equal(pool, choice, benchmarks)
+        equal = find_equal(pool, scratch, choice, benchmarks)
         kept = choice.samples.join(
             equal.samples, on=["generator", "index"], how="anti", maintain_order="left"
         )

@@ -11,7 +11,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.driver.release_choice import ROWS
-from vbvrdatafactory.driver.release_samples import is_archived, unpack
+from vbvrdatafactory.driver.release_samples import ARCHIVE, is_archived, unpack
 from vbvrdatafactory.driver.release_shard import Job, shard_path
 from vbvrdatafactory.release.groups import name_of_group
 from vbvrdatafactory.release.naming import sample_key
@@ -109,7 +109,7 @@ def windows(
 def has_archives(rows: Path) -> bool:
     """Whether any of the samples lies in an archive."""
     key = pl.col("objects").list.first().struct.field("key")
-    return bool(pl.scan_parquet(rows / ROWS).select(key.str.ends_with(".tar.gz").any()).collect().item())
+    return bool(pl.scan_parquet(rows / ROWS).select(key.str.ends_with(ARCHIVE).any()).collect().item())
 
 
 def unpack_for(store: ObjectStore, jobs: Sequence[Job], folder: Path) -> None:

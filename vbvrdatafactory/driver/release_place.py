@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -51,8 +51,14 @@ class Place:
             # On the same disk a file is moved into place at once.
             beside = self.folder / BUILD / "scratch"
             beside.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=beside, prefix="datafactory-") as made:
-            yield Path(made)
+        try:
+            with tempfile.TemporaryDirectory(dir=beside, prefix="datafactory-") as made:
+                yield Path(made)
+        finally:
+            for folder in (beside, beside.parent) if beside else ():
+                # Others may use it, and a build that has not ended does.
+                with suppress(OSError):
+                    folder.rmdir()
 
     def take(self, file: Path, path: str) -> None:
         """Move a whole file there: it is there completely, or not at all."""

@@ -1,7 +1,6 @@
 """Reads what generators say that their puzzles are: the ``param_hash`` of each sample's metadata."""
 
 import io
-from collections import defaultdict
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +14,7 @@ from vbvrdatafactory.core.contract import METADATA, QUESTION_METADATA
 from vbvrdatafactory.driver.release_choice import ROWS
 from vbvrdatafactory.driver.release_place import BUILD
 from vbvrdatafactory.driver.release_pool import Context, Pool
-from vbvrdatafactory.driver.release_samples import Row, Source, in_order, is_archived, read_some, unpack
+from vbvrdatafactory.driver.release_samples import each_sample
 from vbvrdatafactory.release.mixing import word
 from vbvrdatafactory.release.table import read_parameters
 from vbvrdatafactory.s3 import reading
@@ -78,42 +77,11 @@ def _read_known(store: ObjectStore, path: str) -> pl.DataFrame | None:
 
 
 def _read(context: Context, generator: str, rows: pl.DataFrame) -> list[int | None]:
-    if any(map(is_archived, rows.select("objects").iter_rows(named=True))):
-        return _read_archives(context, generator, rows)
-    source = Source(context.store)
-    first = [_puzzle(source, generator, row) for row in rows.head(_FIRST).iter_rows(named=True)]
-    if not any(first):
-        return [None] * rows.height
-    rest = rows.slice(_FIRST).iter_rows(named=True)
-    return [*first, *in_order(lambda row: _puzzle(source, generator, row), rest)]
-
-
-def _read_archives(context: Context, generator: str, rows: pl.DataFrame) -> list[int | None]:
-    """Archive after archive, as each has to be read to its end."""
-    archives: defaultdict[str, dict[int, str]] = defaultdict(dict)
-    for row in rows.iter_rows(named=True):
-        if is_archived(row):
-            archives[row["objects"][0]["key"]][row["index"]] = row["task"]
+    """A word of the generator and its hash for each sample; another generator means something else by the same hash."""
     found: dict[int, int | None] = {}
-    by_index = {row["index"]: row for row in rows.iter_rows(named=True)}
-    for archive, indices in archives.items():
-        with context.target.scratch() as folder:
-            unpack(context.store, archive, indices, folder)
-            source = Source(context.store, folder)
-            found.update((index, _puzzle(source, generator, by_index[index])) for index in indices)
-        if not any(found.values()):
+    for row, files in each_sample(context.store, context.target.scratch, rows, (METADATA, QUESTION_METADATA)):
+        given = read_parameters(files).param_hash
+        found[row["index"]] = None if given is None else word(f"{generator}\0{given}")
+        if len(found) == _FIRST and not any(found.values()):
             return [None] * rows.height
-    source = Source(context.store)
-    return [
-        found[index] if index in found else _puzzle(source, generator, row) for index, row in by_index.items()
-    ]
-
-
-def _puzzle(source: Source, generator: str, row: Row) -> int | None:
-    """A word of the generator and its hash; another generator means something else by the same hash."""
-    try:
-        given = read_parameters(read_some(source, row, (METADATA, QUESTION_METADATA))).param_hash
-    except FileNotFoundError:
-        # Whoever builds its shard says so.
-        return None
-    return None if given is None else word(f"{generator}\0{given}")
+    return [found[index] for index in rows["index"]]

@@ -75,6 +75,22 @@ def read_sample(store: ObjectStore, shard: str, offset: int, key: str) -> dict[s
     return found
 
 
+def read_members(store: ObjectStore, shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Key and files of each sample of a shard, from its begin to its end."""
+    key, found = "", dict[str, bytes]()
+    file = io.BufferedReader(_File(store, shard), _BUFFER)
+    with tarfile.open(fileobj=cast(IO[bytes], file), mode="r|") as tar:
+        for entry in tar:
+            name, _, of_sample = entry.name.partition(".")
+            if name != key and found:
+                yield key, found
+                found = {}
+            key, data = name, tar.extractfile(entry)
+            found[of_sample] = data.read() if data else b""
+    if found:
+        yield key, found
+
+
 class _File(io.RawIOBase):
     """An object as a file of Python; obstore's own lacks what pyarrow asks of one."""
 

@@ -2,14 +2,16 @@
 
 import tarfile
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import obstore
+import polars as pl
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
@@ -20,6 +22,7 @@ from vbvrdatafactory.core.errors import DataFactoryError, ReleaseError
 from vbvrdatafactory.s3 import reading
 
 THREADS = 32
+ARCHIVE = ".tar.gz"
 _TRIES = 2
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, OSError)
 
@@ -67,9 +70,41 @@ def read_whole(source: Source, row: Row) -> Files:
     raise ReleaseError(f"{where}: {why}; 'datafactory verify --deep' finds out what else is not as recorded")
 
 
-def read_some(source: Source, row: Row, names: Iterable[str]) -> Files:
-    """Those of a sample's files that have these names, unproven."""
-    return _read(source, row, tuple(names))[0]
+def each_sample(
+    store: ObjectStore,
+    scratch: Callable[[], AbstractContextManager[Path]],
+    rows: pl.DataFrame,
+    names: Sequence[str],
+) -> Iterator[tuple[Row, Files]]:
+    """Every sample of a generator with those of its files that have these names, unproven; one that is gone has none.
+
+    Those that lie as files come first, in order; then archive after archive, as each is read to its end.
+
+    Args:
+        store: the dataset's bucket.
+        scratch: makes a folder for what is unpacked.
+        rows: the ledger's rows.
+        names: names of files.
+    """
+
+    def read(row: Row) -> tuple[Row, Files]:
+        try:
+            return row, _read(Source(store), row, names)[0]
+        except FileNotFoundError:
+            # Whoever builds its shard says so.
+            return row, {}
+
+    in_archive = pl.col("objects").list.first().struct.field("key").str.ends_with(ARCHIVE)
+    marked = rows.with_columns(in_archive.alias("archived"))
+    yield from in_order(read, marked.filter(~pl.col("archived")).iter_rows(named=True))
+    archives: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in marked.filter("archived").iter_rows(named=True):
+        archives[row["objects"][0]["key"]].append(row)
+    for archive, together in archives.items():
+        with scratch() as folder:
+            unpack(store, archive, {one["index"]: one["task"] for one in together}, folder)
+            for one in together:
+                yield one, _read(Source(store, folder), one, names)[0]
 
 
 def in_order(work: Callable[[_T], _R], given: Iterable[_T], threads: int = THREADS) -> Iterator[_R]:
