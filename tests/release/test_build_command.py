@@ -96,7 +96,7 @@ def test_a_dataset_with_gaps_is_refused_in_one_line(described: InMemoryAws, tmp_
     ],
 )
 def test_what_is_asked_wrongly_is_refused(
-    described: InMemoryAws, arguments: tuple[str, str], why: str
+    described: InMemoryAws, tmp_path: Path, arguments: tuple[str, str], why: str
 ) -> None:
     """In one line that shows the value."""
     done = run(

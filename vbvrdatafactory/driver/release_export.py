@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, VIDEO
 from vbvrdatafactory.driver.release_place import Place
@@ -53,6 +54,12 @@ def export(place: Place, release: Release, layouts: Collection[str]) -> None:
         _write_paths(place, release)
     if "parquet" in layouts:
         write_tables(place, release)
+
+
+def exported(store: ObjectStore) -> set[str]:
+    """The layouts that were exported of the release that lies there."""
+    names = {key.removeprefix(EXPORTS).partition("/")[0] for key, _ in sizes(store, EXPORTS)}
+    return {layout for layout, folder in (("jsonl", "paths"), ("parquet", "parquet")) if folder in names}
 
 
 def parquet_path(shard: ShardFile) -> str:

@@ -1,0 +1,186 @@
+"""A release that is out is changed: only what has to be."""
+
+from pathlib import Path
+from typing import Any
+
+import obstore
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.release.planted import files_of, plant, plant_many
+from tests.release.test_build import NOW, build, held, members
+from vbvrdatafactory.cli.main import cli
+from vbvrdatafactory.driver import release_patch
+from vbvrdatafactory.driver.release_export import export
+from vbvrdatafactory.driver.release_place import Place
+from vbvrdatafactory.driver.release_reading import read_release
+from vbvrdatafactory.planning.plan import Plan, make_spec
+from vbvrdatafactory.release.manifest import Release
+from vbvrdatafactory.testing import InMemoryAws
+
+
+def run(cloud: InMemoryAws, *arguments: object) -> Result:
+    done = CliRunner().invoke(cli, ["release", *map(str, arguments)], env=cloud.environment)
+    assert done.exit_code in (0, 1, 2), done.output
+    return done
+
+
+@pytest.fixture
+def out(cloud: InMemoryAws, tmp_path: Path) -> Path:
+    """A release of 120 samples in about ten shards."""
+    build(cloud, plant_many(cloud.store, ["G", "H", "I"], 40), tmp_path, shard_bytes=45_000)
+    return tmp_path
+
+
+def release_in(folder: Path) -> Release:
+    return read_release(Place(folder).store())
+
+
+def shards(folder: Path) -> dict[str, bytes]:
+    return {path: data for path, data in held(folder).items() if path.endswith(".tar")}
+
+
+def table(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "metadata.parquet")
+
+
+def is_consistent(folder: Path) -> bool:
+    """Whether manifest, metadata and shards say the same, and each row tells where its sample begins."""
+    release, rows, inside = release_in(folder), table(folder), members(folder)
+    for row in rows.iter_rows(named=True):
+        data = (folder / row["shard"]).read_bytes()[row["offset"] :]
+        assert data[:100].rstrip(b"\0").decode() == f"{row['key']}.first_frame.png"
+    assert {shard.path: shard.bytes for shard in release.shards} == {
+        p: len(d) for p, d in shards(folder).items()
+    }
+    assert {shard.path: shard.samples for shard in release.shards} == dict(
+        rows.group_by("shard").len().iter_rows()
+    )
+    assert sum(share.samples for share in release.generators) == sum(release.splits.values()) == rows.height
+    return set(rows["key"]) == inside.keys()
+
+
+def test_seven_samples_go_and_only_their_shards_change(cloud: InMemoryAws, out: Path) -> None:
+    """The others keep their bytes; the changelog and a new revision say what changed and why."""
+    before, rows = shards(out), table(out)
+    keys = rows.filter(pl.col("shard") == rows["shard"][0])["key"].to_list()[:4] + rows["key"].to_list()[-3:]
+    theirs = set(rows.filter(pl.col("key").is_in(keys))["shard"])
+    done = run(
+        cloud, "withdraw", out, *(one for key in keys for one in ("-k", key)), "--why", "wrong *ending*"
+    )
+    assert done.output.endswith(
+        f"revision 2, 7 samples withdrawn, 0 replaced; 2 of {len(before)} shards changed\n"
+    )
+    after = shards(out)
+    assert {path for path in before if before[path] != after[path]} == theirs
+    assert set(table(out)["key"]) == set(rows["key"]) - {*keys}
+    assert is_consistent(out)
+    release = release_in(out)
+    assert (release.revision, release.changes[-1].samples, release.changes[-1].why) == (
+        2,
+        7,
+        "wrong *ending*",
+    )
+    assert sum(one.samples for one in release.left_out) == 7
+    assert "## Revision 2" in (out / "CHANGELOG.md").read_text()
+    assert "wrong \\*ending\\*" in (out / "CHANGELOG.md").read_text()
+    assert not (out / "_build").exists()
+
+
+def test_a_generator_or_a_query_on_the_ledger_says_what_goes(cloud: InMemoryAws, out: Path) -> None:
+    """A shard that has nothing left goes, too; a condition is read as SQL."""
+    from vbvrdatafactory.driver.observe import observe_plan
+    from vbvrdatafactory.driver.services import Services
+
+    plan = Plan(make_spec(generators=["G", "H", "I"], samples=40, batch_size=10))
+    observe_plan(Services(cloud.config), plan)
+    run(cloud, "withdraw", out, "-g", "G*", "--why", "x")
+    assert {share.generator for share in release_in(out).generators} == {"H", "I"}
+    run(cloud, "withdraw", out, "--where", "generator = 'H' AND \"index\" >= 10", "--why", "y")
+    assert table(out).group_by("generator").len().sort("generator").rows() == [("H", 10), ("I", 40)]
+    assert is_consistent(out)
+    assert release_in(out).revision == 3
+    for wrong, why in (("nothing", "no condition"), ("fps > 100", "no such sample")):
+        done = run(cloud, "withdraw", out, "--where", wrong, "--why", "z")
+        assert (done.exit_code, why in done.output) == (1, True), done.output
+    assert run(cloud, "withdraw", out, "-k", "nobody", "--why", "z").exit_code == 1
+    assert run(cloud, "withdraw", out, "-g", "G*", "--why", "z").exit_code == 1
+    assert release_in(out).revision == 3
+
+
+def test_what_was_made_anew_is_replaced_in_its_place(cloud: InMemoryAws, out: Path) -> None:
+    """Under its key, in its shard and split; the tables that were exported follow."""
+    export(Place(out), release_in(out), ["jsonl", "parquet"])
+    before, rows, exported = shards(out), table(out), held(out)
+    assert "nothing was changed" in run(cloud, "patch", out, "--why", "x").output
+    plant(cloud.store, "G", {3: files_of("G", 9000, {"param_hash": "9000"})})
+    done = run(cloud, "patch", out, "--why", "its video was wrong")
+    assert "revision 2, 0 samples withdrawn, 1 replaced; 1 of" in done.output, done.output
+    assert members(out)["G-000003"]["first_frame.png"] == files_of("G", 9000)["first_frame.png"]
+    path = rows.filter(key="G-000003")["shard"].item()
+    assert {one for one in before if before[one] != shards(out)[one]} == {path}
+    assert table(out)["key"].to_list() == rows["key"].to_list()
+    assert table(out).filter(key="G-000003").select("split", "param_hash").row(0) == (
+        rows.filter(key="G-000003")["split"].item(),
+        "9000",
+    )
+    assert is_consistent(out)
+    changed = {
+        name
+        for name, data in held(out).items()
+        if name.startswith("exports/parquet") and data != exported[name]
+    }
+    assert changed == {path.replace("data/", "exports/parquet/").replace(".tar", ".parquet")}
+    assert "nothing was changed" in run(cloud, "patch", out, "--why", "x").output
+
+
+@pytest.mark.parametrize("by", ["content", "param_hash"])
+def test_a_new_puzzle_that_another_split_has_is_withdrawn(cloud: InMemoryAws, out: Path, by: str) -> None:
+    """It would leak, by its content or by what its generator says that it is."""
+    rows = table(out)
+    tested = rows.filter(generator="G", split="test")["index"][0]
+    trained = rows.filter(generator="G", split="train")["index"][0]
+    state = tested if by == "content" else 9000
+    plant(cloud.store, "G", {trained: files_of("G", state, {"n": trained, "param_hash": f"{tested}"})})
+    done = run(cloud, "patch", out, "--why", "x")
+    assert f"withdrawn: G-{trained:06d}, as another split has its new puzzle" in done.output, done.output
+    assert f"G-{trained:06d}" not in members(out)
+    assert is_consistent(out)
+
+
+def test_a_change_that_was_ended_is_ended_by_the_next_call(
+    cloud: InMemoryAws, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was ended: nobody is left with half of two revisions."""
+    whole = out.parent / "whole"
+    build(
+        cloud,
+        Plan(make_spec(generators=["G", "H", "I"], samples=40, batch_size=10)),
+        whole,
+        shard_bytes=45_000,
+    )
+    rows = table(out)
+    keys = [rows["key"][0], rows["key"][-1]]
+    named = [one for key in keys for one in ("-k", key)]
+    run(cloud, "withdraw", whole, *named, "--why", "x")
+    real, moved = obstore.rename, []
+
+    def ending(*arguments: Any) -> None:
+        moved.append(arguments)
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    monkeypatch.setattr(release_patch.obstore, "rename", ending)
+    release = release_in(out)
+    from vbvrdatafactory.release.revision import Changes
+
+    changes = Changes(frozenset(keys), frozenset(), "x")
+    with pytest.raises(KeyboardInterrupt):
+        release_patch.change_release(Place(out), release, changes, cloud.store, {}, NOW)
+    monkeypatch.undo()
+    assert release_patch.finish_change(Place(out)) is not None
+    assert release_patch.finish_change(Place(out)) is None
+    assert shards(out) == shards(whole)
+    assert is_consistent(out)
