@@ -24,7 +24,7 @@ from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.release_pool import Pool
 from vbvrdatafactory.driver.release_puzzles import read_puzzles
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.release.choosing import Unfit
 from vbvrdatafactory.release.groups import find_groups
 from vbvrdatafactory.release.manifest import Release
@@ -104,7 +104,6 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
     target: Place,
     now: datetime,
     *,
-    source: Place | None = None,
     leave_out: Collection[Unfit] = (),
     without: Collection[str] = (),
     benchmarks: Sequence[Benchmark] = (),
@@ -118,7 +117,6 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
         asked: what the release is.
         target: where to.
         now: the time.
-        source: where the samples are read; default the dataset's bucket.
         leave_out: what may be left out.
         without: generators that it does not have.
         benchmarks: samples that it must not have.
@@ -129,9 +127,28 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
     """
     steps = steps or Steps()
     bucket = services.config.output_bucket
-    source = source or Place(bucket=bucket, prefix=plan.spec.prefix, config=services.config)
-    with choice_of(services, plan, leave_out, without, steps.listed) as choice, target.scratch() as scratch:
-        pool = Pool(source, target, scratch, asked.processes)
+    source = Place(bucket=bucket, prefix=plan.spec.prefix, config=services.config)
+    with choice_of(services, plan, leave_out, without, steps.listed) as choice:
+        return build_choice(
+            choice, plan.spec, bucket, asked, source, target, now, benchmarks=benchmarks, steps=steps
+        )
+
+
+def build_choice(  # noqa: PLR0913 - what, of what, from where, and where to
+    choice: Choice,
+    spec: DatasetSpec,
+    bucket: str,
+    asked: Asked,
+    source: Place,
+    target: Place,
+    now: datetime,
+    *,
+    benchmarks: Sequence[Benchmark] = (),
+    steps: Steps | None = None,
+) -> Done:
+    """Build a release of samples that are chosen; otherwise as `build_release`."""
+    steps = steps or Steps()
+    with target.scratch() as scratch, Pool(source, target, scratch, asked.processes) as pool:
         steps.reading(choice.samples.height)
         of_each = read_puzzles(pool, choice.rows, steps.read)
         equal = find_equal(pool, scratch, choice, benchmarks)
@@ -139,14 +156,13 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
             equal.samples, on=["generator", "index"], how="anti", maintain_order="left"
         )
         chosen = Choice(kept, choice.rows, choice.left_out, choice.about)
-        arranged = Arranged(
-            arrange_samples(chosen, asked, _in_order(kept, of_each)), choice.left_out, equal.removed
-        )
-        if there := needs_no_build(target, plan_digest(asked, arranged.samples)):
+        samples = arrange_samples(chosen, asked, _in_order(kept, of_each))
+        arranged = Arranged(samples, choice.left_out, equal.removed)
+        if there := needs_no_build(target, plan_digest(asked, samples)):
             return Done(there, 0)
-        steps.building(int(arranged.samples["bytes"].sum()))
-        shards, built = build_shards(source.store(), pool, target, chosen, arranged.samples, steps.built)
-        release = finish(target, asked, plan.spec, bucket, chosen, arranged, shards, now)
+        steps.building(int(samples["bytes"].sum()))
+        shards, built = build_shards(source.store(), pool, target, chosen, samples, steps.built)
+        release = finish(target, asked, spec, bucket, chosen, arranged, shards, now)
     return Done(release, built)
 
 

@@ -5,10 +5,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import cached_property
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from obstore.store import ObjectStore
 
@@ -38,7 +39,7 @@ _here: list[Context] = []
 
 
 class Pool:
-    """Processes that work on parts.
+    """Processes that work on parts, until the block ends.
 
     Args:
         source: the dataset's bucket, below its prefix.
@@ -51,6 +52,23 @@ class Pool:
         self._source, self._target, self._scratch = source, target, scratch
         self._processes = 0 if aws.replacement() else processes
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "_executor" in self.__dict__:
+            self._executor.shutdown(cancel_futures=True)
+
+    @cached_property
+    def _executor(self) -> ProcessPoolExecutor:
+        arguments = (self._source, self._target, self._scratch)
+        # A fork would take over locks of threads that it has not got.
+        return ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"), _start, arguments)
+
+    @cached_property
+    def _context(self) -> Context:
+        return Context(self._source.store(), self._target, self._scratch)
+
     def run(self, work: Callable[[Context, _T], _R], parts: Iterable[_T]) -> Iterator[_R]:
         """The results, each as soon as it is there.
 
@@ -59,28 +77,18 @@ class Pool:
         """
         left = iter(parts)
         if not self._processes:
-            context = Context(self._source.store(), self._target, self._scratch)
             for one in left:
-                yield work(context, one)
+                yield work(self._context, one)
             return
-        arguments = (self._source, self._target, self._scratch)
-        # A fork would take over locks of threads that it has not got.
-        with ProcessPoolExecutor(
-            self._processes, multiprocessing.get_context("spawn"), _start, arguments
-        ) as pool:
-            running: set[Future[_R]] = set()
-            while True:
-                room = 2 * self._processes - len(running)
-                running |= {pool.submit(_work, work, one) for one in islice(left, room)}
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    try:
-                        yield future.result()
-                    except BaseException:
-                        pool.shutdown(wait=False, cancel_futures=True)
-                        raise
+        running: set[Future[_R]] = set()
+        while True:
+            room = 2 * self._processes - len(running)
+            running |= {self._executor.submit(_work, work, one) for one in islice(left, room)}
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
 
 
 def _start(source: Place, target: Place, scratch: Path) -> None:

@@ -22,6 +22,8 @@ from vbvrdatafactory.core.errors import DataFactoryError, ReleaseError
 from vbvrdatafactory.s3 import reading
 
 THREADS = 32
+# Small samples, or small files, that a thread reads one after the other.
+TOGETHER = 8
 ARCHIVE = ".tar.gz"
 _TRIES = 2
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, OSError)
@@ -96,7 +98,7 @@ def each_sample(
 
     in_archive = pl.col("objects").list.first().struct.field("key").str.ends_with(ARCHIVE)
     marked = rows.with_columns(in_archive.alias("archived"))
-    yield from in_order(read, marked.filter(~pl.col("archived")).iter_rows(named=True))
+    yield from in_order(read, marked.filter(~pl.col("archived")).iter_rows(named=True), TOGETHER)
     archives: defaultdict[str, list[Row]] = defaultdict(list)
     for row in marked.filter("archived").iter_rows(named=True):
         archives[row["objects"][0]["key"]].append(row)
@@ -107,16 +109,34 @@ def each_sample(
                 yield one, _read(Source(store, folder), one, names)[0]
 
 
-def in_order(work: Callable[[_T], _R], given: Iterable[_T], threads: int = THREADS) -> Iterator[_R]:
-    """The results in their order; no more than some are worked at or held at a time."""
+def in_order(work: Callable[[_T], _R], given: Iterable[_T], together: int = 1) -> Iterator[_R]:
+    """The results in their order, worked at by threads; no more than some are held at a time.
+
+    Args:
+        work: called with each.
+        given: what is worked at.
+        together: how many a thread takes at a time: handing over a small one costs as much as the work.
+    """
     left = iter(given)
-    with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
-        running: deque[Future[_R]] = deque(pool.submit(work, one) for one in islice(left, 2 * threads))
+
+    def some() -> Iterator[list[_T]]:
+        while taken := list(islice(left, together)):
+            yield taken
+
+    parts = some()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="read") as pool:
+
+        def begin(count: int) -> Iterator[Future[list[_R]]]:
+            return (
+                pool.submit(lambda part: [work(one) for one in part], part) for part in islice(parts, count)
+            )
+
+        running = deque(begin(2 * THREADS))
         try:
             while running:
                 done = running.popleft().result()
-                running.extend(pool.submit(work, one) for one in islice(left, 1))
-                yield done
+                running.extend(begin(1))
+                yield from done
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

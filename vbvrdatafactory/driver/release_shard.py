@@ -11,7 +11,7 @@ from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vbvrdatafactory.driver.release_place import BUILD, Place
-from vbvrdatafactory.driver.release_samples import Files, Row, Source, in_order, read_whole
+from vbvrdatafactory.driver.release_samples import TOGETHER, Files, Row, Source, in_order, read_whole
 from vbvrdatafactory.release import tar
 from vbvrdatafactory.release.layout import MEMBERS, SHARDS, member
 from vbvrdatafactory.release.manifest import ShardFile
@@ -20,6 +20,8 @@ from vbvrdatafactory.s3 import reading
 
 # Rows of the job in memory at a time.
 _ROWS = 1000
+# A sample below it is a small one.
+_SMALL_BYTES = 100_000
 
 
 class Job(NamedTuple):
@@ -100,7 +102,9 @@ def build_shard(source: Source, target: Place, scratch: Path, job: Job) -> Shard
     def read(row: Row) -> tuple[Row, Files]:
         return row, read_whole(source, row)
 
-    written = write_shard(file, in_order(read, _rows(job.rows)))
+    table = pl.read_parquet(job.rows)
+    together = TOGETHER if _mean_bytes(table) < _SMALL_BYTES else 1
+    written = write_shard(file, in_order(read, _rows(table), together))
     shard = ShardFile(
         path=job.path, split=job.split, samples=written.samples, bytes=written.bytes, sha256=written.sha256
     )
@@ -140,7 +144,14 @@ def write_shard(file: Path, samples: Iterator[tuple[Row, Files]]) -> Written:
     return Written(len(rows), size, digest.hexdigest(), pl.DataFrame(rows, schema=SCHEMA))
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    table = pl.read_parquet(path)
+def _mean_bytes(table: pl.DataFrame) -> float:
+    """Of what is listed for a sample; of an archive's it is too much, which only takes them one by one."""
+    return float(
+        table.select(pl.col("objects").list.eval(pl.element().struct.field("size")).list.sum().mean()).item()
+        or 0
+    )
+
+
+def _rows(table: pl.DataFrame) -> Iterator[Row]:
     for part in table.iter_slices(_ROWS):
         yield from part.iter_rows(named=True)
