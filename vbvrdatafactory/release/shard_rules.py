@@ -10,6 +10,8 @@ from vbvrdatafactory.core.parsing import parse_json
 from vbvrdatafactory.release.layout import MEMBERS
 from vbvrdatafactory.release.traps import Finding, Trap, missing
 
+_LONGEST_NUMBER = 19
+
 
 class Member(NamedTuple):
     """A file in a shard: its name, where its header begins, and its content; `data` only of prompts and metadata."""
@@ -97,14 +99,18 @@ def text_problems(path: str, member: Member) -> Iterator[Finding]:
             yield Finding(Trap.NO_TEXT, path, f"{member.name!r} is no UTF-8")
     elif member.name.endswith(f".{METADATA}"):
         try:
-            # NaN and Infinity, which Python takes, are no JSON to others.
-            json.loads(member.data, parse_constant=_no_json)
+            found = json.loads(member.data, parse_int=_small)
+            # Half a surrogate pair, which an escape may be, ends a stream.
+            json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             yield Finding(Trap.NO_JSON, path, f"{member.name!r} is no JSON ({str(error)[:80]})")
 
 
-def _no_json(name: str) -> float:
-    raise ValueError(f"{name} is none")
+def _small(number: str) -> int:
+    """Of what `datasets` decodes; it raises on larger ones."""
+    if len(number) > _LONGEST_NUMBER:
+        raise ValueError(f"{number[:_LONGEST_NUMBER]}… has more digits than readers take")
+    return int(number)
 
 
 def fields_of(data: bytes) -> dict[str, str]:
