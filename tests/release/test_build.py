@@ -92,6 +92,9 @@ def test_a_release_holds_the_bytes_of_the_bucket(cloud: InMemoryAws, tmp_path: P
         "metadata.parquet",
         "release.json",
         "CHANGELOG.md",
+        "README.md",
+        "croissant.json",
+        "pictures",
     }
     assert [*table["shard"].unique(maintain_order=True)] == [shard.path for shard in release.shards]
 

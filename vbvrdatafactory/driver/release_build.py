@@ -12,6 +12,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.errors import DataFactoryError, ReleaseError
+from vbvrdatafactory.driver.release_card import describe
 from vbvrdatafactory.driver.release_choice import Choice
 from vbvrdatafactory.driver.release_finish import delete_build, write_table
 from vbvrdatafactory.driver.release_jobs import (
@@ -141,7 +142,7 @@ def finish(  # noqa: PLR0913 - what the manifest says
     shards: Collection[ShardFile],
     now: datetime,
 ) -> Release:
-    """Write metadata, changelog and manifest, the manifest last, and delete what only the build needed."""
+    """Write metadata, card, changelog and manifest, the manifest last, and delete what only the build needed."""
     samples = arranged.samples
     counts = dict(samples.group_by("split", maintain_order=True).len().iter_rows())
     made = Change(revision=1, at=now, why="Built", samples=samples.height)
@@ -164,6 +165,7 @@ def finish(  # noqa: PLR0913 - what the manifest says
         plan=plan_digest(asked, samples),
     )
     write_table(target, [shard.path for shard in shards])
+    describe(target.store(), release)
     put_manifest(target, release)
     delete_build(target)
     return release

@@ -17,13 +17,17 @@ from vbvrdatafactory.release.manifest import Release
 _VIDEO_COLUMNS = ("generator", "fps", "frames", "width", "height")
 
 
-def describe(store: ObjectStore) -> None:
+def describe(store: ObjectStore, release: Release | None = None) -> None:
     """Write the card, its pictures and ``croissant.json`` of the release in `store`, in place of those there.
+
+    Args:
+        store: where its shards and metadata lie.
+        release: its manifest; default the one that is there.
 
     Raises:
         UnreadableRecordError: it is no release, or its metadata can't be read.
     """
-    release = read_release(store)
+    release = release or read_release(store)
     examples = _write_pictures(store, release)
     put(store, CARD, readme(release, examples, _videos(store)).encode())
     put(store, CROISSANT, croissant(release, content_of(store, TABLE)).encode())
