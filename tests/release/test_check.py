@@ -18,12 +18,10 @@ from click.testing import CliRunner
 
 from tests.release import folders
 from tests.release.conftest import Write
-from tests.release.folders import Sample
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core.contract import FINAL_FRAME, METADATA, PROMPT, QUESTION_METADATA, VIDEO
 from vbvrdatafactory.driver import release_check, release_offline
 from vbvrdatafactory.driver.release_check import Checked, check
-from vbvrdatafactory.ledger.schema import SCHEMA, Part
 from vbvrdatafactory.release.layout import MEMBERS
 from vbvrdatafactory.release.traps import Trap
 
@@ -278,30 +276,6 @@ def test_croissant_of_another_table_is_refused(write: Write, look: Look) -> None
     folder, _ = write()
     edit_table(folder, lambda table: table.reverse())
     assert traps(look(folder))[Trap.CROISSANT] == "croissant.json"
-
-
-def ledger_of(given: Iterable[Sample]) -> Callable[[str], Part]:
-    """The ledger of these samples."""
-
-    def read(generator: str) -> Part:
-        rows = [folders.row_of(sample, "", 0) for sample in given if sample.generator == generator]
-        known = pl.DataFrame(rows).select("generator", "index", "digest", "metadata_digest")
-        return Part(pl.concat([SCHEMA.to_frame(), known], how="diagonal"))
-
-    return read
-
-
-def test_digests_are_those_of_the_ledger(write: Write, look: Look) -> None:
-    """A release of what the ledger has passes; a sample with other content there, or none, is named."""
-    folder, _ = write()
-    given = folders.samples()
-    assert look(folder, read_part=ledger_of(given)).is_good
-    other = given[0]._replace(files={**given[0].files, PROMPT: b"another"})
-    checked = look(folder, read_part=ledger_of([other, *given[2:]]))
-    assert [(each.trap, each.what.partition(" ")[0]) for each in checked.found.kept] == [
-        (Trap.LEDGER, repr(given[0].key)),
-        (Trap.LEDGER, repr(given[1].key)),
-    ]
 
 
 def test_metadata_under_its_other_name_is_the_same(write: Write, look: Look) -> None:

@@ -1,6 +1,5 @@
 """Publishing to the Hub, to a stand-in of it on loopback."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,7 +7,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from tests.release.conftest import Write
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.driver import release_hub
 from vbvrdatafactory.driver.release_hub import HubRepository
-from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.testing.hub import TOKEN, Fault, LoopbackHub, Stored
 
 NAME = "an-org/a-dataset"
@@ -347,45 +344,3 @@ def test_a_killed_call_is_continued_with_the_rest(write: Write, hub: LoopbackHub
     sent = hub.received[len(before) :]
     assert not before & set(sent)
     assert len(hub.received) == len(set(hub.received))
-
-
-def test_a_training_loop_of_twenty_lines_reads_it(
-    write: Write, hub: LoopbackHub, publish: Publish, tmp_path: Path
-) -> None:
-    """The loop of the documentation reads every sample of six generators from the Hub, with its bytes, frames and rate."""
-    folder, release = write()
-    publish(folder)
-    text = (Path(__file__).parents[2] / "docs" / "publishing.md").read_text()
-    _, _, rest = text.partition("<!-- the training loop -->\n\n```python\n")
-    loop, _, _ = rest.partition("```")
-    assert 5 <= len(loop.splitlines()) <= 20
-    script = loop.replace("my-org/my-dataset", NAME) + _TELL
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    expected = {
-        sample.key: [sha256(sample.files[name]).hexdigest() for name in folders.MEMBERS[:4]]
-        for sample in folders.samples()
-    }
-    assert told["read"] == expected
-    assert told["shape"] == [4, 32, 32, 3]
-    assert isinstance(release, Release)
-
-
-_TELL = f"""
-import json
-from hashlib import sha256
-read = {{}}
-for split in ("train", "test"):
-    for sample in load_dataset("{NAME}", split=split, streaming=True).decode(False):
-        values = [sample[name] for name in ("first_frame.png", "final_frame.png", "prompt.txt", "ground_truth.mp4")]
-        values = [value.encode() if isinstance(value, str) else value["bytes"] for value in values]
-        read[sample["__key__"]] = [sha256(value).hexdigest() for value in values]
-print(json.dumps({{"read": read, "shape": video.shape}}))
-"""

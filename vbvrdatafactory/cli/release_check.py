@@ -1,7 +1,6 @@
 """`datafactory release check`: whether a release in a folder is one that others can train on."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ from vbvrdatafactory.cli.context import App
 
 if TYPE_CHECKING:
     from vbvrdatafactory.driver.release_check import Checked
-    from vbvrdatafactory.ledger.schema import Part
+    from vbvrdatafactory.release.manifest import Release
+    from vbvrdatafactory.release.traps import Finding
 
 _EPILOG = """
 Exit code: 0 if nothing is wrong, 1 if something is.
@@ -54,19 +54,20 @@ def read(folder: Path, app: App | None = None, workers: int | None = None) -> "C
     from vbvrdatafactory.driver.release_reading import read_release
 
     release = read_release(LocalStore(folder.resolve()))
-    read_part = _ledger_of(app, release.bucket, release.prefix) if app else None
+    further = _ledger(app, folder, release) if app else []
     total = sum(shard.bytes for shard in release.shards)
     with output.progress("reading", total, in_bytes=True) as on_read:
-        return check_folder(folder, read_part=read_part, workers=workers, on_read=on_read)
+        return check_folder(folder, further=further, workers=workers, on_read=on_read)
 
 
-def _ledger_of(app: App, bucket: str, prefix: str) -> "Callable[[str], Part]":
-    from vbvrdatafactory.s3.ledger import read_part
+def _ledger(app: App, folder: Path, release: "Release") -> "list[Finding]":
+    from vbvrdatafactory.cli import output
+    from vbvrdatafactory.driver.release_ledger import ledger_problems
 
-    app.bucket = bucket
-    _ = app.store()  # checks that it is there to be asked
-    store = app.services.samples(prefix)
-    return lambda generator: read_part(store, generator)
+    app.bucket = release.bucket
+    _ = app.store()  # checks its name
+    with output.listing(release.bucket) as on_listed:
+        return ledger_problems(app.services, folder, release, on_listed)
 
 
 def _as_json(checked: "Checked") -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Proves a release that lies in a folder: every byte of it, without a network, as its users will read it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -15,8 +15,7 @@ from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 from vbvrdatafactory.driver.release_files import content_of
 from vbvrdatafactory.driver.release_offline import Expected, ShardResult, check_croissant, check_shard, start
 from vbvrdatafactory.driver.release_reading import read_release
-from vbvrdatafactory.driver.release_table import column_problems, ledger_problems, row_problems
-from vbvrdatafactory.ledger.schema import Part
+from vbvrdatafactory.driver.release_table import column_problems, row_problems
 from vbvrdatafactory.release.card_rules import card_problems, croissant_problems
 from vbvrdatafactory.release.layout import CARD, CROISSANT, SHARDS, TABLE, is_shard_path
 from vbvrdatafactory.release.manifest import Release
@@ -48,7 +47,7 @@ class Checked(NamedTuple):
 def check(
     folder: Path,
     *,
-    read_part: Callable[[str], Part] | None = None,
+    further: Iterable[Finding] = (),
     workers: int | None = None,
     on_read: Advance = lambda _: None,
 ) -> Checked:
@@ -56,7 +55,7 @@ def check(
 
     Args:
         folder: where it is.
-        read_part: the ledger of a generator, to compare digests with; without it nothing but the folder is read.
+        further: what is known to be wrong with it already.
         workers: processes that read shards; one for each processor by default.
         on_read: called with how many more bytes of shards were read.
 
@@ -66,13 +65,12 @@ def check(
     folder = folder.resolve()
     release = read_release(LocalStore(folder))
     found = Few()
+    found.extend(further)
     lacking = column_problems(folder)
     found.extend(lacking)
     found.extend(_file_problems(folder, release))
     if not lacking:
         found.extend(row_problems(folder, release))
-        if read_part:
-            found.extend(ledger_problems(folder, release, read_part))
     results = _read_shards(folder, release, found, workers, on_read, has_rows=not lacking)
     fields: dict[str, set[str]] = {}
     for result in results:

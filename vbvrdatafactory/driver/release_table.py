@@ -1,11 +1,10 @@
 """What is wrong with the rows of ``metadata.parquet``, however many there are: read by Polars a part at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from vbvrdatafactory.ledger.schema import Part
 from vbvrdatafactory.release.layout import COLUMNS, TABLE
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.shard_rules import Row
@@ -31,8 +30,7 @@ def column_problems(folder: Path) -> list[Finding]:
 
 def rows_of(folder: Path, shard: str) -> dict[str, Row]:
     """The rows that name a shard, by key."""
-    table = pl.scan_parquet(folder / TABLE).filter(pl.col("shard") == shard)
-    found = table.select(Row._fields).collect()
+    found = only_columns(folder, Row._fields, pl.col("shard") == shard)
     return {row[0]: Row(*row) for row in found.iter_rows()}
 
 
@@ -55,29 +53,9 @@ def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
         yield Finding(Trap.MISSING_SHARD, TABLE, f"rows name {path!r}, which the manifest lacks")
 
 
-def ledger_problems(folder: Path, release: Release, read_part: Callable[[str], Part]) -> Iterator[Finding]:
-    """Samples that the ledger of the bucket knows with other content, or does not know.
-
-    Args:
-        folder: the release's.
-        release: its manifest.
-        read_part: the ledger of a generator.
-    """
-    table = pl.scan_parquet(folder / TABLE)
-    names = ("index", "digest", "metadata_digest")
-    for share in release.generators:
-        own = table.filter(pl.col("generator") == share.generator).select("key", *names).collect()
-        known = read_part(share.generator).rows.select(names)
-        joined = own.join(known, on="index", how="left", suffix="_known")
-        differs = joined.filter(
-            (pl.col("digest") != pl.col("digest_known")).fill_null(value=True)
-            | (pl.col("metadata_digest") != pl.col("metadata_digest_known")).fill_null(value=False)
-        )
-        for key, is_known in (
-            differs.select("key", pl.col("digest_known").is_not_null()).head(_SHOWN).iter_rows()
-        ):
-            what = "has other content in the ledger" if is_known else "is not in the ledger"
-            yield Finding(Trap.LEDGER, TABLE, f"{key!r} {what}")
+def only_columns(folder: Path, columns: Sequence[str], chosen: pl.Expr) -> pl.DataFrame:
+    """Some columns of the rows that are chosen."""
+    return pl.scan_parquet(folder / TABLE).filter(chosen).select(columns).collect()
 
 
 def _repeated(table: pl.LazyFrame, column: str, count: pl.Expr) -> list[tuple[str, int]]:
