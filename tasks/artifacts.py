@@ -38,6 +38,7 @@ _EACH_SECONDS, _EACH_SECONDS_AT_MOST, _UPDATES = 5.0, 30.0, 400
 _LIVE = "How far the run is, updated while it goes on"
 _PLAN = "What the run takes, estimated before it spends"
 _SUMMARY = "What is in the bucket, and why the rest is not"
+_RELEASE = "What the release has, and what is wrong with it"
 # The last update is worth a moment's wait, not more.
 _LAST_SECONDS = 5.0
 
@@ -195,6 +196,12 @@ def publish(report: Report, *, filed: bool = True) -> None:
             TableArtifact(key=f"{key}-completeness", table=table, description=for_markdown(headline))
         )
     )
+
+
+def publish_release(name: str, text: str) -> None:
+    """The page of a release on the run page."""
+    key = f"{artifact_key(name)}-release"
+    guarded(lambda: _create(MarkdownArtifact(key=key, markdown=text, description=_RELEASE)))
 
 
 def places_of(report: Report) -> list[str]:

@@ -100,7 +100,7 @@ def cloud() -> Iterator[InMemoryAws]:
 def run_log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     """Where tasks log that are called as functions, outside of any Prefect run."""
     log = logging.getLogger("run")
-    for module in ("tasks.artifacts", "tasks.dataset", "tasks.lock", "tasks.services"):
+    for module in ("tasks.artifacts", "tasks.dataset", "tasks.lock", "tasks.releases", "tasks.services"):
         monkeypatch.setattr(f"{module}.get_run_logger", lambda: log)
     return log
 

@@ -11,6 +11,7 @@ from flows.ending import told_in_one_line
 from flows.fill_gaps import fill_gaps
 from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
+from flows.release_dataset import release_dataset
 from vbvrdatafactory.core.errors import DataFactoryError, SpecError
 
 FIRST_STEPS = {
@@ -18,6 +19,7 @@ FIRST_STEPS = {
     fill_gaps: "read_plan",
     completeness_report: "read_plan",
     redrive_dead_letters: "redrive",
+    release_dataset: "read_plan",
 }
 
 

@@ -20,6 +20,7 @@ from flows.fill_gaps import fill_gaps
 from flows.form import MAX_FAILURES, RequiredFile, choices
 from flows.generate_dataset import generate_dataset
 from flows.redrive_dead_letters import redrive_dead_letters
+from flows.release_dataset import release_dataset
 from tasks.dataset import plan_dataset
 from vbvrdatafactory.cli.submit import submit
 from vbvrdatafactory.core.config import Config, config
@@ -28,7 +29,14 @@ from vbvrdatafactory.planning.plan import MAX_SEED, DatasetSpec
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import Tally
 
-FLOWS = (generate_dataset, fill_gaps, completeness_report, redrive_dead_letters, approve_dataset)
+FLOWS = (
+    generate_dataset,
+    fill_gaps,
+    completeness_report,
+    redrive_dead_letters,
+    approve_dataset,
+    release_dataset,
+)
 # The schema is the software's, and the pins are those of the generators' lock.
 NOT_ASKED = {"schema_version", "pins"}
 DEPLOYMENTS = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))["deployments"]

@@ -1,6 +1,5 @@
 """`datafactory release publish`: sends a release to the Hugging Face Hub or to a bucket."""
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from vbvrdatafactory.driver.release_publish import Target
     from vbvrdatafactory.driver.release_source import Source
 
-_HUB = re.compile(r"hf:([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})")
-_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^?#]+)")
 _SECONDS_BETWEEN_LINES = 30
 
 _EPILOG = """
@@ -63,9 +60,9 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.driver.release_publish import check_limits
     from vbvrdatafactory.driver.release_publish import publish as send
     from vbvrdatafactory.driver.release_source import Source
+    from vbvrdatafactory.driver.release_targets import find_target
 
-    app = ctx.ensure_object(App)
-    target = _target_of(app, to, public=public)
+    target = find_target(to, ctx.ensure_object(App).config, private=not public)
     source = Source(folder, target.repository)
     check_limits(source, target, has_grant=has_grant)
     if dry_run:
@@ -87,24 +84,6 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
         f"{target.name} holds {source.release.name}, revision {source.release.revision}: {format_count(done.files, 'file')}, "
         f"{format_bytes(done.bytes)}, all with the right size and digest; {done.sent:,} sent, {done.deleted:,} deleted."
     )
-
-
-def _target_of(app: App, to: str, *, public: bool) -> "Target":
-    from vbvrdatafactory import aws
-    from vbvrdatafactory.core.models import safe_prefix
-    from vbvrdatafactory.driver.release_bucket import BucketPrefix
-
-    if found := _HUB.fullmatch(to):
-        from vbvrdatafactory.driver.release_hub import HubRepository
-
-        return HubRepository(found[1], private=not public)
-    if found := _BUCKET.fullmatch(to):
-        try:
-            prefix = safe_prefix(found[2].rstrip("/"))
-        except ValueError as error:
-            raise click.UsageError(f"--to: {error}") from error
-        return BucketPrefix(aws.bucket(app.config, found[1], prefix=prefix), to.rstrip("/"))
-    raise click.UsageError(f"--to {to!r} is no target; one looks like hf:ORG/NAME or s3://BUCKET/PREFIX")
 
 
 def _check(folder: Path) -> None:
