@@ -16,6 +16,7 @@ from prefect.logging import get_run_logger
 from tasks import artifacts
 from tasks.services import services
 from vbvrdatafactory.core.errors import ConfigError
+from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from vbvrdatafactory.driver.release_check import Checked
 
 _SHARD_BYTES = 10**9
+# Megabits a second, for how long it takes.
+_MBIT = 1000.0
 
 
 @contextmanager
@@ -54,15 +57,20 @@ def plan_release(plan: Plan, asked: "Asked", leave_out: Sequence[str]) -> None:
     """
     with extra():
         from vbvrdatafactory.driver.release import arrange_samples, choice_of  # noqa: PLC0415 - the extra brings it
+        from vbvrdatafactory.driver.release_shard import shard_path  # noqa: PLC0415 - as it
         from vbvrdatafactory.release.choosing import Unfit  # noqa: PLC0415 - as it
+        from vbvrdatafactory.release.forecast import forecast  # noqa: PLC0415 - as it
+        from vbvrdatafactory.release.publishing import HUB  # noqa: PLC0415 - as it
 
     log = get_run_logger()
     with choice_of(services(), plan, [Unfit(one) for one in leave_out]) as choice:
         arranged = arrange_samples(choice, asked)
-        shards = arranged.select("split", "shard").n_unique()
-        log.info("%d samples in %d shards, %d bytes", arranged.height, shards, arranged["bytes"].sum())
-        for left in choice.left_out:
-            log.warning("left out: %d samples of %r, %s", left.samples, left.generator, left.why)
+        shards = {key: shard_path(*key) for key in arranged.select("split", "shard").unique().iter_rows()}
+        said = forecast(arranged, shards, choice.left_out)
+    for line in said.lines(_MBIT):
+        log.info("%s", for_terminal(line))
+    for problem in said.problems(HUB):
+        log.warning("the Hub would not take it: %s", problem)
 
 
 @task(task_run_name="{plan.spec.dataset}/build-release", persist_result=False)
@@ -92,7 +100,7 @@ def check_release(dataset: str, folder: Path) -> "Checked":
     checked = check(folder)
     log = get_run_logger()
     for found in checked.found.kept:
-        log.error("%s", found)
+        log.error("%s", for_terminal(str(found)))
     return checked
 
 

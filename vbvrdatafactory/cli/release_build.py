@@ -107,7 +107,6 @@ def build(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.core.humanize import format_bytes, format_count
     from vbvrdatafactory.driver.release import build_release
     from vbvrdatafactory.driver.release_benchmark import read_benchmark
-    from vbvrdatafactory.driver.release_card import describe
     from vbvrdatafactory.driver.release_export import export
     from vbvrdatafactory.driver.release_place import parse_place
     from vbvrdatafactory.release.choosing import Unfit
@@ -130,7 +129,6 @@ def build(  # noqa: PLR0913 - click gives each option as an argument
             steps=steps,
         )
         export(place, done.release, exports)
-        describe(place.store())
     for removed in done.release.decontaminated:
         output.say(f"left out: {removed.key} has the {removed.by} of {removed.against}")
     release = done.release
