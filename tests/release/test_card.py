@@ -44,6 +44,14 @@ def test_header_says_how_it_is_read(write: Write) -> None:
     assert "image-to-video" in found["task_categories"]
 
 
+def test_what_is_trained_on_comes_first(write: Write) -> None:
+    """The split `train` is the first in the header and in the example, in whatever order the manifest has them."""
+    folder, _ = write(splits={"test": 6, "train": 18})
+    assert [each["split"] for each in header_of(folder)["configs"][0]["data_files"]] == ["train", "test"]
+    assert [each["name"] for each in header_of(folder)["dataset_info"][0]["splits"]] == ["train", "test"]
+    assert 'split="train", streaming=True' in body_of(folder)
+
+
 def test_unknown_licence_is_named(write: Write) -> None:
     """A licence that the Hub does not know is `other` with its name."""
     folder, _ = write(license="Our own, 2.0")

@@ -17,7 +17,7 @@ from vbvrdatafactory.release.card_generators import (
     span,
     table,
 )
-from vbvrdatafactory.release.card_header import header
+from vbvrdatafactory.release.card_header import header, ordered
 from vbvrdatafactory.release.layout import CHANGELOG, COLUMNS, CROISSANT, TABLE
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.naming import key_prefix
@@ -52,7 +52,9 @@ def readme(release: Release, examples: Mapping[str, Example], videos: Mapping[st
 
 def _summary(release: Release) -> str:
     samples, size = sum(release.splits.values()), sum(shard.bytes for shard in release.shards)
-    splits = ", ".join(f"{code_for_markdown(name)} {count:,}" for name, count in release.splits.items())
+    splits = ", ".join(
+        f"{code_for_markdown(name)} {count:,}" for name, count in ordered(release.splits).items()
+    )
     return (
         f"{format_count(samples, 'sample')} of {format_count(len(release.generators), 'generator')} of video reasoning tasks, "
         f"in {format_count(len(release.shards), 'shard')}, {format_bytes(size)}. Splits: {splits}. Revision {release.revision}.\n\n"
@@ -63,7 +65,7 @@ def _summary(release: Release) -> str:
 
 
 def _how_to_load(release: Release) -> str:
-    split = next(iter(release.splits), "train")
+    split = next(iter(ordered(release.splits)), "train")
     return f"""## Load it
 
 ```python

@@ -1,5 +1,6 @@
 """The YAML at the head of a card: what the Hub and `datasets` read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -72,6 +73,15 @@ def header(release: Release) -> str:
     return "---\n" + yaml.safe_dump(fields, sort_keys=False, width=1000) + "---\n"
 
 
+def ordered(splits: Mapping[str, int]) -> dict[str, int]:
+    """Splits as they are shown: what is trained on comes first.
+
+    >>> ordered({"test": 1, "train": 9})
+    {'train': 9, 'test': 1}
+    """
+    return dict(sorted(splits.items(), key=lambda split: (split[0] != "train", split[0])))
+
+
 def size_category(samples: int) -> str:
     """The Hub's category of a dataset's size.
 
@@ -93,7 +103,9 @@ def _license(name: str) -> dict[str, str]:
 
 def _data_files(release: Release) -> list[dict[str, str]]:
     return [
-        {"split": split, "path": f"{SHARDS}{split}/*.tar"} for split, count in release.splits.items() if count
+        {"split": split, "path": f"{SHARDS}{split}/*.tar"}
+        for split, count in ordered(release.splits).items()
+        if count
     ]
 
 
@@ -105,7 +117,7 @@ def _info(release: Release) -> dict[str, Any]:
     total = sum(sizes.values())
     splits = [
         {"name": split, "num_bytes": sizes[split], "num_examples": count}
-        for split, count in release.splits.items()
+        for split, count in ordered(release.splits).items()
         if count
     ]
     return {
