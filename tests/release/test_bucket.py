@@ -6,6 +6,7 @@ from pathlib import Path
 import obstore
 import pytest
 from click.testing import CliRunner, Result
+from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore
 
 from tests.release import folders
@@ -124,6 +125,43 @@ def test_bytes_that_s3_took_are_compared(
     target.send(Step([shard], ()), source, "", lambda _: None)
     with pytest.raises(TargetError, match="other bytes"):
         target.send(Step([shard], ()), source, "", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "tries"),
+    [
+        (PermissionDeniedError("no"), "access denied", 1),
+        (FileNotFoundError("no"), "there is no such bucket", 1),
+        (GenericError("503"), "can't be listed: 503", 6),
+    ],
+)
+def test_what_s3_refuses_is_told_at_once_and_other_errors_are_sat_out(
+    cloud: InMemoryAws, write: Write, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, tries: int
+) -> None:
+    """No permission and no bucket end the call; another error is tried again some times."""
+    folder, _ = write()
+    asked: list[object] = []
+
+    def fail(*arguments: object) -> None:
+        asked.append(arguments)
+        raise error
+
+    monkeypatch.setattr(obstore, "list", fail)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    result = publish(cloud, folder)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert len(asked) == tries
+
+
+def test_empty_objects_of_others_are_no_obstacle(
+    cloud: InMemoryAws, there: MemoryStore, write: Write
+) -> None:
+    """A prefix may hold what consoles put there for a folder."""
+    obstore.put(there, "notes/empty", b"")
+    folder, _ = write()
+    assert publish(cloud, folder).exit_code == 0
+    assert held(there) == {**files_of(folder), "notes/empty": b""}
 
 
 def test_a_file_that_was_changed_is_not_left_there(

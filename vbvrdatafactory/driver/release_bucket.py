@@ -7,19 +7,20 @@ by its ETag, wherever that is a digest.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.driver.release_files import content_type
-from vbvrdatafactory.driver.release_publish import TargetError
+from vbvrdatafactory.driver.release_publish import NoTargetError, TargetError
 from vbvrdatafactory.driver.release_source import PublishError, Source
 from vbvrdatafactory.release.layout import CARD
 from vbvrdatafactory.release.publishing import S3, ListedFile, LocalFile, Step
+from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.checksums import unquoted
-from vbvrdatafactory.s3.reading import e_tag_is_md5
 from vbvrdatafactory.s3.records import READ_THREADS
 
 # An upload of more is one of parts; 5 TiB are 10,000 parts of half a gigabyte, a shard of 1 GB are 60.
@@ -27,6 +28,7 @@ _PART = 16 * 1024 * 1024
 _MOST_PARTS = 10_000
 _DIGEST = "sha256"
 _MD5_LENGTH = 32
+_UNKNOWN = "unknown"
 
 
 class BucketPrefix:
@@ -45,34 +47,42 @@ class BucketPrefix:
         """A bucket is its owner's to make."""
 
     def listed(self) -> Mapping[str, ListedFile]:
-        try:
+        with self._explained("can't be listed"), ThreadPoolExecutor(READ_THREADS, "look") as pool:
             found = [each for page in obstore.list(self._store) for each in page]
-            with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="look") as pool:
-                digests = pool.map(self._digest, (each["path"] for each in found))
-                return {
-                    each["path"]: ListedFile(each["path"], each["size"], digest)
-                    for each, digest in zip(found, digests, strict=True)
-                }
-        except BaseError as error:
-            raise TargetError(f"{self.name} can't be listed: {_first_line(error)}") from error
+            digests = pool.map(lambda each: self._digest(each["path"], each["size"]), found)
+            return {
+                each["path"]: ListedFile(each["path"], each["size"], digest)
+                for each, digest in zip(found, digests, strict=True)
+            }
 
     def read(self, path: str) -> bytes | None:
-        try:
-            return bytes(obstore.get(self._store, path).bytes())
-        except FileNotFoundError:
-            return None
-        except BaseError as error:
-            raise TargetError(f"{self.name}/{path} can't be read: {_first_line(error)}") from error
+        with self._explained(f"can't be read at {path}"):
+            try:
+                return reading.read(self._store, path).data
+            except FileNotFoundError:
+                return None
 
     def send(self, step: Step, source: Source, message: str, on_sent: Callable[[int], None]) -> None:  # noqa: ARG002 - of commits
-        try:
+        with self._explained("took not all"):
             # Who finds a card finds the rest.
             for file in sorted(step.files, key=lambda file: file.path == CARD):
                 self._put(file, source, on_sent)
             for path in step.deleted:
                 obstore.delete(self._store, path)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Errors of S3 as ours: what another try may mend, and what not."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise NoTargetError(f"{self.name} {what}: there is no such bucket") from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise PublishError(
+                f"{self.name} {what}: access denied; ask for it, or set AWS_PROFILE"
+            ) from error
         except BaseError as error:
-            raise TargetError(f"{self.name} took not all: {_first_line(error)}") from error
+            raise TargetError(f"{self.name} {what}: {str(error).partition(chr(10))[0]}") from error
 
     def _put(self, file: LocalFile, source: Source, on_sent: Callable[[int], None]) -> None:
         part = max(_PART, -(-file.size // _MOST_PARTS))
@@ -88,15 +98,23 @@ class BucketPrefix:
             raise PublishError(f"{file.path} was changed while it was read; run 'datafactory release check'")
         tag = unquoted(put["e_tag"])
         is_digest = len(tag.partition("-")[0]) == _MD5_LENGTH
-        if is_digest and tag != parts.e_tag(is_large=is_large) and e_tag_is_md5(self._store, file.path):
+        if (
+            is_digest
+            and tag != parts.e_tag(is_large=is_large)
+            and reading.e_tag_is_md5(self._store, file.path)
+        ):
             raise TargetError(f"{self.name} has taken other bytes as {file.path}: ETag {tag}")
 
-    def _digest(self, path: str) -> str:
+    def _digest(self, path: str, size: int) -> str:
+        """The SHA-256 in an object's metadata; what no file has where there is none."""
+        if not size:
+            # Of nothing S3 gives no first byte.
+            return _UNKNOWN
         try:
             found = obstore.get(self._store, path, options={"range": (0, 1)})
         except FileNotFoundError:
-            return "deleted"
-        return str(found.attributes.get(_DIGEST, "unknown"))
+            return _UNKNOWN
+        return str(found.attributes.get(_DIGEST, _UNKNOWN))
 
 
 class _Parts:
@@ -132,7 +150,3 @@ class _Parts:
             joined = hashlib.md5(b"".join(self._md5s), usedforsecurity=False).hexdigest()
             return f"{joined}-{len(self._md5s)}"
         return self._md5s[0].hex() if self._md5s else hashlib.md5(b"", usedforsecurity=False).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

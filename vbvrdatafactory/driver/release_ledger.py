@@ -6,12 +6,13 @@ from threading import Lock
 
 import polars as pl
 
+from vbvrdatafactory.core.errors import UnreadableRecordError
 from vbvrdatafactory.driver.contents import Found
 from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.release_table import only_columns
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
-from vbvrdatafactory.release.layout import TABLE
+from vbvrdatafactory.release.layout import MANIFEST, TABLE
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.traps import Finding, Trap
 from vbvrdatafactory.s3.listing import Listed
@@ -32,8 +33,14 @@ def ledger_problems(
         folder: where the release is.
         release: its manifest.
         on_listed: called with the number of keys seen so far.
+
+    Raises:
+        UnreadableRecordError: the manifest's spec can't be read.
     """
-    plan = Plan(DatasetSpec.model_validate(release.spec, extra="ignore"))
+    try:
+        plan = Plan(DatasetSpec.model_validate(release.spec, extra="ignore"))
+    except ValueError as error:
+        raise UnreadableRecordError(f"the spec in {MANIFEST} is none of a dataset ({error})") from error
     names = [share.generator for share in release.generators if share.generator in plan.generators]
     findings, lock = list[Finding](), Lock()
 

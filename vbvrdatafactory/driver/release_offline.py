@@ -86,8 +86,8 @@ def check_shard(folder: Path, shard: Expected, required: tuple[str, ...], *, has
 
 
 def _hash_problems(shard: Expected, found: Scan) -> Iterator[Finding]:
-    if found.content != FileContent(shard.bytes, bytes.fromhex(shard.sha256)):
-        size, digest = found.content
+    size, digest = found.content
+    if (size, digest.hex()) != (shard.bytes, shard.sha256):
         yield Finding(
             Trap.SHARD_HASH,
             shard.path,
