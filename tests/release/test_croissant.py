@@ -8,6 +8,7 @@ import mlcroissant
 import pytest
 
 from tests.release.conftest import Write
+from vbvrdatafactory.release.manifest import LeftOut, Removed
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,11 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_mlcroissant_validates_and_reads_it(write: Write, no_network: None) -> None:
     """Mlcroissant finds neither error nor warning, and reads every row without a network."""
-    folder, _ = write()
+    left_out = [LeftOut(generator=name, samples=2, why="it failed") for name in ("V-8_gone", "V-9_gone")]
+    removed = [Removed(key=f"V-1_maze-{n:06d}", by="digest", against="a benchmark") for n in range(2)]
+    _, release = write(left_out=left_out, decontaminated=removed)
+    shares = [share.model_copy(update={"distinct": 1}) for share in release.generators]
+    folder, _ = write(into="other", left_out=left_out, decontaminated=removed, generators=shares)
     dataset = mlcroissant.Dataset(jsonld=str(folder / "croissant.json"))
     issues = dataset.metadata.ctx.issues
     assert (issues.errors, issues.warnings) == (set(), set())
@@ -42,7 +47,7 @@ def test_it_says_that_the_data_is_synthetic(write: Write) -> None:
     found = described(write()[0])
     assert "http://mlcommons.org/croissant/RAI/1.0" in found["conformsTo"]
     assert "synthetic" in found["rai:dataCollection"]
-    assert found["rai:dataCollectionMissingData"] == ["4 samples of V-9_gone are left out: it failed."]
+    assert found["rai:dataCollectionMissingData"] == "4 samples of V-9_gone are left out: it failed."
     assert all(
         found[f"rai:{name}"] for name in ("personalSensitiveInformation", "dataBiases", "dataLimitations")
     )

@@ -123,7 +123,8 @@ def _responsible_use(release: Release) -> dict[str, Any]:
             "seed, the commit and the environment of each sample. No person, no recording and no generative model is a source."
         ),
         "rai:dataCollectionType": ["Software Collection", "Synthetic data"],
-        "rai:dataCollectionMissingData": left_out or ["No samples are left out."],
+        # One text, unlike most of these.
+        "rai:dataCollectionMissingData": " ".join(left_out) or "No samples are left out.",
         "rai:dataCollectionRawData": "There is none: samples are drawn by programs.",
         "rai:dataPreprocessingProtocol": [
             "Each sample was decoded and its video compared with its pictures before it was stored.",
