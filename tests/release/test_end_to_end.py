@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +122,40 @@ def test_digests_are_those_of_the_ledger(
     assert code == 1
     assert said[0] == "ledger 'V-1_maze-000003' has other content in the ledger"
     assert said[1] == "ledger 'V-2_draw-000000' is not in the ledger"
+
+
+def test_withdrawn_samples_are_gone_from_where_it_was_published(
+    cloud: InMemoryAws, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a release with samples withdrawn, one that the card shows too, only their shards are sent; nothing there shows them."""
+    monkeypatch.setattr(release_check, "ProcessPoolExecutor", Inline)
+    folder = tmp_path / "release"
+    build(cloud, folder)
+    target = HubRepository(NAME, private=True, endpoint=hub.endpoint)
+    release_publish.publish(Source(folder, NAME), target, Clock(), print)
+    before, sent, commits = dict(hub.repositories[NAME]), len(hub.received), len(hub.commits)
+    gone = ["V-1_maze-000000", "V-1_maze-000004", "V-2_draw-000007"]
+    named = [word for key in gone for word in ("--key", key)]
+    arguments = ["release", "withdraw", str(folder), *named, "--why", "wrong walls"]
+    result = CliRunner().invoke(cli, arguments, env=cloud.environment)
+    assert result.exit_code == 0, result.output
+    checked = check(folder)
+    assert checked.is_good, checked.found.kept
+    done = release_publish.publish(Source(folder, NAME), target, Clock(), print)
+    assert len(hub.commits) == commits + 1
+    now = hub.repositories[NAME]
+    assert not [path for path in now if "V-1_maze-000000" in path]
+    tars = [path for path in now if path.endswith(".tar")]
+    shards = set(pl.read_parquet(folder / "metadata.parquet")["shard"])
+    changed = [path for path in tars if now[path] != before.get(path)]
+    assert 1 <= len(changed) <= len(gone) < len(tars)
+    assert set(tars) == shards
+    held = {each.oid for each in before.values()}
+    assert Counter(hub.received[sent:]) == Counter(
+        {each.oid for each in now.values() if each.is_large} - held
+    )
+    assert done.deleted == len(before.keys() - now.keys())
+    assert "wrong walls" in now["README.md"].data.decode()
 
 
 def training_loop() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import obstore
 import polars as pl
 from obstore.store import ObjectStore
 
@@ -11,8 +12,9 @@ from vbvrdatafactory.driver.release_reading import read_release, read_rows, read
 from vbvrdatafactory.release.card import readme
 from vbvrdatafactory.release.card_generators import Example, Videos
 from vbvrdatafactory.release.croissant import croissant
-from vbvrdatafactory.release.layout import CARD, CROISSANT, TABLE, picture
+from vbvrdatafactory.release.layout import CARD, CROISSANT, PICTURES, TABLE, picture
 from vbvrdatafactory.release.manifest import Release
+from vbvrdatafactory.s3.listing import sizes
 
 _VIDEO_COLUMNS = ("generator", "fps", "frames", "width", "height")
 
@@ -36,6 +38,7 @@ def describe(store: ObjectStore, release: Release | None = None) -> None:
 def _write_pictures(store: ObjectStore, release: Release) -> dict[str, Example]:
     wanted = {share.example: share.generator for share in release.generators}
     found: dict[str, Example] = {}
+    written: set[str] = set()
     for rows in read_rows(store, ("key", "prompt", "shard", "offset")):
         shown = rows.filter(pl.col("key").is_in(list(wanted)))
         for key, prompt, shard, offset in shown.iter_rows():
@@ -44,6 +47,10 @@ def _write_pictures(store: ObjectStore, release: Release) -> dict[str, Example]:
             for name in pictures:
                 put(store, picture(key, name), files[name])
             found[wanted[key]] = Example(prompt or "", pictures)
+            written.update(picture(key, name) for name in pictures)
+    # Those of a sample that was withdrawn must not stay.
+    if stale := [path for path, _ in sizes(store, PICTURES) if path not in written]:
+        obstore.delete(store, stale)
     return found
 
 
