@@ -17,14 +17,15 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.driver import release_samples
-from vbvrdatafactory.driver.release import Done, build_release
+from vbvrdatafactory.driver.release import Done, build_choice, build_release
 from vbvrdatafactory.driver.release_build import Asked
+from vbvrdatafactory.driver.release_choice import choose_samples
 from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import Override, Plan, make_spec
 from vbvrdatafactory.release.choosing import Unfit
 from vbvrdatafactory.release.layout import COLUMNS, MEMBERS
-from vbvrdatafactory.testing import InMemoryAws
+from vbvrdatafactory.testing import InMemoryAws, in_memory_aws
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GENERATORS = ("G-1_a", "G-2.b", "O-3_c")
@@ -118,6 +119,26 @@ def test_the_same_ledger_and_seed_give_the_same_bytes(cloud: InMemoryAws, tmp_pa
     assert held(tmp_path / "c")["metadata.parquet"] != held(tmp_path / "a")["metadata.parquet"]
     with pytest.raises(ReleaseError, match="another release"):
         build(cloud, plan, tmp_path / "a", seed=6)
+
+
+def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    """As one does, whichever of them is done first."""
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    with in_memory_aws() as cloud:
+        plan = plant_many(cloud.store, GENERATORS, 20)
+        choice = choose_samples(Services(cloud.config), plan, rows)
+        for page in obstore.list(cloud.store, keys.QUESTIONS):
+            for one in page:
+                path = tmp_path / "bucket" / one["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bytes(obstore.get(cloud.store, one["path"]).bytes()))
+    for name, processes in (("one", 0), ("two", 2)):
+        how = asked(processes=processes)
+        bucket, target = Place(tmp_path / "bucket"), Place(tmp_path / name)
+        build_choice(choice, plan.spec, "b", how, bucket, target, NOW)
+    assert held(tmp_path / "one") == held(tmp_path / "two")
+    assert len(members(tmp_path / "two")) == 60
 
 
 def test_a_build_goes_on_where_it_was_ended(
