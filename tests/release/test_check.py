@@ -22,7 +22,9 @@ from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core.contract import FINAL_FRAME, METADATA, PROMPT, QUESTION_METADATA, VIDEO
 from vbvrdatafactory.driver import release_check, release_offline
 from vbvrdatafactory.driver.release_check import Checked, check
-from vbvrdatafactory.release.layout import MEMBERS
+from vbvrdatafactory.driver.release_export import write_tables
+from vbvrdatafactory.driver.release_place import Place
+from vbvrdatafactory.release.layout import MEMBERS, parquet_path
 from vbvrdatafactory.release.traps import Trap
 
 FIRST = "data/train/train-00000.tar"
@@ -300,6 +302,22 @@ def test_a_generator_without_videos_is_no_error(write: Write, look: Look) -> Non
     folder, _ = write(given, require=[FINAL_FRAME])
     checked = look(folder)
     assert checked.is_good, checked.found.kept
+
+
+def test_exported_tables_have_the_shards_bytes(write: Write, look: Look) -> None:
+    """A table with the files of a shard in it is compared with the shard; one of other bytes, and one that is none, are named."""
+    folder, release = write()
+    write_tables(Place(folder), release)
+    assert look(folder).is_good
+    first, second, third = (folder / parquet_path(shard.path) for shard in release.shards)
+    table = pl.read_parquet(first)
+    table.with_columns(table["video"].shift(1).alias("video")).write_parquet(first)
+    second.write_bytes(b"no table")
+    found = look(folder).found
+    assert [each.file for each in found.kept if each.trap == Trap.EXPORT] == [
+        str(path.relative_to(folder)) for path in sorted((first, second))
+    ]
+    assert third.exists()
 
 
 def test_a_folder_that_is_no_release_is_refused(tmp_path: Path) -> None:

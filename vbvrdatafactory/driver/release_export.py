@@ -16,8 +16,8 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, VIDEO
 from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.release_reading import read_members, read_rows
-from vbvrdatafactory.release.layout import COLUMNS, EXPORTS, SHARDS, member
-from vbvrdatafactory.release.manifest import Release, ShardFile
+from vbvrdatafactory.release.layout import COLUMNS, EXPORTED, EXPORTS, member, parquet_path
+from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.s3.listing import sizes
 
 # Bytes of samples in a group of rows, about: who reads one holds it in memory.
@@ -37,7 +37,6 @@ _COLUMNS = {
     "height": pa.int32(),
     "metadata": pa.string(),
 }
-_FILES = {"first_frame": FIRST_FRAME, "final_frame": FINAL_FRAME, "video": VIDEO}
 _OF_METADATA = tuple(name for name in _COLUMNS if name in COLUMNS)
 _FEATURES = {"first_frame": "Image", "final_frame": "Image", "video": "Video"}
 
@@ -60,11 +59,6 @@ def exported(store: ObjectStore) -> set[str]:
     """The layouts that were exported of the release that lies there."""
     names = {key.removeprefix(EXPORTS).partition("/")[0] for key, _ in sizes(store, EXPORTS)}
     return {layout for layout, folder in (("jsonl", "paths"), ("parquet", "parquet")) if folder in names}
-
-
-def parquet_path(shard: ShardFile) -> str:
-    """The path of a shard's samples as a table."""
-    return f"{EXPORTS}parquet/{shard.path.removeprefix(SHARDS).removesuffix('.tar')}.parquet"
 
 
 def path_line(row: Mapping[str, Any], has: Collection[str]) -> str:
@@ -113,12 +107,12 @@ def write_tables(place: Place, release: Release) -> None:
     rows = (row for part in read_rows(store, _OF_METADATA) for row in part.iter_rows(named=True))
     for shard in release.shards:
         of_shard = list(islice(rows, shard.samples))
-        if parquet_path(shard) in there:
+        if parquet_path(shard.path) in there:
             continue
         with place.scratch() as folder:
             file = folder / "table.parquet"
             _write_table(file, of_shard, read_members(store, shard.path))
-            place.take(file, parquet_path(shard))
+            place.take(file, parquet_path(shard.path))
 
 
 def _write_table(
@@ -127,14 +121,14 @@ def _write_table(
     schema = pa.schema(list(_COLUMNS.items()), metadata={"huggingface": _features()})
     # Pictures and videos are compressed already.
     with pq.ParquetWriter(
-        file, schema, compression={name: "none" if name in _FILES else "zstd" for name in _COLUMNS}
+        file, schema, compression={name: "none" if name in EXPORTED else "zstd" for name in _COLUMNS}
     ) as writer:
         held: list[dict[str, Any]] = []
         size = 0
         for row, (key, files) in zip(rows, samples, strict=True):
             media = {
                 column: {"bytes": files[name], "path": member(key, name)} if name in files else None
-                for column, name in _FILES.items()
+                for column, name in EXPORTED.items()
             }
             held.append({**row, **media, "metadata": files.get(METADATA, b"").decode(errors="replace")})
             size += sum(map(len, files.values()))

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vbvrdatafactory.core.content import FileContent
-from vbvrdatafactory.core.contract import METADATA
+from vbvrdatafactory.core.contract import METADATA, PROMPT
 from vbvrdatafactory.driver.release_scan import Scan, scan
 from vbvrdatafactory.driver.release_table import rows_of
-from vbvrdatafactory.release.layout import CROISSANT, MEMBERS, TABLE
+from vbvrdatafactory.release.layout import CROISSANT, EXPORTED, MEMBERS, TABLE, parquet_path
 from vbvrdatafactory.release.shard_rules import Scanned, compare
 from vbvrdatafactory.release.traps import Finding, Trap
 
@@ -24,6 +24,7 @@ from vbvrdatafactory.release.traps import Finding, Trap
 MOST_BYTES_OF_RECORDS = 256 * 1024 * 1024
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 _LONGEST_ERROR = 300
+_ROWS_OF_EXPORT = 64
 
 
 class Expected(NamedTuple):
@@ -82,6 +83,7 @@ def check_shard(folder: Path, shard: Expected, required: tuple[str, ...], *, has
         findings += compare(shard.path, shard.split, found.samples, rows_of(folder, shard.path))
     findings += _with_webdataset(folder, shard.path, found.samples)
     findings += _with_datasets(folder, shard, found.samples)
+    findings += _exported(folder, shard.path, found.samples)
     return ShardResult(findings, len(found.samples), found.fields)
 
 
@@ -138,6 +140,31 @@ def _with_datasets(folder: Path, shard: Expected, samples: list[Scanned]) -> Ite
     if read != expected:
         what = f"datasets yields {len(read):,} samples of {len(samples):,}, or other bytes"
         yield Finding(Trap.STREAMING, shard.path, what)
+
+
+def _exported(folder: Path, path: str, samples: list[Scanned]) -> Iterator[Finding]:
+    """How the shard's table with embedded files differs from the shard, where it was exported."""
+    import pyarrow.parquet as pq
+
+    table = parquet_path(path)
+    if not (folder / table).is_file():
+        return
+    try:
+        parts = pq.ParquetFile(folder / table).iter_batches(
+            _ROWS_OF_EXPORT, columns=["key", "prompt", *EXPORTED]
+        )
+        read = [(row["key"], _embedded(row)) for part in parts for row in part.to_pylist()]
+    except Exception as error:  # noqa: BLE001 - whatever it raises, users get
+        yield Finding(Trap.EXPORT, table, f"it can't be read ({_short(error)})")
+        return
+    expected = [(s.key, {name: c for name, c in s.files.items() if name != METADATA}) for s in samples]
+    if read != expected:
+        yield Finding(Trap.EXPORT, table, f"its {len(read):,} samples are not the {len(samples):,} of {path}")
+
+
+def _embedded(row: Mapping[str, Any]) -> dict[str, FileContent]:
+    found = {name: FileContent.of(row[column]["bytes"]) for column, name in EXPORTED.items() if row[column]}
+    return {**found, PROMPT: FileContent.of(row["prompt"].encode())}
 
 
 @cache

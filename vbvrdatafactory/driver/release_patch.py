@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.driver.release_build import put_manifest
-from vbvrdatafactory.driver.release_export import export, exported, parquet_path
+from vbvrdatafactory.driver.release_export import export, exported
 from vbvrdatafactory.driver.release_finish import delete_build
 from vbvrdatafactory.driver.release_place import BUILD, Place
 from vbvrdatafactory.driver.release_reading import read_members, read_release, read_rows
 from vbvrdatafactory.driver.release_samples import Files, Row, Source, is_archived, read_whole, unpack
 from vbvrdatafactory.driver.release_shard import Written, write_shard
-from vbvrdatafactory.release.layout import COLUMNS, MANIFEST, TABLE
+from vbvrdatafactory.release.layout import COLUMNS, MANIFEST, TABLE, parquet_path
 from vbvrdatafactory.release.manifest import Release, ShardFile
 from vbvrdatafactory.release.revision import Changes, revised, shards_of
 from vbvrdatafactory.release.table import SCHEMA
@@ -105,7 +105,7 @@ def finish_change(target: Place) -> Release | None:
         if shard.path in gone:
             _delete(store, shard.path)
         if shard.path in gone or shard not in after.shards:
-            _delete(store, parquet_path(shard))
+            _delete(store, parquet_path(shard.path))
     export(target, after, layouts)
     put_manifest(target, after)
     delete_build(target)

@@ -42,6 +42,9 @@ FEATURES = {
     METADATA: "json",
 }
 
+# Columns of exported tables that hold a file, and which.
+EXPORTED = {"first_frame": FIRST_FRAME, "final_frame": FINAL_FRAME, "video": VIDEO}
+
 # Columns of ``metadata.parquet``, with what each is.
 COLUMNS = {
     "key": "Name of the sample: its files in the shard are called so",
@@ -94,3 +97,12 @@ def is_shard_path(path: str, split: str) -> bool:
     """
     found = _SHARD.fullmatch(path)
     return found is not None and found[1] == found[2] == split
+
+
+def parquet_path(shard: str) -> str:
+    """The path of a shard's samples as an exported table.
+
+    >>> parquet_path("data/train/train-00000.tar")
+    'exports/parquet/train/train-00000.parquet'
+    """
+    return f"{EXPORTS}parquet/{shard.removeprefix(SHARDS).removesuffix('.tar')}.parquet"

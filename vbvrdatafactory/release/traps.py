@@ -46,6 +46,7 @@ class Trap(StrEnum):
     CARD = "card"
     CROISSANT = "croissant"
     STREAMING = "streaming"
+    EXPORT = "export"
     LEDGER = "ledger"
 
 
@@ -83,6 +84,7 @@ MOVES = {
     Trap.CARD: _BUILD_AGAIN,
     Trap.CROISSANT: _BUILD_AGAIN,
     Trap.STREAMING: "read the error; " + _SHARD_AGAIN,
+    Trap.EXPORT: "delete exports/, and build them again ('datafactory release build --export')",
     Trap.LEDGER: "look at the bucket ('datafactory verify'), then " + _BUILD_AGAIN,
 }
 
