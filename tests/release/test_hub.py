@@ -233,10 +233,10 @@ def test_dry_run_sends_nothing(write: Write, hub: LoopbackHub, publish: Publish)
     [
         ("", None, "set HF_TOKEN"),
         ("hf_a_secret_that_is_wrong", None, "does not accept the token"),
-        ("hf_a_secret\x01that_is_no_header", None, "hf:"),
+        ("hf_a_secret\x01that_is_none", None, "does not accept the token"),
         (TOKEN, Fault(status=403), "may not write"),
         (TOKEN, Fault(status=500), "answers 500"),
-        (TOKEN, Fault(status=422), "refuses it (422)"),
+        (TOKEN, Fault(status=422, said=f"not with {TOKEN}"), "refuses it (422)"),
     ],
 )
 def test_the_token_is_never_shown(

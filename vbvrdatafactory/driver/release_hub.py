@@ -100,7 +100,10 @@ class HubRepository:
         except (PublishError, TargetError):
             raise
         except Exception as error:  # noqa: BLE001 - each may hold the token
-            text = " ".join(f"{type(error).__name__}: {error}".split()).replace(self._token, "…")[:_LONGEST]
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            for secret in (self._token, self._token.encode("unicode_escape").decode()):
+                text = text.replace(secret, "…")
+            text = text[:_LONGEST]
             raise _error(_cause(error), self.name, text) from None
 
 

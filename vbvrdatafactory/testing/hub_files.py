@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 
 class Fault(NamedTuple):
-    """How a request is answered: late, with an error, or with its connection cut."""
+    """How a request is answered: late, with an error that says something, or with its connection cut."""
 
     seconds: float = 0
     status: int = 0
     cut: bool = False
+    said: str = "as the test has it"
 
 
 class Stored(NamedTuple):

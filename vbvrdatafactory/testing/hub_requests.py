@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             else _chunks(self)
         )
         if fault.status:
-            self._send(fault.status, {"error": "as the test has it"})
+            self._send(fault.status, {"error": fault.said})
             return
         query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         for method, pattern, call in _ROUTES:
