@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -17,7 +18,7 @@ from vbvrdatafactory.release.groups import name_of_group
 from vbvrdatafactory.release.naming import sample_key
 
 # Samples whose rows of the ledger are in memory at a time.
-SAMPLES = 200_000
+SAMPLES = 100_000
 # Of samples that lie in archives, unpacked at a time.
 UNPACKED_BYTES = 20_000_000_000
 # Another layout of a shard's bytes or rows has another number.
@@ -55,18 +56,17 @@ def written_jobs(
         shards: split and number of each.
         prints: the digest of what each is to hold.
     """
-    wanted = pl.DataFrame(shards, schema={"split": pl.String, "shard": pl.Int64}, orient="row")
+    places = _places(arranged)
     order = (
-        arranged.with_row_index("place")
+        pl.concat(arranged.slice(places[shard].first, places[shard].samples) for shard in shards)
+        .with_row_index("place")
         .with_columns(pl.col("split").cast(pl.String), pl.col("generator").cast(pl.String))
-        .join(wanted, on=["split", "shard"], how="semi")
         .select(
             "place", "generator", "index", "split", "shard", name_of_group(pl.col("group")).alias("group")
         )
     )
-    ledger = pl.scan_parquet(rows / ROWS)
-    found = ledger.join(order.lazy(), on=["generator", "index"], how="inner").collect().sort("place")
     with tempfile.TemporaryDirectory(dir=rows) as scratch:
+        found = _joined(rows, order, Path(scratch)).sort("place")
         jobs = []
         for (split, number), part in found.group_by("split", "shard", maintain_order=True):
             path = shard_path(str(split), int(number))
@@ -86,16 +86,11 @@ def windows(
         shards: split and number of each.
         most_bytes: those that may be unpacked; None where nothing is.
     """
-    each = {
-        (str(split), int(shard)): (samples, size)
-        for split, shard, samples, size in arranged.group_by("split", "shard")
-        .agg(pl.len(), pl.col("bytes").sum())
-        .iter_rows()
-    }
+    places = _places(arranged)
     window: list[tuple[str, int]] = []
     samples = size = 0
     for shard in shards:
-        more, larger = each[shard]
+        _, more, larger = places[shard]
         if window and (samples + more > SAMPLES or (most_bytes and size + larger > most_bytes)):
             yield window
             window, samples, size = [], 0, 0
@@ -104,6 +99,37 @@ def windows(
         size += larger
     if window:
         yield window
+
+
+def _joined(rows: Path, order: pl.DataFrame, scratch: Path) -> pl.DataFrame:
+    """The ledger's rows of the samples in `order`.
+
+    One generator's at a time, and by way of a file: text that is joined keeps all text in memory that it was read with.
+    """
+    of_each = order.partition_by("generator", as_dict=True)
+    for file in rows.glob(ROWS):
+        part = pl.read_parquet(file)
+        if (wanted := of_each.get((part["generator"][0],))) is not None:
+            joined = part.join(wanted, on=["generator", "index"])
+            joined.write_parquet(scratch / f"joined-{file.name}")
+    return pl.read_parquet(scratch / "joined-*.parquet")
+
+
+class _Place(NamedTuple):
+    """Where a shard's samples are in the order of a release: the first, how many, and their bytes."""
+
+    first: int
+    samples: int
+    bytes: int
+
+
+def _places(arranged: pl.DataFrame) -> dict[tuple[str, int], _Place]:
+    each = arranged.group_by("split", "shard", maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("samples"), pl.col("bytes").sum()
+    )
+    first = each["samples"].cum_sum() - each["samples"]
+    rows = each.select("split", "shard", first.alias("first"), "samples", "bytes").iter_rows()
+    return {(str(split), int(shard)): _Place(*place) for split, shard, *place in rows}
 
 
 def has_archives(rows: Path) -> bool:
