@@ -100,6 +100,23 @@ def test_errors_of_the_hub_are_sat_out(write: Write, hub: LoopbackHub, publish: 
     assert max(Counter(hub.received).values()) == 1
 
 
+def test_each_kind_of_request_may_fail(write: Write, hub: LoopbackHub, publish: Publish) -> None:
+    """Where the Hub fails once at every address, of a first call and of one that finds a release there, both go on."""
+    folder, _ = write()
+    for _ in range(2):
+        seen: set[tuple[str, str]] = set()
+
+        def fail_once(method: str, path: str, seen: set[tuple[str, str]] = seen) -> Fault | None:
+            is_new = (method, path) not in seen
+            seen.add((method, path))
+            return Fault(status=503) if is_new else None
+
+        hub.faults = fail_once
+        result = publish(folder)
+        assert result.exit_code == 0, result.output
+        assert listed(hub) == files_of(folder)
+
+
 def test_a_hub_that_is_down_is_given_up_with_what_it_says(
     write: Write, hub: LoopbackHub, publish: Publish
 ) -> None:

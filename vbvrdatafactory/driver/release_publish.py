@@ -4,6 +4,7 @@ A target is looked at before anything is sent and after each failure, so a call 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
@@ -103,7 +104,7 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
     check_limits(source, target, has_grant=has_grant)
     _patiently(target.prepare, clock, tell)
     listed = _patiently(target.listed, clock, tell)
-    check_target(source, target, listed)
+    _patiently(partial(check_target, source, target, listed), clock, tell)
     on_total(sum(file.size for file in left(source.files, listed)))
     sent, deleted = len(left(source.files, listed)), len(strays(source.files, listed))
     message = f"{source.release.name}, revision {source.release.revision}"

@@ -17,6 +17,13 @@ from vbvrdatafactory.testing.hub_requests import TOKEN, Handler
 __all__ = ["TOKEN", "Fault", "LoopbackHub", "Stored"]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed is no error of the Hub."""
+
+
 class LoopbackHub(HubFiles):
     """The stand-in; `HubFiles` says what of it can be seen and set.
 
@@ -26,8 +33,7 @@ class LoopbackHub(HubFiles):
 
     def __init__(self) -> None:
         super().__init__()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         self._server.RequestHandlerClass = type("Here", (Handler,), {"hub": self, "endpoint": self.endpoint})
 
