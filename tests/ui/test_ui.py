@@ -176,10 +176,10 @@ def test_up_twice_changes_nothing(here) -> None:
 
 
 def test_each_flow_is_deployed_for_each_aws(here) -> None:
-    """Five flows for two targets, with the drivers of a target in a queue that lets one through at a time."""
+    """Six flows for two targets, with the drivers of a target in a queue that lets one through at a time."""
     there = what_is_there(here)
     drivers = [each for each in there["deployments"] if each["work_queue_name"] != "looks"]
-    assert (len(there["deployments"]), len(drivers)) == (10, 6)
+    assert (len(there["deployments"]), len(drivers)) == (12, 6)
     assert all(there["queues"][each["work_queue_name"]][1] == 1 for each in drivers)
     assert all(each["work_queue_name"] in each["tags"] for each in drivers)
 
