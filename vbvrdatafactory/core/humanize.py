@@ -20,14 +20,14 @@ def format_count(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def format_bytes(count: int) -> str:
+def format_bytes(count: float) -> str:
     """A size, in the unit that keeps it above one.
 
     >>> [format_bytes(n) for n in (1, 999, 1000, 1_234_567, 98_765_432_100)]
     ['1 byte', '999 bytes', '1.0 kB', '1.2 MB', '99 GB']
     """
     if count < 1000:
-        return format_count(count, "byte")
+        return format_count(round(count), "byte")
     shown, unit = count / 1000, "kB"
     for larger in ("MB", "GB", "TB"):
         if shown < 1000:
@@ -82,18 +82,6 @@ def format_rate(per_second: float, noun: str = "") -> str:
 
 def _figure(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
-
-
-def format_bytes(size: float) -> str:
-    """A number of bytes, in the unit that keeps it above one.
-
-    >>> [format_bytes(size) for size in (0, 999, 1_500_000, 2_100_000_000, 3.4e12)]
-    ['0 B', '999 B', '1.5 MB', '2.1 GB', '3.4 TB']
-    """
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{_figure(size / factor)} {unit}"
-    return f"{size:.0f} B"
 
 
 def format_usd(usd: float) -> str:
