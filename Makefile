@@ -83,6 +83,7 @@ bench: $(READY)  ## how fast the worker starts and works, how fast the control p
 	$(OWN) $(BIN)/python -m bench.cold
 	$(OWN) $(BIN)/python -m bench.worker
 	$(OWN) $(BIN)/python -m bench.control
+	$(OWN) $(BIN)/python -m bench.release
 
 # TAG of the image, REPOSITORY in the account's private registry, and where they are needed BASE that it is built on and
 # CERTIFICATE of a proxy that inspects TLS; BUCKET of the template, IMAGE that it is to run.

@@ -104,6 +104,7 @@ def test_a_generator_or_a_query_on_the_ledger_says_what_goes(cloud: InMemoryAws,
     for wrong, why in (("nothing", "no condition"), ("fps > 100", "no such sample")):
         done = run(cloud, "withdraw", out, "--where", wrong, "--why", "z")
         assert (done.exit_code, why in done.output) == (1, True), done.output
+    assert "nothing would be left" in run(cloud, "withdraw", out, "-g", "*", "--why", "z").output
     assert run(cloud, "withdraw", out, "-k", "nobody", "--why", "z").exit_code == 1
     assert run(cloud, "withdraw", out, "-g", "G*", "--why", "z").exit_code == 1
     assert release_in(out).revision == 3

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import obstore
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
+from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.driver.release_build import put_manifest
 from vbvrdatafactory.driver.release_export import export, exported
 from vbvrdatafactory.driver.release_finish import delete_build
@@ -34,6 +34,7 @@ _SHORT = (
     *("key", "generator", "index", "split", "shard", "digest", "param_hash", "group"),
     *("task", "code", "commit", "environment"),
 )
+_SCHEMA = SCHEMA.to_frame().to_arrow().schema
 # The next revision, until it is in place.
 _NEXT = f"{BUILD}next/"
 
@@ -66,23 +67,30 @@ def change_release(  # noqa: PLR0913 - what, where, and from where
     """
     store = target.store()
     short = read_short(store)
-    paths = shards_of(short, changes.keys)
+    paths = {*shards_of(short, changes.keys)}
+    if changes.withdrawn.issuperset(short["key"]):
+        raise ReleaseError("nothing would be left of the release; delete it instead")
+    was = {shard.path: shard for shard in release.shards}
+    shards: dict[str, ShardFile | None] = {}
+    kept: list[pl.DataFrame] = []
     with target.scratch() as folder:
-        built: dict[str, Written] = {}
-        for number, path in enumerate(paths):
-            file = folder / f"{number}.tar"
-            built[path] = write_shard(file, _samples(store, folder, path, changes, source, ledger))
-            if built[path].samples:
-                target.take(file, f"{_NEXT}{path}")
         table = folder / TABLE
-        _write_table(store, table, built)
+        with pq.ParquetWriter(table, _SCHEMA, compression="zstd", write_page_index=True) as writer:
+            for path, rows in _by_shard(store):
+                left = rows
+                if path in paths:
+                    file = folder / "shard.tar"
+                    samples = _samples(store, folder, path, rows, changes, source, ledger)
+                    written = write_shard(file, samples)
+                    shards[path], left = _shard_file(was[path], written), written.rows
+                    if written.samples:
+                        target.take(file, f"{_NEXT}{path}")
+                if left.height:
+                    writer.write_table(left.select(*COLUMNS).to_arrow().cast(_SCHEMA))
+                    kept.append(left.select(_SHORT))
         target.take(table, f"{_NEXT}{TABLE}")
-    shards = {
-        shard.path: _shard_file(shard, built[shard.path]) for shard in release.shards if shard.path in built
-    }
-    kept = short.filter(~pl.col("shard").is_in(paths))
-    rows = pl.concat([kept, *(written.rows.select(_SHORT) for written in built.values())])
-    after = revised(release, changes, shards, rows, now)
+    now_there = pl.concat(kept) if kept else short.clear()
+    after = revised(release, changes, shards, now_there, now)
     obstore.put(store, f"{_NEXT}{MANIFEST}", after.model_dump_json().encode())
     finish_change(target)
     return after
@@ -112,26 +120,39 @@ def finish_change(target: Place) -> Release | None:
     return after
 
 
+def _by_shard(store: ObjectStore) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The metadata of each shard, in their order."""
+    held, parts = "", list[pl.DataFrame]()
+    for read in read_rows(store):
+        for (path,), rows in read.group_by("shard", maintain_order=True):
+            if path != held and parts:
+                yield held, pl.concat(parts)
+                parts = []
+            held = str(path)
+            parts.append(rows)
+    if parts:
+        yield held, pl.concat(parts)
+
+
 def _samples(  # noqa: PLR0913 - of which shard, and from where
     store: ObjectStore,
     folder: Path,
     path: str,
+    rows: pl.DataFrame,
     changes: Changes,
     source: ObjectStore,
     ledger: Mapping[str, Row],
 ) -> Iterator[tuple[Row, Files]]:
     """The samples of a shard as they are to be, in their order."""
-    rows = {
-        row["key"]: row for part in read_rows(store) for row in part.filter(shard=path).iter_rows(named=True)
-    }
+    of_key = {row["key"]: row for row in rows.iter_rows(named=True)}
     for key, files in read_members(store, path):
         if key in changes.withdrawn:
             continue
         if key in changes.replaced:
-            told = {**rows[key], **ledger[key], "shard": path}
+            told = {**of_key[key], **ledger[key], "shard": path}
             yield told, _read_new(source, folder, ledger[key])
         else:
-            yield rows[key], files
+            yield of_key[key], files
 
 
 def _read_new(source: ObjectStore, folder: Path, row: Row) -> Files:
@@ -146,25 +167,6 @@ def _shard_file(shard: ShardFile, written: Written) -> ShardFile | None:
     return shard.model_copy(
         update={"samples": written.samples, "bytes": written.bytes, "sha256": written.sha256}
     )
-
-
-def _write_table(store: ObjectStore, file: Path, built: Mapping[str, Written]) -> None:
-    """The metadata with the rows of rebuilt shards in the place of theirs."""
-    schema = SCHEMA.to_frame().to_arrow().schema
-    written: set[str] = set()
-    with pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True) as writer:
-        for part in read_rows(store):
-            for (path,), rows in part.group_by("shard", maintain_order=True):
-                shard = str(path)
-                if shard not in built:
-                    writer.write_table(_arrow(rows, schema))
-                elif shard not in written and built[shard].samples:
-                    writer.write_table(_arrow(built[shard].rows, schema))
-                written.add(shard)
-
-
-def _arrow(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    return rows.select(*COLUMNS).to_arrow().cast(schema)
 
 
 def _delete(store: ObjectStore, path: str) -> None:
