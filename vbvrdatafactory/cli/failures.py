@@ -21,6 +21,7 @@ _OF_RELEASE = {
     "huggingface_hub",
     "imagehash",
     "mlcroissant",
+    "numpy",
     "PIL",
     "pyarrow",
     "webdataset",

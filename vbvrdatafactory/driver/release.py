@@ -127,7 +127,7 @@ def build_release(  # noqa: PLR0913 - what, of what, where to, and what stays ou
     """
     steps = steps or Steps()
     bucket = services.config.output_bucket
-    source = Place(bucket=bucket, prefix=plan.spec.prefix, config=services.config)
+    source = Place(bucket=bucket, prefix=plan.spec.prefix, config=services.config, identity=services.identity)
     with choice_of(services, plan, leave_out, without, steps.listed) as choice:
         return build_choice(
             choice, plan.spec, bucket, asked, source, target, now, benchmarks=benchmarks, steps=steps

@@ -27,12 +27,14 @@ class Place:
         bucket: the bucket.
         prefix: the prefix in it, without a slash at either end; empty for the bucket itself.
         config: region and endpoint of the bucket.
+        identity: the credentials to use there; default those of the environment.
     """
 
     folder: Path | None = None
     bucket: str = ""
     prefix: str = ""
     config: Config | None = None
+    identity: aws.Identity = aws.NOBODY_ELSE
 
     def __str__(self) -> str:
         return str(self.folder) if self.folder else f"s3://{self.bucket}/{self.prefix}".rstrip("/")
@@ -41,7 +43,7 @@ class Place:
         """What lies there; a folder is made."""
         if self.folder:
             return LocalStore(self.folder, mkdir=True)
-        return aws.bucket(self.config or Config(), self.bucket, prefix=self.prefix)
+        return aws.bucket(self.config or Config(), self.bucket, self.identity, prefix=self.prefix)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
@@ -14,6 +15,7 @@ from typing import NamedTuple, Self, TypeVar
 from obstore.store import ObjectStore
 
 from vbvrdatafactory import aws
+from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.driver.release_place import Place
 
 _T = TypeVar("_T")
@@ -73,6 +75,7 @@ class Pool:
         """The results, each as soon as it is there.
 
         Raises:
+            ReleaseError: a process was killed.
             Exception: what `work` raises; parts that were begun are finished, no other is begun.
         """
         left = iter(parts)
@@ -88,7 +91,12 @@ class Pool:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                yield future.result()
+                try:
+                    yield future.result()
+                except BrokenProcessPool as error:
+                    raise ReleaseError(
+                        "a process of the build was killed, as for want of memory; run it again, with fewer --workers"
+                    ) from error
 
 
 def _start(source: Place, target: Place, scratch: Path) -> None:

@@ -69,6 +69,7 @@ class Services:
         clock: Clock = time,
     ) -> None:
         self.config = config
+        self.identity = identity
         self.log = log
         self.clock = clock
         self._clients = _Clients(config, identity)
