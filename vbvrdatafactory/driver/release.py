@@ -161,7 +161,7 @@ def build_choice(  # noqa: PLR0913 - what, of what, from where, and where to
         if there := needs_no_build(target, plan_digest(asked, samples)):
             return Done(there, 0)
         steps.building(int(samples["bytes"].sum()))
-        shards, built = build_shards(source.store(), pool, target, chosen, samples, steps.built)
+        shards, built = build_shards(pool, target, chosen, samples, steps.built)
         release = finish(target, asked, spec, bucket, chosen, arranged, shards, now)
     return Done(release, built)
 

@@ -86,14 +86,13 @@ def read_manifest(store: ObjectStore) -> Release | None:
         raise ReleaseError(f"{MANIFEST} can't be read: {' '.join(str(error).split())[:300]}") from error
 
 
-def build_shards(  # noqa: PLR0913 - from where, what, and where to
-    source: ObjectStore, pool: Pool, target: Place, choice: Choice, arranged: pl.DataFrame, on_built: Advance
+def build_shards(
+    pool: Pool, target: Place, choice: Choice, arranged: pl.DataFrame, on_built: Advance
 ) -> tuple[list[ShardFile], int]:
     """Build what is not there yet; returns all shards in order, and how many of them were built now.
 
     Args:
-        source: the dataset's bucket, below its prefix.
-        pool: builds them.
+        pool: reads and builds them.
         target: where to.
         choice: what the ledger says of the samples.
         arranged: samples in their order.
@@ -112,7 +111,7 @@ def build_shards(  # noqa: PLR0913 - from where, what, and where to
     for window in windows(arranged, left, UNPACKED_BYTES if archived else None):
         with written_jobs(choice.rows, arranged, window, prints) as jobs, target.scratch() as folder:
             if archived:
-                unpack_for(source, jobs, folder)
+                unpack_for(pool, jobs, folder)
                 jobs = [job._replace(unpacked=folder) for job in jobs]  # noqa: PLW2901 - the same, unpacked
             for shard in pool.run(_build, jobs):
                 found[shard.path] = shard

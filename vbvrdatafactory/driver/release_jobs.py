@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from obstore.store import ObjectStore
 
 from vbvrdatafactory.driver.release_choice import ROWS
+from vbvrdatafactory.driver.release_pool import Context, Pool
 from vbvrdatafactory.driver.release_samples import ARCHIVE, is_archived, unpack
 from vbvrdatafactory.driver.release_shard import Job, shard_path
 from vbvrdatafactory.release.groups import name_of_group
@@ -138,15 +138,19 @@ def has_archives(rows: Path) -> bool:
     return bool(pl.scan_parquet(rows / ROWS).select(key.str.ends_with(ARCHIVE).any()).collect().item())
 
 
-def unpack_for(store: ObjectStore, jobs: Sequence[Job], folder: Path) -> None:
+def unpack_for(pool: Pool, jobs: Sequence[Job], folder: Path) -> None:
     """Unpack what these jobs need of archives, each archive once."""
     archives: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for job in jobs:
         for row in pl.read_parquet(job.rows, columns=["index", "task", "objects"]).iter_rows(named=True):
             if is_archived(row):
                 archives[row["objects"][0]["key"]][row["index"]] = row["task"]
-    for archive, indices in archives.items():
-        unpack(store, archive, indices, folder)
+    for _ in pool.run(_unpack, [(archive, indices, folder) for archive, indices in archives.items()]):
+        pass
+
+
+def _unpack(context: Context, part: tuple[str, dict[int, str], Path]) -> None:
+    unpack(context.store, *part)
 
 
 def _keys(part: pl.DataFrame) -> pl.Series:

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -153,7 +154,8 @@ def unpack(store: ObjectStore, archive: str, indices: Mapping[int, str], folder:
     Raises:
         ReleaseError: it is gone, or can't be unpacked.
     """
-    whole = folder / "archive.tar.gz"
+    # Others may be unpacked there at the same time.
+    whole = folder / f"{sha256(archive.encode()).hexdigest()[:32]}.tar.gz"
     try:
         with whole.open("wb") as file:
             reading.stream(store, archive, file.write, lambda: _empty(file))
