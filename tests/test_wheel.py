@@ -107,7 +107,16 @@ def test_a_command_of_the_checkout_says_where_it_is(installed: Path, tmp_path: P
 
 def test_neither_prefect_nor_cdk_comes_with_it(installed: Path, tmp_path: Path) -> None:
     """Those are extras."""
-    for module in ("prefect", "aws_cdk", "ministack", "flows", "infra"):
+    for module in (
+        "prefect",
+        "aws_cdk",
+        "ministack",
+        "datasets",
+        "huggingface_hub",
+        "pyarrow",
+        "flows",
+        "infra",
+    ):
         assert (
             "ModuleNotFoundError" in run(installed / "python", "-c", f"import {module}", cwd=tmp_path).stderr
         )
