@@ -13,6 +13,8 @@ LEAST_SAMPLES = 4
 # From so many on the greatest difference within a sample is known better.
 _MANY_SAMPLES = 16
 _MARGIN, _WIDE_MARGIN = 1.5, 2.5
+# Of so many samples one may be wrong; what more of them show is their generator's.
+_ONE_WRONG_IN = 8
 # Differences below this, of 255, are the codec's.
 _NOISE = 12.0
 
@@ -111,7 +113,10 @@ def _end(within: Sequence[Any], across: Sequence[float]) -> BandEnd | None:
     if not known or not across:
         return None
     # One in a few samples may be wrong, and must not widen the band for the others.
-    most = max(min(known[-1], 2 * median(known)), _NOISE / 2)
+    usual = min(known[-1], 2 * median(known))
+    if len(known) >= _MANY_SAMPLES:
+        usual = max(usual, known[-1 - len(known) // _ONE_WRONG_IN])
+    most = max(usual, _NOISE / 2)
     tenth = sorted(across)[len(across) // 10]
     margin = _MARGIN if len(known) >= _MANY_SAMPLES else _WIDE_MARGIN
     limit = max(margin * most, (most * tenth) ** 0.5, _NOISE)
