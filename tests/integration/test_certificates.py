@@ -51,8 +51,9 @@ def test_certificates_say_what_was_planted_and_accuse_nobody_else(factory) -> No
     assert "ValueError: no font" in found["T-cert-broken"].stderr_tail
     assert {broken.generator for broken in report.run.broken} == set(FAILING)
     costs = {name: one.costs for name, one in found.items()}
-    assert costs["T-cert-slow"].seconds.each == pytest.approx(0.2, rel=0.5)
-    assert costs["T-cert-slow"].cpu_seconds.each < 0.03
+    # It sleeps so long for each; a busy machine adds to that.
+    assert 0.15 < costs["T-cert-slow"].seconds.each < 1.5
+    assert costs["T-cert-slow"].cpu_seconds.each < costs["T-cert-slow"].seconds.each / 2
     assert costs["T-cert-fat"].memory_bytes.each == pytest.approx(8e6, rel=0.3)
     assert costs["T-cert-leaky"].disk_bytes.each > 3e6
     assert {tally.generator for tally in report.generators if tally.whole == 30} == set(PLANTED)
