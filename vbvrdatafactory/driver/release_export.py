@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, VIDEO
 from vbvrdatafactory.driver.release_place import Place
-from vbvrdatafactory.driver.release_reading import read_members, read_rows
+from vbvrdatafactory.driver.release_reading import read_members, read_names, read_rows
 from vbvrdatafactory.release.layout import COLUMNS, EXPORTED, EXPORTS, member, parquet_path
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.s3.listing import sizes
@@ -66,7 +67,7 @@ def path_line(row: Mapping[str, Any], has: Collection[str]) -> str:
 
     Args:
         row: of its metadata.
-        has: names of the files that samples have.
+        has: names of the files that this sample has.
     """
     folder = row["shard"].rpartition("/")[0]
     paths = {
@@ -79,24 +80,28 @@ def path_line(row: Mapping[str, Any], has: Collection[str]) -> str:
 
 
 def _write_paths(place: Place, release: Release) -> None:
-    """A file for each split."""
+    """A file for each split; that of a split which the release no longer has goes."""
+    store = place.store()
+    # The metadata has its rows in the order of the shards.
+    rows = (row for part in read_rows(store) for row in part.iter_rows(named=True))
     with place.scratch() as folder:
-        has = {
-            name for shard in release.shards[:1] for name in next(read_members(place.store(), shard.path))[1]
-        }
         files: dict[str, IO[str]] = {}
         try:
-            for rows in read_rows(place.store()):
-                for row in rows.iter_rows(named=True):
-                    split = row["split"]
-                    if split not in files:
-                        files[split] = (folder / f"{split}.jsonl").open("w", encoding="utf-8")
+            for shard in release.shards:
+                split = shard.split
+                if split not in files:
+                    files[split] = (folder / f"{split}.jsonl").open("w", encoding="utf-8")
+                of_shard = islice(rows, shard.samples)
+                for row, (_, has) in zip(of_shard, read_names(store, shard.path), strict=True):
                     files[split].write(path_line(row, has) + "\n")
         finally:
             for file in files.values():
                 file.close()
-        for split in files:
-            place.take(folder / f"{split}.jsonl", f"{EXPORTS}paths/{split}.jsonl")
+        written = {f"{EXPORTS}paths/{split}.jsonl": folder / f"{split}.jsonl" for split in files}
+        for path, written_file in written.items():
+            place.take(written_file, path)
+    if stale := [key for key, _ in sizes(store, f"{EXPORTS}paths/") if key not in written]:
+        obstore.delete(store, stale)
 
 
 def write_tables(place: Place, release: Release) -> None:

@@ -6,6 +6,7 @@ A release is read through a store, whether it is a folder here or lies below a p
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import IO, Any, cast
 
 import obstore
@@ -89,6 +90,15 @@ def read_members(store: ObjectStore, shard: str) -> Iterator[tuple[str, dict[str
             found[of_sample] = data.read() if data else b""
     if found:
         yield key, found
+
+
+def read_names(store: ObjectStore, shard: str) -> Iterator[tuple[str, set[str]]]:
+    """Key and names of the files of each sample of a shard; only headers are read."""
+    file = io.BufferedReader(_File(store, shard), _BUFFER)
+    with tarfile.open(fileobj=cast(IO[bytes], file), mode="r:") as tar:
+        split = (entry.name.partition(".") for entry in tar)
+        for key, parts in groupby(split, key=lambda part: part[0]):
+            yield key, {name for _, _, name in parts}
 
 
 class _File(io.RawIOBase):
