@@ -33,6 +33,10 @@ def out(cloud: InMemoryAws, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def end(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def release_in(folder: Path) -> Release:
     return read_release(Place(folder).store())
 
@@ -185,3 +189,41 @@ def test_a_change_that_was_ended_is_ended_by_the_next_call(
     assert release_patch.finish_change(Place(out)) is None
     assert shards(out) == shards(whole)
     assert is_consistent(out)
+
+
+def test_shards_of_a_change_that_was_given_up_are_in_no_other_one(
+    cloud: InMemoryAws, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that was ended before it was whole leaves nothing to the next, which is of other samples."""
+    from vbvrdatafactory.release.revision import Changes
+
+    before, rows, release = shards(out), table(out), release_in(out)
+    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    changes = Changes(frozenset([first["key"]]), frozenset(), "x")
+    monkeypatch.setattr(release_patch, "revised", end)
+    with pytest.raises(KeyboardInterrupt):
+        release_patch.change_release(Place(out), release, changes, cloud.store, {}, NOW)
+    monkeypatch.undo()
+    run(cloud, "withdraw", out, "-k", last["key"], "--why", "y")
+    assert shards(out)[first["shard"]] == before[first["shard"]]
+    assert set(table(out)["key"]) == set(rows["key"]) - {last["key"]}
+    assert is_consistent(out)
+
+
+def test_the_card_is_of_the_revision_whose_manifest_is_there(
+    cloud: InMemoryAws, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that was ended before the card was written is not taken for one that is in place."""
+    from vbvrdatafactory.release.revision import Changes
+
+    release = release_in(out)
+    shown = release.generators[0].example
+    assert (out / "pictures" / f"{shown}.first_frame.png").exists()
+    changes = Changes(frozenset([shown]), frozenset(), "x")
+    monkeypatch.setattr(release_patch, "put_manifest", end)
+    with pytest.raises(KeyboardInterrupt):
+        release_patch.change_release(Place(out), release, changes, cloud.store, {}, NOW)
+    monkeypatch.undo()
+    assert release_patch.finish_change(Place(out)) is not None
+    assert not (out / "pictures" / f"{shown}.first_frame.png").exists()
+    assert "Revision 2" in (out / "README.md").read_text()

@@ -105,14 +105,12 @@ def patch(ctx: click.Context, place: str, why: str) -> None:
 @contextmanager
 def _opened(app: App, text: str) -> "Iterator[_There]":
     from vbvrdatafactory.cli import output
-    from vbvrdatafactory.driver.release_card import describe
     from vbvrdatafactory.driver.release_patch import finish_change, read_short
     from vbvrdatafactory.driver.release_place import parse_place
     from vbvrdatafactory.driver.release_reading import read_release
 
     place = parse_place(text, app.config)
     if ended := finish_change(place):
-        describe(place.store())
         output.note(f"revision {ended.revision}, which was begun before, is in place now")
     release = read_release(place.store())
     app.bucket = release.bucket
@@ -125,11 +123,9 @@ def _change(there: _There, changes: "Changes", ledger: "dict[str, Row]") -> None
 
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.core.humanize import format_count
-    from vbvrdatafactory.driver.release_card import describe
     from vbvrdatafactory.driver.release_patch import change_release
 
     after = change_release(there.place, there.release, changes, there.source, ledger, datetime.now(UTC))
-    describe(there.place.store())
     before = {shard.path: shard for shard in there.release.shards}
     left = {shard.path for shard in after.shards}
     rebuilt = sum(shard != before[shard.path] for shard in after.shards) + len(before.keys() - left)

@@ -16,6 +16,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.driver.release_build import put_manifest
+from vbvrdatafactory.driver.release_card import describe
 from vbvrdatafactory.driver.release_export import export, exported
 from vbvrdatafactory.driver.release_finish import delete_build
 from vbvrdatafactory.driver.release_place import BUILD, Place
@@ -67,6 +68,9 @@ def change_release(  # noqa: PLR0913 - what, where, and from where
     """
     store = target.store()
     short = read_short(store)
+    # Of a change that was ended before its manifest was there: its shards are of no revision.
+    if stale := [key for key, _ in sizes(store, _NEXT)]:
+        obstore.delete(store, stale)
     paths = {*shards_of(short, changes.keys)}
     if changes.withdrawn.issuperset(short["key"]):
         raise ReleaseError("nothing would be left of the release; delete it instead")
@@ -115,6 +119,7 @@ def finish_change(target: Place) -> Release | None:
         if shard.path in gone or shard not in after.shards:
             _delete(store, parquet_path(shard.path))
     export(target, after, layouts)
+    describe(store, after)
     put_manifest(target, after)
     delete_build(target)
     return after
