@@ -21,10 +21,13 @@ from vbvrdatafactory.driver.release import Done, build_choice, build_release
 from vbvrdatafactory.driver.release_build import Asked
 from vbvrdatafactory.driver.release_choice import choose_samples
 from vbvrdatafactory.driver.release_place import Place
+from vbvrdatafactory.driver.release_scan import scan
+from vbvrdatafactory.driver.release_table import rows_of
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import Override, Plan, make_spec
 from vbvrdatafactory.release.choosing import Unfit
 from vbvrdatafactory.release.layout import COLUMNS, MEMBERS
+from vbvrdatafactory.release.shard_rules import compare
 from vbvrdatafactory.testing import InMemoryAws, in_memory_aws
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -108,6 +111,19 @@ def test_the_rate_of_a_video_is_real_where_no_worker_measured_it(cloud: InMemory
     assert set(pl.read_parquet(tmp_path / "metadata.parquet")["fps"]) == {12.0}
 
 
+def test_metadata_under_its_other_name_is_in_the_shard(cloud: InMemoryAws, tmp_path: Path) -> None:
+    """As metadata.json, and its digest is the one that is recorded."""
+    made = {index: dict(files_of("G", index, {"n": index})) for index in range(10)}
+    for files in made.values():
+        files["question_metadata.json"] = files.pop("metadata.json")
+    plant(cloud.store, "G", made)
+    release = build(cloud, Plan(make_spec(generators=["G"], samples=10, batch_size=10)), tmp_path).release
+    assert {json.loads(files["metadata.json"])["n"] for files in members(tmp_path).values()} == {*range(10)}
+    for shard in release.shards:
+        samples = scan(tmp_path, shard.path, ()).samples
+        assert [*compare(shard.path, shard.split, samples, rows_of(tmp_path, shard.path))] == []
+
+
 def test_the_same_ledger_and_seed_give_the_same_bytes(cloud: InMemoryAws, tmp_path: Path) -> None:
     """And another seed another order and other splits; a build of what is there has nothing to do."""
     plan = plant_many(cloud.store, GENERATORS, 20)
@@ -115,10 +131,12 @@ def test_the_same_ledger_and_seed_give_the_same_bytes(cloud: InMemoryAws, tmp_pa
     build(cloud, plan, tmp_path / "b")
     assert held(tmp_path / "a") == held(tmp_path / "b")
     assert build(cloud, plan, tmp_path / "a").built == 0
+    assert not (tmp_path / "a" / "_build").exists()
     build(cloud, plan, tmp_path / "c", seed=6)
     assert held(tmp_path / "c")["metadata.parquet"] != held(tmp_path / "a")["metadata.parquet"]
     with pytest.raises(ReleaseError, match="another release"):
         build(cloud, plan, tmp_path / "a", seed=6)
+    assert not (tmp_path / "a" / "_build").exists()
 
 
 def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:

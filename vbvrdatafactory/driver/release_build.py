@@ -14,7 +14,7 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core.errors import DataFactoryError, ReleaseError
 from vbvrdatafactory.driver.release_card import describe
 from vbvrdatafactory.driver.release_choice import Choice
-from vbvrdatafactory.driver.release_finish import delete_build, write_table
+from vbvrdatafactory.driver.release_finish import delete_build, delete_puzzles, write_table
 from vbvrdatafactory.driver.release_jobs import (
     UNPACKED_BYTES,
     fingerprints,
@@ -205,6 +205,8 @@ def needs_no_build(target: Place, digest: str) -> Release | None:
         ReleaseError: another release is there.
     """
     there = read_manifest(target.store())
+    if there:
+        delete_puzzles(target)
     if there and (there.plan != digest or there.revision != 1):
         raise ReleaseError(
             f"{target} has another release, {there.name!r} of revision {there.revision}; take another place, or "

@@ -3,11 +3,12 @@
 import io
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 
 import obstore
 import pyarrow.parquet as pq
 
-from vbvrdatafactory.driver.release_place import BUILD, Place
+from vbvrdatafactory.driver.release_place import BUILD, PUZZLES, Place
 from vbvrdatafactory.driver.release_shard import rows_path
 from vbvrdatafactory.release.layout import TABLE
 from vbvrdatafactory.release.table import SCHEMA
@@ -34,6 +35,17 @@ def write_table(target: Place, shards: Sequence[str]) -> None:
                 rows = pq.read_table(io.BytesIO(reading.read(store, rows_path(path)).data))
                 writer.write_table(rows.cast(schema), row_group_size=_ROWS)
         target.take(file, TABLE)
+
+
+def delete_puzzles(target: Place) -> None:
+    """Delete what was read of samples before it was known that nothing is to be built; a change that was begun stays."""
+    store = target.store()
+    if left := [key for key, _ in sizes(store, PUZZLES)]:
+        obstore.delete(store, left)
+    if target.folder:
+        for folder in (PUZZLES, BUILD):
+            with suppress(OSError):
+                (target.folder / folder).rmdir()
 
 
 def delete_build(target: Place) -> None:

@@ -16,6 +16,8 @@ from vbvrdatafactory.core.errors import ReleaseError
 
 # What a build needs until the release is whole.
 BUILD = "_build/"
+# What their generators say of samples, as a build has read it.
+PUZZLES = f"{BUILD}puzzles/"
 
 
 @dataclass(frozen=True)

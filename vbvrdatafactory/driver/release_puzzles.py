@@ -12,7 +12,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.contract import METADATA, QUESTION_METADATA
 from vbvrdatafactory.driver.release_choice import ROWS
-from vbvrdatafactory.driver.release_place import BUILD
+from vbvrdatafactory.driver.release_place import PUZZLES
 from vbvrdatafactory.driver.release_pool import Context, Pool
 from vbvrdatafactory.driver.release_samples import each_sample
 from vbvrdatafactory.release.mixing import word
@@ -55,7 +55,7 @@ def _of_generator(context: Context, file: Path) -> Puzzles:
     generator = rows["generator"][0]
     store, path = (
         context.target.store(),
-        f"{BUILD}puzzles/{sha256(generator.encode()).hexdigest()[:32]}.parquet",
+        f"{PUZZLES}{sha256(generator.encode()).hexdigest()[:32]}.parquet",
     )
     known = _read_known(store, path)
     wanted = rows.select(_COLUMNS)

@@ -10,6 +10,7 @@ import polars as pl
 from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vbvrdatafactory.core.contract import METADATA, QUESTION_METADATA
 from vbvrdatafactory.driver.release_place import BUILD, Place
 from vbvrdatafactory.driver.release_samples import TOGETHER, Files, Row, Source, in_order, read_whole
 from vbvrdatafactory.release import tar
@@ -135,8 +136,10 @@ def write_shard(file: Path, samples: Iterator[tuple[Row, Files]]) -> Written:
 
         for row, files in samples:
             rows.append(row_of(row, files, size))
+            held = {METADATA: files[QUESTION_METADATA]} if QUESTION_METADATA in files else {}
+            held.update(files)
             for name in MEMBERS:
-                if (data := files.get(name)) is not None:
+                if (data := held.get(name)) is not None:
                     write(tar.header(member(row["key"], name), len(data)))
                     write(data)
                     write(tar.padding(len(data)))
