@@ -43,7 +43,10 @@ def test_places_are_folders_or_prefixes_of_buckets(tmp_path: Path) -> None:
     )
     assert str(parse_place("s3://some-bucket", CONFIG)) == "s3://some-bucket"
     assert parse_place(str(tmp_path), CONFIG).folder == tmp_path
-    for wrong in ("gs://bucket/x", "s3://", "s3://bucket/x//y", "hf:x//y://z"):
+    for wrong in (
+        *("gs://bucket/x", "s3://", "s3://bucket/x//y", "hf:x//y://z", "s3://bucket/x?y", "s3://bucket/x#2"),
+        *("s3://bucket/../x", "s3://bucket/x/.", "s3://key:secret@bucket/x"),
+    ):
         with pytest.raises(ReleaseError, match="no place for a release"):
             parse_place(wrong, CONFIG)
 

@@ -1,11 +1,11 @@
 """Where a release lies: a folder of this machine, or a prefix of a bucket."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import obstore
 from obstore.store import LocalStore, ObjectStore
@@ -14,6 +14,7 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ReleaseError
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # What a build needs until the release is whole.
 BUILD = "_build/"
 # What their generators say of samples, as a build has read it.
@@ -83,8 +84,11 @@ def parse_place(text: str, config: Config) -> Place:
     """
     if "://" not in text:
         return Place(Path(text).absolute())
-    address = urlparse(text)
-    prefix = address.path.strip("/")
-    if address.scheme != "s3" or not address.netloc or "//" in prefix:
+    # No part of a key begins at a '?' or a '#', as one of a web address does.
+    scheme, _, rest = text.partition("://")
+    bucket, _, path = rest.partition("/")
+    prefix = path.strip("/")
+    is_plain = all(part not in ("", ".", "..") for part in prefix.split("/")) or not prefix
+    if scheme != "s3" or not _BUCKET.fullmatch(bucket) or not is_plain or {*prefix} & {*"?#"}:
         raise ReleaseError(f"{text[:200]!r} is no place for a release; take a folder, or s3://bucket/prefix")
-    return Place(bucket=address.netloc, prefix=prefix, config=config)
+    return Place(bucket=bucket, prefix=prefix, config=config)

@@ -19,7 +19,7 @@ from vbvrdatafactory.release.mixing import word
 from vbvrdatafactory.release.table import read_parameters
 from vbvrdatafactory.s3 import reading
 
-# A generator whose first samples have no such hash has none.
+# A version of a generator's code whose first samples have no such hash has none.
 _FIRST = 16
 _COLUMNS = ("index", "digest", "metadata_digest")
 _SCHEMA = pl.Schema(
@@ -60,7 +60,10 @@ def _of_generator(context: Context, file: Path) -> Puzzles:
     known = _read_known(store, path)
     wanted = rows.select(_COLUMNS)
     if known is None or not known.select(_COLUMNS).equals(wanted):
-        puzzles = _read(context, generator, rows)
+        found = {}
+        for part in rows.partition_by("code"):
+            found.update(_read(context, generator, part))
+        puzzles = [found[index] for index in rows["index"]]
         known = wanted.with_columns(pl.Series("puzzle", puzzles, pl.UInt64))
         data = io.BytesIO()
         known.write_parquet(data)
@@ -76,12 +79,12 @@ def _read_known(store: ObjectStore, path: str) -> pl.DataFrame | None:
         return None
 
 
-def _read(context: Context, generator: str, rows: pl.DataFrame) -> list[int | None]:
-    """A word of the generator and its hash for each sample; another generator means something else by the same hash."""
+def _read(context: Context, generator: str, rows: pl.DataFrame) -> dict[int, int | None]:
+    """By index, a word of the generator and its hash for each sample; another generator means something else by the same hash."""
     found: dict[int, int | None] = {}
     for row, files in each_sample(context.store, context.target.scratch, rows, (METADATA, QUESTION_METADATA)):
         given = read_parameters(files).param_hash
         found[row["index"]] = None if given is None else word(f"{generator}\0{given}")
         if len(found) == _FIRST and not any(found.values()):
-            return [None] * rows.height
-    return [found[index] for index in rows["index"]]
+            return dict.fromkeys(rows["index"])
+    return found

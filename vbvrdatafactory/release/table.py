@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -29,11 +30,12 @@ class Parameters(NamedTuple):
 
 
 def read_parameters(files: Mapping[str, bytes]) -> Parameters:
-    """The parameters in a sample's ``metadata.json``, or else ``question_metadata.json``.
+    """The parameters in a sample's ``metadata.json``, or else ``question_metadata.json``; the hash of the first that has one.
 
     >>> read_parameters({"metadata.json": b'{"parameters": {"n": 3}, "param_hash": "ab"}'})
     Parameters(text='{"parameters": {"n": 3}, "param_hash": "ab"}', param_hash='ab')
     """
+    told = Parameters()
     for name in (METADATA, QUESTION_METADATA):
         if name not in files:
             continue
@@ -44,13 +46,17 @@ def read_parameters(files: Mapping[str, bytes]) -> Parameters:
             json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
         except ValueError:
             continue
-        return Parameters(text, _hash_in(found))
-    return Parameters()
+        told = Parameters(told.text or text, told.param_hash or _hash_in(found))
+    return told
 
 
 def _hash_in(found: object) -> str | None:
     given = found.get("param_hash") if isinstance(found, dict) else None
-    return str(given)[:_LONGEST_HASH] if isinstance(given, str | int) and given != "" else None
+    # A yes or a no, or nothing in brackets, is no hash.
+    if given is None or isinstance(given, bool) or given in ("", [], {}):
+        return None
+    text = given if isinstance(given, str) else json.dumps(given, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_HASH else sha256(text.encode()).hexdigest()
 
 
 def row_of(ledger: Mapping[str, Any], files: Mapping[str, bytes], offset: int) -> dict[str, Any]:
