@@ -188,3 +188,17 @@ def test_a_folder_that_lacks_a_file_is_refused(write: Write) -> None:
     (folder / release.shards[0].path).write_bytes(b"short")
     with pytest.raises(PublishError, match="another size"):
         Source(folder, None)
+
+
+@pytest.mark.parametrize("path", ["pictures/x.png", "LICENSE", "exports/paths"])
+def test_a_link_to_a_file_elsewhere_is_refused(write: Write, tmp_path: Path, path: str) -> None:
+    """Who publishes a stranger's folder publishes no file of their own."""
+    folder, _ = write()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "secret").write_text("secret")
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).symlink_to(
+        tmp_path / "own" if path.startswith("exports") else tmp_path / "own" / "secret"
+    )
+    with pytest.raises(PublishError, match="is a link to a file elsewhere"):
+        Source(folder, None)

@@ -17,6 +17,7 @@ from vbvrdatafactory.release.layout import (
     EXPORTS,
     MANIFEST,
     PICTURES,
+    SHARDS,
     TABLE,
     is_shard_path,
 )
@@ -47,6 +48,7 @@ class Source:
         self._folder, self._repository = folder, repository
         self._store = LocalStore(folder.resolve())
         self.release = read_release(self._store)
+        self._refuse_links()
         self.files = [*self._shards(), *map(self._described, self._others())]
 
     def content(self, file: LocalFile) -> Path | bytes:
@@ -56,6 +58,17 @@ class Source:
 
     def _named(self, data: bytes) -> bytes:
         return data.replace(REPOSITORY.encode(), self._repository.encode()) if self._repository else data
+
+    def _refuse_links(self) -> None:
+        """A folder may be a stranger's, and a link in it may name any file of this machine."""
+        root = self._folder.resolve()
+        below = (path for name in (SHARDS, PICTURES, EXPORTS) for path in root.glob(f"{name}**/*"))
+        single = (root / name for name in (*_ALWAYS, CHANGELOG, "LICENSE"))
+        for path in (*single, *below):
+            if not path.resolve().is_relative_to(root):
+                raise PublishError(
+                    f"{path.relative_to(root).as_posix()} is a link to a file elsewhere; put the file itself in its place"
+                )
 
     def _shards(self) -> Sequence[LocalFile]:
         found = []
