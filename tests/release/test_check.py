@@ -3,6 +3,7 @@
 import io
 import json
 import socket
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,15 +16,24 @@ import polars as pl
 import pytest
 import yaml
 from click.testing import CliRunner
+from obstore.store import LocalStore
 
 from tests.release import folders
 from tests.release.conftest import Write
 from vbvrdatafactory.cli.main import cli
-from vbvrdatafactory.core.contract import FINAL_FRAME, METADATA, PROMPT, QUESTION_METADATA, VIDEO
+from vbvrdatafactory.core.contract import (
+    FINAL_FRAME,
+    METADATA,
+    PROMPT,
+    QUESTION_METADATA,
+    VIDEO,
+    required_files,
+)
 from vbvrdatafactory.driver import release_check, release_offline
 from vbvrdatafactory.driver.release_check import Checked, check
 from vbvrdatafactory.driver.release_export import write_tables
 from vbvrdatafactory.driver.release_place import Place
+from vbvrdatafactory.driver.release_table import column_problems, row_problems
 from vbvrdatafactory.release.layout import MEMBERS, parquet_path
 from vbvrdatafactory.release.traps import Trap
 
@@ -114,10 +124,12 @@ def test_processes_that_read_can_open_no_connection() -> None:
         ) as pool:
             refused = pool.submit(socket.create_connection, server.getsockname()).exception(30)
             unresolved = pool.submit(socket.getaddrinfo, "localhost", 80).exception(30)
+            called = pool.submit(subprocess.run, ["git", "--version"]).exception(30)
         with pytest.raises(TimeoutError):
             server.accept()
     assert "without a network" in str(refused)
     assert "without a network" in str(unresolved)
+    assert "without other programs" in str(called)
 
 
 def rename(old: str, new: str) -> Callable[[str, bytes], Iterable[tuple[str, bytes]]]:
@@ -336,3 +348,50 @@ def test_findings_are_shown_with_a_tally(write: Write, look: Look) -> None:
     assert f"dot-in-key: {FIRST}:" in result.output
     assert f"{len(MEMBERS)} dot-in-key" in result.output
     assert "\x1b" not in result.output
+
+
+def lie(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads((folder / "release.json").read_text())
+    change(manifest)
+    (folder / "release.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("trap", "change"),
+    [
+        (Trap.WRONG_SPLIT, lambda found: found["splits"].pop("test")),
+        (Trap.WRONG_COUNT, lambda found: found["generators"][0].update(samples=10**6)),
+        (Trap.WRONG_COUNT, lambda found: found["generators"].pop()),
+    ],
+)
+def test_a_manifest_that_lies_is_found(write: Write, trap: Trap, change: Any) -> None:
+    """About its splits, and about what each generator has."""
+    folder, _ = write()
+    lie(folder, change)
+    release = release_check.read_release(LocalStore(folder))
+    found = [*release_check._file_problems(folder, release), *row_problems(folder, release)]
+    assert trap in {each.trap for each in found}
+
+
+def test_requirements_that_are_none_end_no_check(write: Write) -> None:
+    """The files that every sample has are required then."""
+    folder, _ = write()
+    lie(folder, lambda found: found["spec"].update(require=5))
+    assert release_check._required(release_check.read_release(LocalStore(folder))) == required_files()
+
+
+@pytest.mark.parametrize("column", ["digest", "offset", "fps", "frames", "group", "split"])
+def test_a_column_of_another_type_is_named(write: Write, column: str) -> None:
+    """In one line, as one that lacks."""
+    folder, _ = write()
+    other = pl.lit("x") if column in ("offset", "fps", "frames") else pl.lit(7)
+    edit_table(folder, lambda table: table.with_columns(other.alias(column)))
+    (found,) = column_problems(folder)
+    assert (found.trap, repr(column) in found.what) == (Trap.MISSING_COLUMN, True)
+
+
+def test_rows_without_a_digest_are_named(write: Write, look: Look) -> None:
+    """And the samples are compared with what is left."""
+    folder, _ = write()
+    edit_table(folder, lambda table: table.with_columns(pl.lit(None, pl.String).alias("digest")))
+    assert {Trap.MISSING_COLUMN, Trap.OTHER_CONTENT} <= traps(look(folder)).keys()

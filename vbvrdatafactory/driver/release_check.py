@@ -90,6 +90,11 @@ def _file_problems(folder: Path, release: Release) -> Iterator[Finding]:
             )
         elif not (folder / shard.path).is_file():
             yield Finding(Trap.MISSING_SHARD, shard.path, "the manifest has it, and the folder has not")
+    for shard in release.shards:
+        if shard.split not in release.splits:
+            yield Finding(
+                Trap.WRONG_SPLIT, shard.path, f"the manifest has no split {shard.split!r}, so nobody reads it"
+            )
     for path in sorted(folder.glob(f"{SHARDS}**/*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() and name not in listed:
@@ -141,7 +146,7 @@ def _expected(release: Release) -> Iterator[Expected]:
 def _required(release: Release) -> tuple[str, ...]:
     try:
         return required_files(release.spec.get("require", ()))
-    except SpecError:
+    except (SpecError, TypeError):
         return required_files()
 
 

@@ -23,6 +23,8 @@ from vbvrdatafactory.release.traps import Finding, Trap
 # A table that is larger is not read as Croissant's records: mlcroissant holds it whole in memory.
 MOST_BYTES_OF_RECORDS = 256 * 1024 * 1024
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+# A program that is called has no such hook; mlcroissant calls git where a description says so.
+_PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
 _LONGEST_ERROR = 300
 _ROWS_OF_EXPORT = 64
 
@@ -61,6 +63,8 @@ def start() -> None:
 
 
 def _deny(event: str, arguments: tuple[object, ...]) -> None:
+    if event in _PROGRAMS:
+        raise PermissionError(f"a release must be read without other programs: {arguments[:1]}")
     if event in _NETWORK:
         raise ConnectionRefusedError(f"a release must be read without a network: {event} {arguments[1:]}")
 

@@ -8,35 +8,55 @@ import polars as pl
 from vbvrdatafactory.release.layout import COLUMNS, TABLE
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.shard_rules import Row
+from vbvrdatafactory.release.table import SCHEMA
 from vbvrdatafactory.release.traps import Finding, Trap
 
 _SHOWN = 20
+_ALWAYS_THERE = ("key", "generator", "split", "shard", "offset", "digest", "group")
 
 
 def column_problems(folder: Path) -> list[Finding]:
     """Columns that the table lacks; and that it is no table."""
     try:
-        names = pl.read_parquet_schema(folder / TABLE).keys()
+        names = pl.read_parquet_schema(folder / TABLE)
     except FileNotFoundError:
         return [Finding(Trap.MISSING_COLUMN, TABLE, "the file is missing")]
     except (pl.exceptions.PolarsError, OSError) as error:
         return [Finding(Trap.MISSING_COLUMN, TABLE, f"it is no Parquet file ({str(error)[:80]})")]
-    return [
-        Finding(Trap.MISSING_COLUMN, TABLE, f"it has no column {name!r}")
-        for name in COLUMNS
-        if name not in names
+    lacking = [f"it has no column {name!r}" for name in COLUMNS if name not in names]
+    other = [
+        f"its column {name!r} is of {names[name]}, not of {kind}"
+        for name, kind in SCHEMA.items()
+        if name in names and not _is_like(names[name], kind)
     ]
+    return [Finding(Trap.MISSING_COLUMN, TABLE, what) for what in (*lacking, *other)]
+
+
+def _is_like(found: pl.DataType, kind: pl.DataType) -> bool:
+    return found in (kind, pl.Null) or (found.is_numeric() and kind.is_numeric())
 
 
 def rows_of(folder: Path, shard: str) -> dict[str, Row]:
     """The rows that name a shard, by key."""
-    found = only_columns(folder, Row._fields, pl.col("shard") == shard)
+    found = only_columns(folder, Row._fields, pl.col("shard") == shard).with_columns(
+        pl.col("digest", "metadata_digest").fill_null(""), pl.col("offset").fill_null(-1)
+    )
     return {row[0]: Row(*row) for row in found.iter_rows()}
 
 
 def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
     """What is wrong with the rows, seen together."""
     table = pl.scan_parquet(folder / TABLE)
+    for name in _ALWAYS_THERE:
+        empty = table.select(pl.col(name).is_null().sum()).collect().item()
+        if empty:
+            yield Finding(Trap.MISSING_COLUMN, TABLE, f"{empty:,} rows have no {name}")
+    shares = {share.generator: share.samples for share in release.generators}
+    of_each = dict(table.group_by("generator").len().collect().iter_rows())
+    for name in sorted(name for name in shares.keys() | of_each.keys() if name is not None):
+        if shares.get(name, 0) != of_each.get(name, 0):
+            what = f"it has {of_each.get(name, 0):,} rows of {name!r}, not {shares.get(name, 0):,}"
+            yield Finding(Trap.WRONG_COUNT, TABLE, what)
     for key, count in _repeated(table, "key", pl.len()):
         yield Finding(Trap.KEY_TWICE, TABLE, f"{key!r} is the key of {count} rows")
     for group, count in _repeated(table, "group", pl.col("split").n_unique()):
