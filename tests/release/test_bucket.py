@@ -202,3 +202,12 @@ def test_a_link_to_a_file_elsewhere_is_refused(write: Write, tmp_path: Path, pat
     )
     with pytest.raises(PublishError, match="is a link to a file elsewhere"):
         Source(folder, None)
+
+
+def test_half_a_change_is_not_published(write: Write) -> None:
+    """Shards of two revisions may lie there."""
+    folder, _ = write()
+    (folder / "_build" / "next").mkdir(parents=True)
+    (folder / "_build" / "next" / "release.json").write_bytes((folder / "release.json").read_bytes())
+    with pytest.raises(PublishError, match="begun and not ended"):
+        Source(folder, None)

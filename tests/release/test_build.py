@@ -276,3 +276,11 @@ def test_samples_of_archives_are_released_too(cloud: InMemoryAws, tmp_path: Path
             plant_archive(with_archives.store, "G", made)
         build(with_archives, plan, tmp_path / "tar")
     assert members(tmp_path / "tar") == members(tmp_path / "files")
+
+
+def test_two_generators_with_the_same_keys_are_refused(cloud: InMemoryAws, tmp_path: Path) -> None:
+    """A name may be what another one is cut to."""
+    plan = plant_many(cloud.store, ["G-9_move.v2", "G-9_move_v2-b318a7"], 10)
+    with pytest.raises(ReleaseError, match="would be the same"):
+        build(cloud, plan, tmp_path)
+    assert build(cloud, plan, tmp_path, without=["G-9_move.v2"]).built

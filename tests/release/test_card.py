@@ -10,6 +10,7 @@ import yaml
 from tests.release import folders
 from tests.release.conftest import Write
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, PROMPT, VIDEO
+from vbvrdatafactory.release import card_rules
 from vbvrdatafactory.release.card_generators import family
 from vbvrdatafactory.release.card_header import size_category
 
@@ -124,3 +125,13 @@ def test_a_key_that_is_no_key_shows_no_picture(write: Write) -> None:
 def test_family(name: str, expected: str) -> None:
     """The family is what comes before the number."""
     assert family(name) == expected
+
+
+@pytest.mark.parametrize("name", ["my---", "a\n---\nb", "x: y\n--- #", "]: {"])
+def test_a_licence_ends_no_header(write: Write, name: str) -> None:
+    """Whatever is in it: the header is read to its end, and the Hub's own pattern finds the same end."""
+    folder, release = write(license=name)
+    text = (folder / "README.md").read_text()
+    found = card_rules.header_of(text)
+    assert (found["license"], found["license_name"]) == ("other", name)
+    assert [*card_rules.card_problems(text, release, {})] == []

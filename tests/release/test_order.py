@@ -80,7 +80,7 @@ def test_a_sample_more_moves_no_other_to_another_split() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["test", "test=0", "test=1", "test=x", "Test=0.1", "train=0.1", "a/b=0.1", "t=nan"]
+    "given", ["test", "test=0", "test=1", "test=x", "Test=0.1", "train=0.1", "all=0.1", "a/b=0.1", "t=nan"]
 )
 def test_what_is_no_split_is_refused(given: str) -> None:
     """With what one looks like."""

@@ -14,6 +14,7 @@ from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import Plan
 from vbvrdatafactory.release.choosing import Unfit, choose, left_out, sizes, words
 from vbvrdatafactory.release.manifest import LeftOut
+from vbvrdatafactory.release.naming import key_prefix
 from vbvrdatafactory.s3.listing import Listed
 
 ROWS = "*.parquet"
@@ -100,10 +101,22 @@ def choose_samples(  # noqa: PLR0913 - of what, where to, and what stays out
     )
     # In the plan's order, not in that of the listing.
     parts = [taken.parts[name] for name in wanted if name in taken.parts]
+    _refuse_equal_keys(wanted)
     samples = pl.concat(parts) if parts else pl.DataFrame()
     if samples.is_empty():
         raise ReleaseError(f"dataset {plan.spec.dataset!r} has no sample that a release could hold")
     return Choice(samples, rows, (*refused, *named), taken.about)
+
+
+def _refuse_equal_keys(generators: Collection[str]) -> None:
+    """Names that are cut have a digest, which another name may be called after."""
+    known: dict[str, str] = {}
+    for name in generators:
+        other = known.setdefault(key_prefix(name), name)
+        if other != name:
+            raise ReleaseError(
+                f"keys of {name!r} and {other!r} would be the same; leave one out: --without {name!r}"
+            )
 
 
 def _about(rows: pl.DataFrame) -> dict[str, str]:

@@ -19,7 +19,7 @@ from vbvrdatafactory.driver.release_build import put_manifest
 from vbvrdatafactory.driver.release_card import describe
 from vbvrdatafactory.driver.release_export import export, exported
 from vbvrdatafactory.driver.release_finish import delete_build
-from vbvrdatafactory.driver.release_place import BUILD, Place
+from vbvrdatafactory.driver.release_place import NEXT, Place
 from vbvrdatafactory.driver.release_reading import read_members, read_release, read_rows
 from vbvrdatafactory.driver.release_samples import Files, Row, Source, is_archived, read_whole, unpack
 from vbvrdatafactory.driver.release_shard import Written, write_shard
@@ -36,8 +36,6 @@ _SHORT = (
     *("task", "code", "commit", "environment"),
 )
 _SCHEMA = SCHEMA.to_frame().to_arrow().schema
-# The next revision, until it is in place.
-_NEXT = f"{BUILD}next/"
 
 
 def read_short(store: ObjectStore) -> pl.DataFrame:
@@ -69,7 +67,7 @@ def change_release(  # noqa: PLR0913 - what, where, and from where
     store = target.store()
     short = read_short(store)
     # Of a change that was ended before its manifest was there: its shards are of no revision.
-    if stale := [key for key, _ in sizes(store, _NEXT)]:
+    if stale := [key for key, _ in sizes(store, NEXT)]:
         obstore.delete(store, stale)
     paths = {*shards_of(short, changes.keys)}
     if changes.withdrawn.issuperset(short["key"]):
@@ -88,14 +86,14 @@ def change_release(  # noqa: PLR0913 - what, where, and from where
                     written = write_shard(file, samples)
                     shards[path], left = _shard_file(was[path], written), written.rows
                     if written.samples:
-                        target.take(file, f"{_NEXT}{path}")
+                        target.take(file, f"{NEXT}{path}")
                 if left.height:
                     writer.write_table(left.select(*COLUMNS).to_arrow().cast(_SCHEMA))
                     kept.append(left.select(_SHORT))
-        target.take(table, f"{_NEXT}{TABLE}")
+        target.take(table, f"{NEXT}{TABLE}")
     now_there = pl.concat(kept) if kept else short.clear()
     after = revised(release, changes, shards, now_there, now)
-    obstore.put(store, f"{_NEXT}{MANIFEST}", after.model_dump_json().encode())
+    obstore.put(store, f"{NEXT}{MANIFEST}", after.model_dump_json().encode())
     finish_change(target)
     return after
 
@@ -104,15 +102,15 @@ def finish_change(target: Place) -> Release | None:
     """Put the next revision in its place where one was made; None where there is none."""
     store = target.store()
     try:
-        after = Release.model_validate_json(reading.read(store, f"{_NEXT}{MANIFEST}").data)
+        after = Release.model_validate_json(reading.read(store, f"{NEXT}{MANIFEST}").data)
     except FileNotFoundError:
         return None
     before = read_release(store)
-    changed = {key.removeprefix(_NEXT) for key, _ in sizes(store, _NEXT)} - {MANIFEST}
+    changed = {key.removeprefix(NEXT) for key, _ in sizes(store, NEXT)} - {MANIFEST}
     gone = {shard.path for shard in before.shards} - {shard.path for shard in after.shards}
     layouts = exported(store)
     for path in sorted(changed):
-        obstore.rename(store, f"{_NEXT}{path}", path)
+        obstore.rename(store, f"{NEXT}{path}", path)
     for shard in before.shards:
         if shard.path in gone:
             _delete(store, shard.path)

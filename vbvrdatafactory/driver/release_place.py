@@ -17,6 +17,8 @@ from vbvrdatafactory.core.errors import ReleaseError
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # What a build needs until the release is whole.
 BUILD = "_build/"
+# The next revision, until it is in place.
+NEXT = f"{BUILD}next/"
 # What their generators say of samples, as a build has read it.
 PUZZLES = f"{BUILD}puzzles/"
 

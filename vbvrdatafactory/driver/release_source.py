@@ -8,6 +8,7 @@ from obstore.store import LocalStore
 
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.driver.release_files import content_of
+from vbvrdatafactory.driver.release_place import NEXT
 from vbvrdatafactory.driver.release_reading import read_release
 from vbvrdatafactory.release.card import REPOSITORY
 from vbvrdatafactory.release.layout import (
@@ -49,6 +50,10 @@ class Source:
         self._store = LocalStore(folder.resolve())
         self.release = read_release(self._store)
         self._refuse_links()
+        if (folder / NEXT / MANIFEST).is_file():
+            raise PublishError(
+                f"a change of {folder} was begun and not ended; 'datafactory release patch' or 'withdraw' ends it"
+            )
         self.files = [*self._shards(), *map(self._described, self._others())]
 
     def content(self, file: LocalFile) -> Path | bytes:

@@ -1,5 +1,6 @@
 """What is wrong with what describes a release: its card's header, and ``croissant.json``."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -13,15 +14,17 @@ from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.traps import Finding, Trap
 
 _JSON = "json"
+# Dashes in a value are not those at the end: these have a line of their own.
+_HEADER = re.compile(r"\s*^---\n(.*?)^---$", re.DOTALL | re.MULTILINE)
 
 
 def header_of(text: str) -> dict[str, Any]:
     """The YAML at the head of a card; empty where it has none that can be read."""
-    parts = text.split("---\n", 2)
-    if len(parts) < 3 or parts[0].strip():
+    block = _HEADER.match(text)
+    if block is None:
         return {}
     try:
-        found = yaml.safe_load(parts[1])
+        found = yaml.safe_load(block[1])
     except (yaml.YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

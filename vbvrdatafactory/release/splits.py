@@ -11,6 +11,8 @@ from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.release.mixing import mix
 
 TRAIN = "train"
+# What `datasets` calls all splits together.
+_EVERY = "all"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -30,10 +32,10 @@ def parse_splits(given: Iterable[str]) -> dict[str, float]:
             share = float(fraction)
         except ValueError:
             share = math.nan
-        if not _NAME.fullmatch(name) or name == TRAIN or not 0 < share < 1:
+        if not _NAME.fullmatch(name) or name in (TRAIN, _EVERY) or not 0 < share < 1:
             raise ReleaseError(
                 f"{text[:100]!r} is no split; one looks like test=0.05: a name of a-z, 0-9 and '_' other than "
-                f"{TRAIN!r}, and a share between 0 and 1"
+                f"{TRAIN!r} and {_EVERY!r}, and a share between 0 and 1"
             )
         if name in shares:
             raise ReleaseError(f"the split {name!r} is given twice; give each once")
