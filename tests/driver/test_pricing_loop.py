@@ -189,6 +189,28 @@ def test_one_that_fails_is_sent_nothing_more_and_the_others_go_on(make) -> None:
     assert "ValueError: boom" in broken.stderr_tail
 
 
+def test_a_probe_that_fails_after_the_other_one_certified_is_told(make) -> None:
+    """The rest went as soon as one was made; at the end of the round the certificate says that one of two failed."""
+    world = make(generators=(LIGHT,))
+    late: list[TaskMessage] = []
+    work = world.work
+
+    def second_is_late(message: TaskMessage) -> None:
+        if message.certify and message.start_index:
+            late.append(message)
+            return
+        if late and not message.certify:
+            world.fail(late.pop(), Cause.CRASH)
+        work(message)
+
+    world.work = second_is_late
+    world.endings = [WaitResult(proven=frozenset({LIGHT}))]
+    play(world)
+    found = world.certificates[LIGHT]
+    assert (found.passed, found.made, found.failed) == (True, 1, 1)
+    assert found.remarks()[0].startswith("1 of 2 certifying batches failed (crash: ")
+
+
 def test_what_is_learned_goes_into_the_certificate(make) -> None:
     """After the run it is fitted to all batches, and counts distinct samples."""
     world = make()

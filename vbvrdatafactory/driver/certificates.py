@@ -119,6 +119,37 @@ def _certify(
     return certify(generator, _proof(store, generator, receipts, failures, seen), datetime.now(UTC))
 
 
+def note_failed_probes(
+    services: Services, plan: Plan, certificates: Mapping[str, Certificate], since: datetime
+) -> dict[str, Certificate]:
+    """The certificates with probes that failed after they were made, filed where that changes them.
+
+    Args:
+        services: the bucket.
+        plan: the dataset's plan.
+        certificates: of generators whose probes were not all done then.
+        since: when the run began, by the bucket's clock.
+    """
+    store, found = services.samples(plan.spec.prefix), dict(certificates)
+    evidence = take_evidence(store, list(certificates))
+    for name, certificate in certificates.items():
+        failed = [one for one in evidence.failures(name) if one.at >= since][:_RECORDS]
+        records = [read_if_valid(store, keys.failure(one.key), FailureRecord) for one in failed]
+        probes = [one for one in records if one and one.message and one.message.certify]
+        if len(probes) > certificate.failed:
+            causes = {one.cause for one in probes}
+            found[name] = certificate.model_copy(
+                update={
+                    "failed": len(probes),
+                    "cause": causes.pop() if len(causes) == 1 else None,
+                    "problem": probes[-1].detail,
+                    "stderr_tail": probes[-1].stderr_tail,
+                }
+            )
+            _file(services, store, found[name])
+    return found
+
+
 def _when(record: Receipt | FailureRecord) -> datetime:
     return record.finished_at if isinstance(record, Receipt) else record.failed_at
 

@@ -87,6 +87,7 @@ class Loop:
     problems: dict[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
     plan_price: PlanPrice | None = None
+    early_certified: set[str] = field(default_factory=set)
     unpriced: set[str] = field(default_factory=set)
 
     def find_certificates(self, seen: Observation) -> None:
@@ -135,6 +136,10 @@ class Loop:
         self.run.evidence = seen.evidence
         self.breaker.progressed(sent, seen.gaps)
         self.certify([gap.generator for gap in sent], step, seen)
+        if self.early_certified and self.run.is_pricing:
+            # One probe was enough to go on; others of theirs have failed since, perhaps.
+            self.run.take_certificates(self.steps.note_failed_probes(self.run, self.early_certified))
+            self.early_certified.clear()
         self.judge(self.breaker.stood_still(sent, seen.gaps), letters, step)
         return seen
 
@@ -242,6 +247,7 @@ class Loop:
                 return left
             self.breaker.proven.update(proven)
             self.certify([gap.generator for gap in rest], f"{step}/certify")
+            self.early_certified.update(gap.generator for gap in rest)
             left = [gap for gap in left if gap not in rest]
             self.send(rest, f"{step}/rest")
             if not left:

@@ -87,6 +87,11 @@ class Steps:
         del step
         return certificates.certify_generators(self.services, run.plan, generators, seen, run.guard.since)
 
+    def note_failed_probes(self, run: Run, generators: Collection[str]) -> dict[str, Certificate]:
+        """The certificates of generators with probes that failed after they were made."""
+        these = {name: run.certificates[name] for name in generators if name in run.certificates}
+        return certificates.note_failed_probes(self.services, run.plan, these, run.guard.since)
+
     def sharpen(self, run: Run, seen: Observation) -> dict[str, Certificate]:
         """The run's certificates with what batches took since, filed where they changed."""
         return certificates.sharpen_certificates(self.services, run.plan, run.certificates, seen)
