@@ -83,6 +83,15 @@ class Pool:
             for one in left:
                 yield work(self._context, one)
             return
+        try:
+            yield from self._side_by_side(work, left)
+        except BrokenProcessPool as error:
+            raise ReleaseError(
+                "a process of the build was killed, as for want of memory; run it again, with fewer --workers"
+            ) from error
+
+    def _side_by_side(self, work: Callable[[Context, _T], _R], left: Iterator[_T]) -> Iterator[_R]:
+        """The results; two parts are there for each process."""
         running: set[Future[_R]] = set()
         while True:
             room = 2 * self._processes - len(running)
@@ -91,12 +100,7 @@ class Pool:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                try:
-                    yield future.result()
-                except BrokenProcessPool as error:
-                    raise ReleaseError(
-                        "a process of the build was killed, as for want of memory; run it again, with fewer --workers"
-                    ) from error
+                yield future.result()
 
 
 def _start(source: Place, target: Place, scratch: Path) -> None:
