@@ -24,10 +24,10 @@ from lambda_worker.gate.bands import Bands
 from lambda_worker.gate.gate import Gate, GateUsage, Verdict
 from lambda_worker.generator.environments import Environments
 from lambda_worker.generator.limits import Limits
-from lambda_worker.generator.run import GeneratorRun, RunRequest, Tick, run_generator
+from lambda_worker.generator.run import GeneratorRun, RunRequest, run_generator
 from lambda_worker.generator.sandbox import sandbox
 from lambda_worker.generator.streaming import RERUN
-from lambda_worker.idempotency import AlreadyFinished, find_earlier_result, raise_if_finished
+from lambda_worker.idempotency import AlreadyFinished, EarlierResult, find_earlier_result, raise_if_finished
 from lambda_worker.samples.archives import upload_archives
 from lambda_worker.samples.collect import CollectedSamples, Sample, SampleWatcher, collect
 from lambda_worker.samples.upload import FileUploads, Uploaded, within
@@ -108,9 +108,7 @@ class Worker:
             # A bucket or a prefix that is not this worker's is refused before any code runs for it.
             wait([earlier])
             raise_if_finished(earlier)
-        made = self._make(
-            delivery, store, environment.interpreter, origin, lambda: raise_if_finished(earlier)
-        )
+        made = self._make(delivery, store, environment.interpreter, origin, earlier)
         seconds = time.monotonic() - started
         usage = made.usage(seconds, self.host, is_first=next(self._begun) == 0)
         result = made.result(message, seconds)
@@ -165,7 +163,7 @@ class Worker:
         store: ObjectStore,
         interpreter: Path,
         origin: records.Origin,
-        tick: Tick,
+        earlier: EarlierResult,
     ) -> "_Attempt":
         """Run with streaming; on RERUN run without; after a crash run for fewer samples."""
         message = delivery.message
@@ -179,17 +177,17 @@ class Worker:
             interpreter=interpreter,
         )
         deadline = time.monotonic() + job.seconds
-        made = self._attempt(delivery, store, job, origin, tick)
+        made = self._attempt(delivery, store, job, origin, earlier)
         job = replace(job, stream=False)
         if made.run.exit_code == RERUN:
             made = self._attempt(
-                delivery, store, replace(job, seconds=deadline - time.monotonic()), origin, tick
+                delivery, store, replace(job, seconds=deadline - time.monotonic()), origin, earlier
             )
         for shorter_count in made.shorter_runs():
             job = replace(job, num_samples=shorter_count, seconds=deadline - time.monotonic())
             if job.seconds < made.run.seconds:
                 break
-            shorter = self._attempt(delivery, store, job, origin, tick)
+            shorter = self._attempt(delivery, store, job, origin, earlier)
             made = made.with_samples_of(shorter)
             if shorter.run.exit_code == 0:
                 break
@@ -215,9 +213,12 @@ class Worker:
         store: ObjectStore,
         job: RunRequest,
         origin: records.Origin,
-        tick: Tick,
+        earlier: EarlierResult,
     ) -> "_Attempt":
-        """Run the generator once, and upload the whole samples that it wrote."""
+        """Run the generator once, and upload the whole samples that it wrote.
+
+        Nothing is stored before it is known whether the batch is there already.
+        """
         message, wanted = delivery.message, set(delivery.wanted)
         as_files = message.output_format == "files"
         uploads = FileUploads(store, message.type)
@@ -227,11 +228,11 @@ class Worker:
             watch = SampleWatcher(box.output, message)
 
             def upload_new() -> None:
-                tick()
+                raise_if_finished(earlier)
                 for sample in watch.new() if as_files and box.streams else ():
                     if sample.index in wanted:
                         gate.offer(sample)
-                for sample in gate.passed():
+                for sample in gate.passed() if earlier.done() else ():
                     # One that was deleted or changes is checked when the run has ended.
                     with suppress(OSError):
                         uploads.upload(sample)
@@ -240,6 +241,8 @@ class Worker:
             found = CollectedSamples([]) if run.exit_code == RERUN else collect(box.output, message)
             verdict = gate.judge([sample for sample in found.whole if sample.index in wanted])
             samples = verdict.passed
+            wait([earlier], max(0, delivery.seconds_left - _RECORD_SECONDS))
+            raise_if_finished(earlier)
             finish = (
                 partial(uploads.finish, samples)
                 if as_files

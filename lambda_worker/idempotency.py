@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 _LIST_THREADS = 32
 _NO_BUCKET = "NoSuchBucket"
 
+# The check while it runs: what it finds, None where the batch is to be made.
+EarlierResult = Future[TaskResult | None]
+
 
 class AlreadyFinished(Exception):  # noqa: N818 - nothing failed
     """The batch is whole in the bucket already; `result` is what its receipt says."""
@@ -36,7 +39,7 @@ class AlreadyFinished(Exception):  # noqa: N818 - nothing failed
         self.result = result
 
 
-def raise_if_finished(check: "Future[TaskResult | None]") -> None:
+def raise_if_finished(check: EarlierResult) -> None:
     """Raise `AlreadyFinished` as soon as the check has found the batch finished."""
     if check.done() and (result := check.result()):
         raise AlreadyFinished(result)

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -17,7 +18,7 @@ from lambda_worker.idempotency import find_earlier_result
 from lambda_worker.records import Origin
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage
+from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.driver.messages import messages_for
@@ -537,6 +538,26 @@ def test_a_batch_that_was_asked_for_otherwise_is_made(
     origin = Origin(written.generator_digest, written.made_by)
     assert find_earlier_result(store, message, 7, origin)
     assert find_earlier_result(store, message.model_copy(update=other), 7, origin) is None
+
+
+@pytest.mark.parametrize("output_format", ["files", "tar"])
+def test_a_slow_look_at_the_bucket_stores_nothing_over_a_batch(
+    deliver: Deliver, tiny: Tiny, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, output_format: str
+) -> None:
+    """Where a generator has ended before the bucket has answered, a batch that is there keeps its bytes and its receipt."""
+    name = tiny(random=1, each=0.05)
+    message = {"type": name, "num_samples": 4, "output_format": output_format}
+    deliver(**message)
+    before = [(one["path"], one["e_tag"]) for one in obstore.list(store).collect()]
+
+    def slow(*which: object) -> TaskResult | None:
+        time.sleep(2)
+        return find_earlier_result(*which)
+
+    monkeypatch.setattr("lambda_worker.batch.find_earlier_result", slow)
+    result = deliver(**message)
+    assert [(one["path"], one["e_tag"]) for one in obstore.list(store).collect()] == before
+    assert result.samples_uploaded == 4
 
 
 def test_what_is_not_wanted_is_never_sent(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
