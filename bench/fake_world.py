@@ -49,7 +49,6 @@ _FUNCTION = json.dumps(
 _PAGE = 1000
 _NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _TASK = "fake"
-_DIGEST = "0" * 64
 
 
 @dataclass
@@ -68,6 +67,8 @@ class Settings:
     random_seed: int = 7
     # How many times as long as the quickest generator the slowest takes for a sample; the others lie between them.
     variety: float = 1.0
+    # Digest of the generators' code.
+    code: str | None = None
 
     def seconds_each(self, generator: str) -> float:
         """What a sample of a generator takes; on average, `seconds_a_sample`."""
@@ -249,7 +250,7 @@ class World(FakeService):
             stored=compress(wanted),
             result=TaskResult(generator=message.type, samples_uploaded=len(wanted), sample_ids=[]),
             attempt=1,
-            generator_digest=_DIGEST,
+            generator_digest=self.settings.code,
             **self._usage(message, done.seconds),
             finished_at=self.at(done.ends),
         )
@@ -290,7 +291,7 @@ class World(FakeService):
             exit_code=1,
             stderr_tail="Traceback (most recent call last):\nValueError: no such shape: 'heptagon'\n",
             attempt=1,
-            generator_digest=_DIGEST,
+            generator_digest=self.settings.code,
             failed_at=self.at(done.ends),
         )
         key = keys.failure(keys.FailureKey(message.type, message.indices, message.salt, 1, Cause.CRASH))

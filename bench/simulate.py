@@ -31,6 +31,7 @@ from bench.measure import BenchError
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.driver.services import Services
+from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3.reading import read
 
 _MB = 1e6
@@ -142,9 +143,10 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
         slots=options.slots,
         always_failing=options.failing,
         variety=options.variety,
+        code=_generators(options.generators, folder / "generators"),
     )
     with fake("fake_world", json.dumps(asdict(settings))) as world:
-        _environment(world, settings, folder)
+        _environment(world, folder)
         calls, peak = Calls(), Peak(world.pid)
         peak.start()
         # Imported here: they read their environment, and Prefect its home, when they are.
@@ -212,11 +214,16 @@ def _spent() -> float:
     return float(json.loads(filed)["run"]["costs"]["usd"])
 
 
-def _environment(world: FakeProcess, settings: Settings, folder: Path) -> None:
-    generators = folder / "generators"
-    for name in settings.names:
-        (generators / name / "examples").mkdir(parents=True)
-        (generators / name / "examples" / "generate.py").touch()
+def _generators(count: int, folder: Path) -> str | None:
+    """Make folders of generators that are alike; returns the digest of their code."""
+    names = Settings(count).names
+    for name in names:
+        (folder / name / "examples").mkdir(parents=True)
+        (folder / name / "examples" / "generate.py").touch()
+    return code_digest(folder / names[0])
+
+
+def _environment(world: FakeProcess, folder: Path) -> None:
     os.environ |= {
         "SQS_QUEUE_URL": f"{world.url}/000000000000/{QUEUE}",
         "SQS_DLQ_URL": f"{world.url}/000000000000/{DLQ}",
@@ -225,7 +232,7 @@ def _environment(world: FakeProcess, settings: Settings, folder: Path) -> None:
         "AWS_REGION": "us-east-2",
         "AWS_EC2_METADATA_DISABLED": "true",
         "DATAFACTORY_ENV_FILE": "",
-        "GENERATORS_PATH": str(generators),
+        "GENERATORS_PATH": str(folder / "generators"),
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",

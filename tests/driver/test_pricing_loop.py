@@ -275,6 +275,17 @@ def test_automatic_batches_are_as_long_as_the_certificate_says(make) -> None:
     assert {message.num_samples for message in world.sent[0]} == {32}
 
 
+def test_a_size_that_was_chosen_stays_in_a_run(make) -> None:
+    """What is learned of it moves no borders: each planned batch is sent once and whole."""
+    world = make(samples=4000, batch_size="auto")
+    loop = play(world, **spending(max_cost_usd=0.3))
+    sent = [message for sent in world.sent for message in sent if not message.certify]
+    size = loop.run.plan.generators[LIGHT].batch_size
+    lights = [message for message in sent if message.type == LIGHT]
+    assert len(world.sent) > 2
+    assert [message.start_index % size for message in lights[1:]] == [0] * (len(lights) - 1)
+
+
 def test_a_batch_that_would_not_fit_is_not_sent(make) -> None:
     """The number is told; the other generator is made."""
     world = make(samples=4000, batch_size=500)
@@ -360,6 +371,17 @@ def test_a_budget_ends_the_run_when_it_is_used_up(make) -> None:
     assert 600 < before < 6000
     assert play(world).early is None
     assert world.made == 6000
+
+
+def test_the_end_of_a_budget_is_spent_in_shorter_batches(make) -> None:
+    """Where no whole batch can be had for what is left, and their size is chosen: within two percent all the same."""
+    world = make(generators=(HEAVY,), samples=3000, batch_size="auto")
+    loop = play(world, **spending(max_cost_usd=0.02))
+    assert loop.early.reason is Reason.SPENT
+    assert 0.0196 <= loop.run.spent.total.usd <= 0.02
+    assert world.sent[-1][0].num_samples < world.sent[1][1].num_samples / 2
+    assert play(world).early is None
+    assert world.made == 3000
 
 
 def test_a_budget_that_is_enough_is_no_hindrance(make) -> None:

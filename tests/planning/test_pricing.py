@@ -16,6 +16,7 @@ from vbvrdatafactory.planning.pricing import (
     Certified,
     PlanPrice,
     Terms,
+    affordable_size,
     price_generator,
     price_plan,
 )
@@ -129,6 +130,26 @@ def test_batches_are_of_equal_length() -> None:
     """No rest of a few samples that costs a start of its own."""
     size = choose_batch_size(certificate(each=0.001, memory_each=1).costs, 1010, LIMITS, MANY)
     assert size == 505
+
+
+def test_batches_divide_the_dataset_whatever_is_there_already() -> None:
+    """Their borders are counted from its first sample: 436 of 500 in batches of at most 400 are two, not three."""
+    costs = certificate(each=0.001, memory_each=1, largest=20).costs
+    assert choose_batch_size(costs, 436, LIMITS, MANY, planned=500) == 250
+    assert choose_batch_size(costs, 100, LIMITS, MANY, planned=10_000) == 400
+
+
+def test_a_batch_is_as_large_as_it_may_cost() -> None:
+    """Smaller than planned, and not a sample more than the money pays at the upper end of its price; none where it pays no start."""
+    line, passed = GeneratorPlan("G-1_x", 10_000, 100), certificate(start=1.0, each=0.1)
+    prices = {
+        size: price_generator(line._replace(batch_size=size), [IndexRange(0, size)], passed, TERMS).usd.high
+        for size in (1, 40, 41, 100)
+    }
+    assert affordable_size(line, passed, TERMS, "files", prices[40]) == 40
+    assert affordable_size(line, passed, TERMS, "files", prices[41] * 0.9999) == 40
+    assert affordable_size(line, passed, TERMS, "files", prices[1] * 0.9) == 0
+    assert affordable_size(line, passed, TERMS, "files", prices[100] * 2) == 99
 
 
 def test_where_functions_would_be_idle_batches_are_shorter() -> None:

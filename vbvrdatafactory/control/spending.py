@@ -1,14 +1,15 @@
 """What a run may spend: whether it may begin, and how much of what is missing it may send."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from vbvrdatafactory.control.approval import Approval
 from vbvrdatafactory.core.humanize import format_usd
-from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.ranges import IndexRange, expand
 from vbvrdatafactory.planning.estimates import Estimate
 from vbvrdatafactory.planning.gaps import Gap
-from vbvrdatafactory.planning.plan import Plan
+from vbvrdatafactory.planning.plan import GeneratorPlan, Plan
 
 # Of what is left of a budget so much is sent for at once: the rest when it is known what that took.
 _PORTION = 0.9
@@ -62,43 +63,54 @@ def is_used_up(limit: float, spent: float) -> bool:
     return limit - spent < _USED_UP * limit
 
 
-def affordable(plan: Plan, gaps: Iterable[Gap], usd_each: Mapping[str, float], usd: float) -> list[Gap]:
-    """What of some gaps can be sent for, in whole batches: the same share of each generator.
+def affordable(plan: Plan, gaps: Iterable[Gap], usd_of: Callable[[Gap], float], usd: float) -> list[Gap]:
+    """What of some gaps can be sent for, in whole batches: about the same share of each generator.
 
     Args:
         plan: the dataset's plan.
         gaps: what is missing.
-        usd_each: what a sample of each generator costs.
+        usd_of: what filling a gap costs at most.
         usd: what is left of the budget.
     """
     gaps = list(gaps)
-    price = sum(usd_each.get(gap.generator, 0.0) * gap.samples for gap in gaps)
-    if price <= usd * _PORTION:
+    prices = {gap.generator: usd_of(gap) for gap in gaps}
+    price, room = sum(prices.values()), usd * _PORTION
+    if price <= room:
         return gaps
-    share = usd * _PORTION / price
-    cut = [_first(gap, int(gap.samples * share), plan.generators[gap.generator].batch_size) for gap in gaps]
-    found = [gap for gap in cut if gap.ranges]
+    share, found = room / price, dict[str, Gap]()
+    for gap in gaps:
+        part = _to_border(gap, int(gap.samples * share), plan.generators[gap.generator])
+        if part.ranges and (cost := usd_of(part)) <= room:
+            found[gap.generator] = part
+            room -= cost
+    # Where whole batches left some of it, one more of each generator, the most expensive first.
+    for gap in sorted(gaps, key=lambda gap: prices[gap.generator], reverse=True):
+        part = found.get(gap.generator, Gap(gap.generator, ()))
+        more = _and_a_batch(gap, part, plan.generators[gap.generator])
+        cost = usd_of(more) - (usd_of(part) if part.ranges else 0.0)
+        if more != part and cost <= room:
+            found[gap.generator] = more
+            room -= cost
     if found:
-        return found
-    # Less than a batch of each: one batch of the cheapest that can be paid.
-    batches = [
-        _first(gap, plan.generators[gap.generator].batch_size, 1)
-        for gap in sorted(gaps, key=lambda gap: usd_each.get(gap.generator, 0.0))
-    ]
-    return [gap for gap in batches if usd_each.get(gap.generator, 0.0) * gap.samples <= usd][:1]
+        return [found[gap.generator] for gap in gaps if gap.generator in found]
+    # The last of a budget is for one batch, and need not leave a tenth.
+    batches = [_and_a_batch(gap, Gap(gap.generator, ()), plan.generators[gap.generator]) for gap in gaps]
+    paid = [(cost, batch) for batch in batches if (cost := usd_of(batch)) <= usd]
+    return [max(paid)[1]] if paid else []
 
 
-def _first(gap: Gap, samples: int, batch_size: int) -> Gap:
-    """The first of a gap's samples, up to the border of a planned batch."""
-    left, ranges = samples, list[IndexRange]()
-    for one in gap.ranges:
-        stop = min(one.stop, one.start + left)
-        if stop < one.stop:
-            stop = max(one.start, stop - stop % batch_size)
-        if stop > one.start:
-            ranges.append(IndexRange(one.start, stop))
-        left -= one.size
-        if left <= 0:
-            break
-    rest = gap.without(ranges)
-    return gap.without(rest.ranges)
+def _to_border(gap: Gap, samples: int, line: GeneratorPlan) -> Gap:
+    """The first of a gap's samples, at most so many, up to the border of a planned batch."""
+    at = next(islice(expand(gap.ranges), samples, None), None)
+    return gap if at is None else _below(gap, line.planned_range(at).start)
+
+
+def _and_a_batch(gap: Gap, part: Gap, line: GeneratorPlan) -> Gap:
+    """The first part of a gap, with the planned batch that comes next."""
+    at = next(islice(expand(gap.ranges), part.samples, None), None)
+    return gap if at is None else _below(gap, line.planned_range(at).stop)
+
+
+def _below(gap: Gap, index: int) -> Gap:
+    """The samples of a gap that come before an index."""
+    return gap.without([IndexRange(index, gap.ranges[-1].stop)]) if index < gap.ranges[-1].stop else gap

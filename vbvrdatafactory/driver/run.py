@@ -1,5 +1,6 @@
 """One run of a dataset: what it is about, and what it has seen of its own progress. Values only."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
@@ -13,16 +14,12 @@ from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.services import Services
-from vbvrdatafactory.planning.batch_sizes import sizes
+from vbvrdatafactory.planning.batch_sizes import longest_batch, sizes
 from vbvrdatafactory.planning.estimates import Estimate, total
 from vbvrdatafactory.planning.evidence import Evidence, Outcomes
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation, Refilled
 from vbvrdatafactory.planning.plan import Plan
-from vbvrdatafactory.planning.pricing import (
-    GeneratorPrice,
-    Terms,
-    price_generator,
-)
+from vbvrdatafactory.planning.pricing import GeneratorPrice, Terms, affordable_size, price_generator
 from vbvrdatafactory.planning.replan import replays
 from vbvrdatafactory.planning.spent import Spent, spent_since
 from vbvrdatafactory.planning.wall_time import wall_seconds
@@ -83,6 +80,7 @@ class Run:
         self.spent: Spent = Spent()
         self.work_done: float | None = None
         self._began = 0.0
+        self._sizes: dict[str, int] = {}
         self._generators = [gap.generator for gap in first]
         self._listings = Throttle(policy.poll.poll_seconds)
         self._audits = Throttle(policy.poll.poll_seconds)
@@ -179,7 +177,37 @@ class Run:
         if self.terms and self.plan.automatic:
             missing = {gap.generator: gap.samples for gap in self.first}
             passed = {name: one for name, one in self.certificates.items() if one.passed}
-            self.plan = Plan(self.plan.spec, sizes(self.plan, missing, passed, self.terms.limits))
+            chosen = sizes(self.plan, missing, passed, self.terms.limits)
+            # Borders that move cut batches in two: a size stays while it fits.
+            fits = {name: longest_batch(passed[name].costs, self.terms.limits) for name in chosen}
+            kept = {name: size for name, size in self._sizes.items() if size <= fits.get(name, 0)}
+            self._sizes = chosen | kept
+            self.plan = Plan(self.plan.spec, self._sizes)
+
+    def shorten_batches(self, gaps: Iterable[Gap], usd: float) -> None:
+        """Have batches of one generator that cost no more than that, where their size is chosen: of the cheapest samples.
+
+        Args:
+            gaps: what is missing, of generators that have a certificate.
+            usd: what a batch may cost.
+        """
+        if self.terms is None:
+            return
+        found = {
+            gap.generator: affordable_size(
+                self.plan.generators[gap.generator],
+                self.certificates[gap.generator],
+                self.terms,
+                self.plan.spec.output_format,
+                usd,
+            )
+            for gap in gaps
+            if gap.generator in self._sizes
+        }
+        longest = max(found, key=lambda name: found[name], default="")
+        if longest and found[longest]:
+            self._sizes[longest] = found[longest]
+            self.plan = Plan(self.plan.spec, self._sizes)
 
     def does_not_fit(self, gap: Gap) -> str:
         """Why batches of a generator can't be made, with the number that does not fit; empty where they can."""
@@ -211,6 +239,11 @@ class Run:
             max(wall.low, before) + tail, before + wall.likely + tail, before + wall.high + 2 * tail + 10
         )
         self.forecast_usd = total(one.usd for one in self.forecasts.values()).plus(self.spent.total.usd)
+
+    def most_usd(self, gap: Gap) -> float:
+        """What filling a gap costs at most, of a generator that has a certificate."""
+        priced = self._price(gap)
+        return priced.usd.high if priced else math.inf
 
     def _price(self, gap: Gap) -> GeneratorPrice | None:
         """What making a gap takes; None where nobody knows."""

@@ -82,9 +82,11 @@ def allow(services: Services, run: Run, seen: Observation, gaps: Collection[Gap]
     if left is None:
         return Allowed([*gaps])
     limit, spent = left
-    # By the upper end of what they may cost: less is left over then, and is spent in the next portion.
-    each = {one.generator: one.usd.high / one.samples for one in priced.generators if one.samples}
-    found = [] if is_used_up(limit, spent) else affordable(run.plan, gaps, each, limit - spent)
+    # By the upper end of what it may cost: less is left over then, and is spent in the next portion.
+    found = [] if is_used_up(limit, spent) else affordable(run.plan, gaps, run.most_usd, limit - spent)
+    if not found and not is_used_up(limit, spent):
+        run.shorten_batches(gaps, limit - spent)
+        found = affordable(run.plan, gaps, run.most_usd, limit - spent)
     if found:
         return Allowed(found)
     return Allowed(

@@ -41,12 +41,19 @@ def sizes(
     batches = {name: math.ceil(samples / longest[name]) for name, (_, samples) in wanted.items()}
     everybody = sum(batches.values())
     return {
-        name: max(1, choose_batch_size(costs, samples, limits, everybody - batches[name]))
+        name: max(
+            1,
+            choose_batch_size(
+                costs, samples, limits, everybody - batches[name], plan.generators[name].samples
+            ),
+        )
         for name, (costs, samples) in wanted.items()
     }
 
 
-def choose_batch_size(costs: Costs, samples: int, limits: WorkerLimits, others: int = 0) -> int:
+def choose_batch_size(
+    costs: Costs, samples: int, limits: WorkerLimits, others: int = 0, planned: int | None = None
+) -> int:
     """The batch size that wastes least on starts and stays within the limits; 0 where not even one sample does.
 
     Args:
@@ -54,18 +61,10 @@ def choose_batch_size(costs: Costs, samples: int, limits: WorkerLimits, others: 
         samples: how many are to be made.
         limits: the workers.
         others: batches of other generators, which keep functions busy besides.
+        planned: how many samples of it the dataset has, which batches divide evenly; as many as are to be made where None.
     """
-    slower = limits.slower_than(costs.host, cores(costs))
-    sure = 1 + 2 * min(0.5, costs.seconds.spread)
-    room = (
-        _most(costs.seconds.start * slower * sure, costs.seconds.each * slower * sure, limits.batch_seconds),
-        _most(costs.memory_bytes.start, costs.memory_bytes.each, limits.batch_memory_bytes),
-        _most(costs.disk_bytes.start, costs.disk_bytes.each, limits.batch_disk_bytes),
-        MAX_BATCH,
-        max(1, costs.largest) * _BEYOND,
-        samples,
-    )
-    most = int(min(room))
+    planned = planned or samples
+    most = min(longest_batch(costs, limits), planned)
     if most < 1:
         return 0
     # Where all functions are busy anyway, longer batches are cheaper. Else shorter ones end sooner, down to
@@ -75,8 +74,24 @@ def choose_batch_size(costs: Costs, samples: int, limits: WorkerLimits, others: 
     if samples / most < wanted:
         least = costs.seconds.start / max(1e-9, costs.seconds.each) * (1 / _START_SHARE - 1)
         most = max(min(most, math.ceil(least)), min(most, math.ceil(samples / max(1, wanted))), 1)
-    batches = math.ceil(samples / most)
-    return math.ceil(samples / batches)
+    return math.ceil(planned / math.ceil(planned / most))
+
+
+def longest_batch(costs: Costs, limits: WorkerLimits) -> int:
+    """How many samples a batch may have within the workers' limits; 0 where not even one fits."""
+    slower = limits.slower_than(costs.host, cores(costs))
+    sure = 1 + 2 * min(0.5, costs.seconds.spread)
+    return int(
+        min(
+            _most(
+                costs.seconds.start * slower * sure, costs.seconds.each * slower * sure, limits.batch_seconds
+            ),
+            _most(costs.memory_bytes.start, costs.memory_bytes.each, limits.batch_memory_bytes),
+            _most(costs.disk_bytes.start, costs.disk_bytes.each, limits.batch_disk_bytes),
+            MAX_BATCH,
+            max(1, costs.largest) * _BEYOND,
+        )
+    )
 
 
 def _most(start: float, each: float, limit: float) -> float:

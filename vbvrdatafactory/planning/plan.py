@@ -149,10 +149,12 @@ class Plan:
 
     Attributes:
         automatic: those generators.
+        sizes: their batch sizes, as far as they are chosen.
     """
 
     def __init__(self, spec: DatasetSpec, sizes: Mapping[str, int] = MappingProxyType({})) -> None:
         self.spec = spec
+        self.sizes = sizes
         overrides = {name: spec.overrides.get(name, Override()) for name in spec.generators}
         self.automatic = tuple(
             name for name in spec.generators if spec.batch_size == "auto" and not overrides[name].batch_size

@@ -1,6 +1,7 @@
 """Says beforehand what a plan takes: batch sizes, time and money, from certificates and prices. Values in, values out."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -250,6 +251,18 @@ def price_generator(  # noqa: PLR0913 - what is made, by what
     )
 
 
+def affordable_size(
+    line: GeneratorPlan, certificate: Certificate, terms: Terms, output_format: OutputFormat, usd: float
+) -> int:
+    """The largest batch of a generator, below its size, that costs so much at most; 0 where none does."""
+
+    def most(samples: int) -> float:
+        batch = line._replace(batch_size=samples)
+        return price_generator(batch, [IndexRange(0, samples)], certificate, terms, output_format).usd.high
+
+    return bisect_right(range(1, line.batch_size), usd, key=most)
+
+
 def request_usd(objects: float, batches: int, prices: Prices) -> float:
     """What the requests of batches cost that put so many objects: to S3 and SQS, the run's own listings included."""
     puts = objects + batches * (_PUTS_A_BATCH + _LISTS_A_BATCH) + _LOOKS * objects / 1000
@@ -307,10 +320,13 @@ def price_plan(
         line for line in wanted if line.generator not in certified.failed and _is_priced(certified, line)
     ]
     names = {line.generator for line in known}
+    as_it_is = terms
 
     def priced(terms: Terms) -> tuple[GeneratorPrice, ...]:
         counts = {name: sum(one.size for one in ranges) for name, ranges in missing.items()}
         sized = sizes(plan, counts, certified.passed, terms.limits)
+        if terms is as_it_is:
+            sized |= plan.sizes
         return tuple(
             price_generator(
                 line._replace(batch_size=sized.get(line.generator, line.batch_size)),
