@@ -18,7 +18,7 @@ from obstore.store import MemoryStore
 from tests.release import folders, planted
 from tests.release.test_check import Inline
 from vbvrdatafactory.cli.main import cli
-from vbvrdatafactory.core import keys
+from vbvrdatafactory.core import content, keys
 from vbvrdatafactory.core.content import FileContent
 from vbvrdatafactory.driver import release_check, release_publish
 from vbvrdatafactory.driver.release import build_release
@@ -122,6 +122,44 @@ def test_digests_are_those_of_the_ledger(
     assert code == 1
     assert said[0] == "ledger 'V-1_maze-000003' has other content in the ledger"
     assert said[1] == "ledger 'V-2_draw-000000' is not in the ledger"
+
+
+OTHER_FILES: list[dict[str, bytes]] = [
+    {"metadata.json": b'{"n": 1}', "question_metadata.json": b'{"m": 2}'},
+    {"question_metadata.json": b'{"m": 3}'},
+    {"metadata.json": b'{"n": 4}', "notes.txt": b"by hand"},
+    {"notes.txt": b"by hand"},
+    {},
+]
+
+
+@pytest.mark.parametrize("digests", ["recorded", "of-before"])
+def test_a_release_has_one_file_of_metadata_whatever_a_sample_has(
+    cloud: InMemoryAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: str
+) -> None:
+    """With both, with others, with none, in files and in archives, of receipts with digests and without: it passes, against the ledger too."""
+    monkeypatch.setattr(release_check, "ProcessPoolExecutor", Inline)
+    if digests == "of-before":
+        monkeypatch.setattr(planted, "metadata_digest", lambda _: "")
+    made = {
+        index: planted.files_of("G", index) | OTHER_FILES[index % len(OTHER_FILES)] for index in range(10)
+    }
+    planted.plant(cloud.store, "G", made)
+    planted.plant_archive(cloud.store, "H", made)
+    folder, plan = tmp_path / "r", Plan(make_spec(generators=["G", "H"], samples=10, batch_size=10))
+    asked = Asked("Reasoning", 3, "cc-by-4.0", {}, 100_000, 0)
+    build_release(Services(cloud.config), plan, asked, Place(folder), datetime(2026, 3, 1, tzinfo=UTC))
+    checked = check(folder)
+    assert checked.is_good, checked.found.kept
+    said = CliRunner().invoke(cli, ["release", "check", str(folder), "--ledger"], env=cloud.environment)
+    assert said.exit_code == 0, said.output
+    monkeypatch.setattr(planted, "metadata_digest", content.metadata_digest)
+    planted.plant(cloud.store, "G", {6: planted.files_of("G", 6) | {"question_metadata.json": b"{}"}})
+    said = CliRunner().invoke(
+        cli, ["release", "check", str(folder), "--ledger", "--json"], env=cloud.environment
+    )
+    found = [each["what"] for each in json.loads(said.output)["found"]]
+    assert "'G-000006' has other content in the ledger" in found
 
 
 def test_withdrawn_samples_are_gone_from_where_it_was_published(

@@ -6,9 +6,12 @@ from threading import Lock
 
 import polars as pl
 
+from vbvrdatafactory.core.content import CONTENT_FILES
+from vbvrdatafactory.core.contract import METADATA, QUESTION_METADATA
 from vbvrdatafactory.core.errors import UnreadableRecordError
 from vbvrdatafactory.driver.contents import Found
 from vbvrdatafactory.driver.observe import observe_plan
+from vbvrdatafactory.driver.release_samples import ARCHIVE
 from vbvrdatafactory.driver.release_table import only_columns
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
@@ -19,6 +22,11 @@ from vbvrdatafactory.s3.listing import Listed
 
 _SHOWN = 20
 _NAMES = ("index", "digest", "metadata_digest")
+_FILES = pl.col("objects").list.eval(pl.element().struct.field("key").str.split("/").list.last())
+_METADATA = _FILES.list.set_intersection([METADATA, QUESTION_METADATA]).list.len()
+# What is recorded is a digest of all files beside the content; a release has one of them, and an archive's are not listed.
+_IS_ALONE = (_METADATA == 1) & (_FILES.list.set_difference([*CONTENT_FILES]).list.len() == 1)
+_HAS_NONE = (_METADATA == 0) & ~_FILES.list.first().str.ends_with(ARCHIVE)
 
 
 def ledger_problems(
@@ -56,10 +64,18 @@ def ledger_problems(
 
 def _differences(folder: Path, generator: str, recorded: pl.DataFrame) -> Iterator[Finding]:
     own = only_columns(folder, ("key", *_NAMES), pl.col("generator") == generator)
-    joined = own.join(recorded.select(_NAMES), on="index", how="left", suffix="_recorded")
+    known = recorded.select(
+        *_NAMES,
+        (_IS_ALONE & (pl.col("metadata_digest") != "")).alias("is_alone"),
+        _HAS_NONE.alias("has_none"),
+    )
+    joined = own.join(known, on="index", how="left", suffix="_recorded")
+    is_other = (pl.col("is_alone") & (pl.col("metadata_digest") != pl.col("metadata_digest_recorded"))) | (
+        pl.col("has_none") & (pl.col("metadata_digest") != "")
+    )
     differing = joined.filter(
         (pl.col("digest") != pl.col("digest_recorded")).fill_null(value=True)
-        | (pl.col("metadata_digest") != pl.col("metadata_digest_recorded").fill_null(""))
+        | is_other.fill_null(value=False)
     )
     is_recorded = pl.col("digest_recorded").is_not_null()
     for key, known in differing.select("key", is_recorded).head(_SHOWN).iter_rows():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from vbvrdatafactory.core.content import FileContent, metadata_digest
 from vbvrdatafactory.core.contract import METADATA, PROMPT, QUESTION_METADATA, VIDEO
 from vbvrdatafactory.core.models import Profile
 from vbvrdatafactory.core.parsing import parse_json
@@ -72,13 +73,27 @@ def row_of(ledger: Mapping[str, Any], files: Mapping[str, bytes], offset: int) -
         **ledger,
         "prompt": files.get(PROMPT, b"").decode(errors="replace"),
         "offset": offset,
-        "metadata_digest": ledger["metadata_digest"] or "",
+        "metadata_digest": _metadata_digest(files, ledger["metadata_digest"]),
         "parameters": parameters.text,
         "param_hash": parameters.param_hash,
     }
     if found["fps"] is None and VIDEO in files and (profile := profile_of(files[VIDEO])):
         found.update(profile._asdict())
     return {name: found[name] for name in COLUMNS}
+
+
+def _metadata_digest(files: Mapping[str, bytes], recorded: str | None) -> str:
+    """The digest of a sample's metadata, which in a release is its only other file; as recorded where it was so before.
+
+    A sample may have both ``metadata.json`` and ``question_metadata.json``, or files that the contract does not know;
+    receipts of before have no digest.
+    """
+    named = next((name for name in (METADATA, QUESTION_METADATA) if name in files), None)
+    if named is None:
+        return ""
+    content = FileContent.of(files[named])
+    known = [metadata_digest({name: content}) for name in (METADATA, QUESTION_METADATA)]
+    return recorded if recorded in known else known[0]
 
 
 def profile_of(video: bytes) -> Profile | None:
