@@ -216,6 +216,25 @@ def test_equal_puzzles_are_in_one_split(cloud: InMemoryAws, tmp_path: Path) -> N
     assert {share.generator: share.distinct for share in release.generators} == {"A": 5, "B": 5, "C": 4}
 
 
+def test_hashes_that_few_samples_have_are_found_before_a_release_is_there(
+    cloud: InMemoryAws, tmp_path: Path
+) -> None:
+    """None of those that are looked at has one: the first build ends with what to do, and the next one reads all."""
+    made = {
+        i: files_of("C", 100 + i, {"param_hash": f"{i % 4}"} if i % 10 in (1, 3) else {}) for i in range(160)
+    }
+    plant(cloud.store, "C", made)
+    plan = Plan(make_spec(generators=["C"], samples=160, batch_size=10))
+    with pytest.raises(ReleaseError, match="few samples of 'C' have a param_hash.* build again"):
+        build(cloud, plan, tmp_path, shares={"test": 0.5})
+    assert not (tmp_path / "release.json").exists()
+    build(cloud, plan, tmp_path, shares={"test": 0.5})
+    table = pl.read_parquet(tmp_path / "metadata.parquet")
+    hashed = table.filter(pl.col("param_hash").is_not_null()).group_by("param_hash")
+    assert set(hashed.agg(pl.col("split").n_unique())["split"]) == {1}
+    assert not (tmp_path / "_build").exists()
+
+
 @pytest.mark.parametrize("why", ["gaps", "foreign", "stale"])
 def test_what_is_not_fit_is_refused_or_left_out(cloud: InMemoryAws, tmp_path: Path, why: str) -> None:
     """By name, with what leaves it out; and the manifest says what was left out, and why."""

@@ -292,6 +292,18 @@ def test_croissant_of_another_table_is_refused(write: Write, look: Look) -> None
     assert traps(look(folder))[Trap.CROISSANT] == "croissant.json"
 
 
+@pytest.mark.parametrize(
+    ("column", "told"), [("digest", "the content 'd'"), ("param_hash", "V-1_maze with param_hash p")]
+)
+def test_equal_puzzles_in_two_splits_are_named(write: Write, look: Look, column: str, told: str) -> None:
+    """By content or by what their generator says, whatever groups the rows say they are of."""
+    folder, _ = write()
+    value = pl.when(pl.col("generator") == "V-1_maze").then(pl.lit(column[0])).otherwise(column)
+    edit_table(folder, lambda table: table.with_columns(value.cast(pl.String).alias(column)))
+    found = [each.what for each in look(folder).found.kept if each.trap == Trap.GROUP_IN_TWO_SPLITS]
+    assert found == [f"{told} is in 2 splits"]
+
+
 def test_metadata_under_its_other_name_is_the_same(write: Write, look: Look) -> None:
     """A generator that calls its metadata question_metadata.json has it as metadata.json in a release, with its digest."""
     folder, _ = write(folders.samples({"V-1_maze": {}}))

@@ -9,6 +9,7 @@ import obstore
 import pyarrow.parquet as pq
 
 from vbvrdatafactory.driver.release_place import BUILD, PUZZLES, Place
+from vbvrdatafactory.driver.release_puzzles import require_whole_puzzles
 from vbvrdatafactory.driver.release_shard import rows_path
 from vbvrdatafactory.release.layout import TABLE
 from vbvrdatafactory.release.table import SCHEMA
@@ -25,6 +26,9 @@ def write_table(target: Place, shards: Sequence[str]) -> None:
     Args:
         target: the release.
         shards: their paths.
+
+    Raises:
+        ReleaseError: samples of one puzzle are in several groups.
     """
     store = target.store()
     schema = SCHEMA.to_frame().to_arrow().schema
@@ -34,6 +38,7 @@ def write_table(target: Place, shards: Sequence[str]) -> None:
             for path in shards:
                 rows = pq.read_table(io.BytesIO(reading.read(store, rows_path(path)).data))
                 writer.write_table(rows.cast(schema), row_group_size=_ROWS)
+        require_whole_puzzles(store, file)
         target.take(file, TABLE)
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core.contract import METADATA, QUESTION_METADATA
+from vbvrdatafactory.core.errors import ReleaseError
 from vbvrdatafactory.driver.release_choice import ROWS
 from vbvrdatafactory.driver.release_place import PUZZLES
 from vbvrdatafactory.driver.release_pool import Context, Pool
@@ -19,8 +20,10 @@ from vbvrdatafactory.release.mixing import word
 from vbvrdatafactory.release.table import read_parameters
 from vbvrdatafactory.s3 import reading
 
-# A version of a generator's code whose first samples have no such hash has none.
-_FIRST = 16
+# A version of a generator's code of which so many samples, from all over it, have no such hash has none. Where another one
+# has one, the build finds out at its end, and the next one reads all.
+_LOOKED_AT = 16
+_ALL = f"{PUZZLES}all"
 _COLUMNS = ("index", "digest", "metadata_digest")
 _SCHEMA = pl.Schema(
     {"index": pl.Int64, "digest": pl.String, "metadata_digest": pl.String, "puzzle": pl.UInt64}
@@ -53,16 +56,16 @@ def read_puzzles(pool: Pool, rows: Path, on_read: Callable[[int], None]) -> dict
 def _of_generator(context: Context, file: Path) -> Puzzles:
     rows = pl.read_parquet(file)
     generator = rows["generator"][0]
-    store, path = (
-        context.target.store(),
-        f"{PUZZLES}{sha256(generator.encode()).hexdigest()[:32]}.parquet",
-    )
+    store = context.target.store()
+    whole = has_to_read_all(store)
+    name = f"{sha256(generator.encode()).hexdigest()[:32]}{'-all' if whole else ''}"
+    path = f"{PUZZLES}{name}.parquet"
     known = _read_known(store, path)
     wanted = rows.select(_COLUMNS)
     if known is None or not known.select(_COLUMNS).equals(wanted):
         found = {}
         for part in rows.partition_by("code"):
-            found.update(_read(context, generator, part))
+            found.update(_read(context, generator, part, whole=whole))
         puzzles = [found[index] for index in rows["index"]]
         known = wanted.with_columns(pl.Series("puzzle", puzzles, pl.UInt64))
         data = io.BytesIO()
@@ -79,12 +82,46 @@ def _read_known(store: ObjectStore, path: str) -> pl.DataFrame | None:
         return None
 
 
-def _read(context: Context, generator: str, rows: pl.DataFrame) -> dict[int, int | None]:
+def _read(context: Context, generator: str, rows: pl.DataFrame, *, whole: bool) -> dict[int, int | None]:
     """By index, a word of the generator and its hash for each sample; another generator means something else by the same hash."""
-    found: dict[int, int | None] = {}
-    for row, files in each_sample(context.store, context.target.scratch, rows, (METADATA, QUESTION_METADATA)):
-        given = read_parameters(files).param_hash
-        found[row["index"]] = None if given is None else word(f"{generator}\0{given}")
-        if len(found) == _FIRST and not any(found.values()):
-            return dict.fromkeys(rows["index"])
-    return found
+
+    def read(rows: pl.DataFrame) -> dict[int, int | None]:
+        files = each_sample(context.store, context.target.scratch, rows, (METADATA, QUESTION_METADATA))
+        told = ((row["index"], read_parameters(held).param_hash) for row, held in files)
+        return {index: None if one is None else word(f"{generator}\0{one}") for index, one in told}
+
+    some = rows.gather_every(max(1, rows.height // _LOOKED_AT))
+    if not whole and rows.height > _LOOKED_AT and not any(read(some).values()):
+        return dict.fromkeys(rows["index"])
+    return read(rows)
+
+
+def has_to_read_all(store: ObjectStore) -> bool:
+    """Whether an earlier build found hashes that few samples have."""
+    try:
+        obstore.head(store, _ALL)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def require_whole_puzzles(store: ObjectStore, table: Path) -> None:
+    """See that samples of one puzzle are in one group.
+
+    Args:
+        store: where the release lies: the next build is told to read the metadata of all samples.
+        table: its ``metadata.parquet``.
+
+    Raises:
+        ReleaseError: some are in several.
+    """
+    puzzle = pl.struct("generator", "param_hash").hash()
+    told = pl.scan_parquet(table).filter(pl.col("param_hash").is_not_null())
+    apart = told.group_by(puzzle.alias("puzzle"), "generator").agg(pl.col("group").n_unique().alias("groups"))
+    found = apart.filter(pl.col("groups") > 1).head(1).collect(engine="streaming")
+    if found.height:
+        obstore.put(store, _ALL, b"")
+        raise ReleaseError(
+            f"few samples of {found['generator'][0]!r} have a param_hash, and equal ones would not be in one split for "
+            "certain; build again: the metadata of all samples are read then, before they are split"
+        )
