@@ -24,6 +24,7 @@ from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.humanize import format_duration
 from vbvrdatafactory.fleet.catalogue import list_generators
+from vbvrdatafactory.numbers import FiniteRange
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -50,7 +51,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 )
 @click.option(
     "--batch-timeout",
-    type=click.FloatRange(min=0, max=700, min_open=True),
+    type=FiniteRange(min=0, max=700, min_open=True),
     default=15,
     show_default=True,
     metavar="MINUTES",

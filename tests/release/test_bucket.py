@@ -1,6 +1,7 @@
 """Publishing to a prefix of a bucket."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import obstore
@@ -16,6 +17,7 @@ from vbvrdatafactory.driver import release_bucket
 from vbvrdatafactory.driver.release_bucket import BucketPrefix
 from vbvrdatafactory.driver.release_publish import TargetError
 from vbvrdatafactory.driver.release_source import PublishError, Source
+from vbvrdatafactory.release.manifest import Change
 from vbvrdatafactory.release.publishing import Step
 from vbvrdatafactory.testing import InMemoryAws
 
@@ -28,8 +30,8 @@ def there(cloud: InMemoryAws) -> MemoryStore:
     return cloud.bucket("releases/small/v1")
 
 
-def publish(cloud: InMemoryAws, folder: Path) -> Result:
-    arguments = ["release", "publish", str(folder), "--to", TARGET, "--no-check"]
+def publish(cloud: InMemoryAws, folder: Path, *options: str) -> Result:
+    arguments = ["release", "publish", str(folder), "--to", TARGET, "--no-check", *options]
     return CliRunner().invoke(cli, arguments, env=cloud.environment)
 
 
@@ -73,6 +75,32 @@ def test_only_what_differs_goes_again(cloud: InMemoryAws, there: MemoryStore, wr
     later, _ = write(folders.samples(each=2), into="later", revision=2)
     assert publish(cloud, later).exit_code == 0
     assert held(there) == files_of(later)
+
+
+def test_another_build_of_the_same_name_is_not_overwritten(
+    cloud: InMemoryAws, there: MemoryStore, write: Write
+) -> None:
+    """Nor one that was changed otherwise, or later; unless that is asked for. The same one, and one that it became, are sent."""
+    change = Change(revision=2, at=datetime(2026, 3, 1, tzinfo=UTC), why="x", samples=1)
+    first = change.model_copy(update={"revision": 1, "why": "Built"})
+    again = first.model_copy(update={"at": datetime(2026, 4, 1, tzinfo=UTC)})
+    folder, _ = write(plan="a", changes=[first])
+    assert publish(cloud, folder).exit_code == 0
+    for number, (changes, plan, revision) in enumerate(
+        [([first], "b", 1), ([again], "a", 1), ([first, change], "a", 2), ([first], "a", 1)]
+    ):
+        other, _ = write(into=f"other{number}", plan=plan, changes=changes, revision=revision)
+        done = publish(cloud, other)
+        assert (done.exit_code == 0) == (number in (1, 2)), done.output
+        if number == 0:
+            assert "holds another build of 'Reasoning, small', revision 1" in done.output
+    otherwise, _ = write(
+        into="otherwise", plan="a", changes=[first, change.model_copy(update={"why": "y"})], revision=2
+    )
+    assert "another build" in publish(cloud, otherwise).output
+    assert held(there) != files_of(otherwise)
+    assert publish(cloud, otherwise, "--replace").exit_code == 0
+    assert held(there) == files_of(otherwise)
 
 
 def test_an_interrupted_call_is_continued(

@@ -1,5 +1,6 @@
 """A release that is out is changed: only what has to be."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.release.planted import files_of, plant, plant_many
 from tests.release.test_build import NOW, build, held, members
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.driver import release_patch
+from vbvrdatafactory.driver.release_benchmark import read_benchmark
 from vbvrdatafactory.driver.release_export import export
 from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.release_reading import read_release
@@ -152,6 +154,55 @@ def test_a_new_puzzle_that_another_split_has_is_withdrawn(cloud: InMemoryAws, ou
     assert f"withdrawn: G-{trained:06d}, as another split has its new puzzle" in done.output, done.output
     assert f"G-{trained:06d}" not in members(out)
     assert is_consistent(out)
+
+
+@pytest.mark.parametrize("by", ["digest", "first frame"])
+def test_what_a_benchmark_has_is_not_taken_in_later(cloud: InMemoryAws, tmp_path: Path, by: str) -> None:
+    """A release that was compared with one asks for it before it takes new samples, and withdraws those that equal it."""
+    benchmark, out = tmp_path / "bench", tmp_path / "out"
+    for name, state in (("a", 9000), ("b", 9002)):
+        (benchmark / name).mkdir(parents=True)
+        for file, data in files_of("G", state).items():
+            (benchmark / name / file).write_bytes(data)
+    plan = plant_many(cloud.store, ["G"], 20)
+    release = build(cloud, plan, out, benchmarks=[read_benchmark(benchmark)]).release
+    assert [(one.name, one.samples) for one in release.benchmarks] == [("bench", 2)]
+    assert "Compared, by content and first frame, with bench (2 samples)" in (out / "README.md").read_text()
+    made = files_of("G", 9000, {}) | ({} if by == "digest" else {"prompt.txt": b"Another prompt"})
+    plant(cloud.store, "G", {3: made, 5: files_of("G", 777, {})})
+    asked = run(cloud, "patch", out, "--why", "x")
+    assert "was compared with 'bench', as it was then; give it with --decontaminate again" in asked.output
+    assert release_in(out).revision == 1
+    done = run(cloud, "patch", out, "--why", "x", "--decontaminate", benchmark)
+    assert f"withdrawn: G-000003, as it has the {by} of bench/a" in done.output, done.output
+    after = release_in(out)
+    assert [(one.key, one.by) for one in after.decontaminated] == [("G-000003", by)]
+    assert members(out).keys() == {f"G-{index:06d}" for index in range(20)} - {"G-000003"}
+    (benchmark / "c").mkdir()
+    (benchmark / "c" / "first_frame.png").write_bytes(files_of("G", 9004)["first_frame.png"])
+    plant(cloud.store, "G", {7: files_of("G", 778, {})})
+    assert "as it was then" in run(cloud, "patch", out, "--why", "y", "--decontaminate", benchmark).output
+
+
+def test_a_release_of_before_asks_for_what_it_was_compared_with(cloud: InMemoryAws, out: Path) -> None:
+    """Its manifest names no benchmark, but what was left out for one."""
+    told = json.loads((out / "release.json").read_text())
+    del told["benchmarks"]
+    told["decontaminated"] = [{"key": "G-000999", "by": "digest", "against": "old/one"}]
+    (out / "release.json").write_text(json.dumps(told))
+    plant(cloud.store, "G", {3: files_of("G", 9000, {})})
+    assert "was compared with 'old'" in run(cloud, "patch", out, "--why", "x").output
+
+
+def test_a_build_that_has_nothing_to_do_notes_a_further_benchmark(cloud: InMemoryAws, tmp_path: Path) -> None:
+    """Where no sample equals one of it: the shards are the same, and the manifest and the card say that it was compared."""
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "a.png").write_bytes(files_of("G", 9000)["first_frame.png"])
+    plan, out = plant_many(cloud.store, ["G"], 10), tmp_path / "out"
+    assert build(cloud, plan, out).release.benchmarks == ()
+    done = build(cloud, plan, out, benchmarks=[read_benchmark(tmp_path / "bench")])
+    assert (done.built, [one.name for one in release_in(out).benchmarks]) == (0, ["bench"])
+    assert "Compared, by content and first frame, with bench (1 sample)" in (out / "README.md").read_text()
 
 
 def test_a_change_that_was_ended_is_ended_by_the_next_call(

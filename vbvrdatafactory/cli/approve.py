@@ -1,10 +1,9 @@
 """`datafactory approve`: says what the runs of a dataset may spend."""
 
-import math
-
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.numbers import FiniteRange
 
 _EPILOG = """
 \b
@@ -15,20 +14,12 @@ Examples:
 """
 
 
-def _amount(_: click.Context, __: click.Parameter, value: float) -> float:
-    """The value; a range of click's own lets NaN pass."""
-    if math.isnan(value):
-        raise click.BadParameter("nan is no amount of money")
-    return value
-
-
 @click.command(epilog=_EPILOG)
 @click.argument("dataset")
 @click.option(
     "--max-cost-usd",
-    type=click.FloatRange(0, 1e9),
+    type=FiniteRange(0, 1e9),
     required=True,
-    callback=_amount,
     metavar="USD",
     help="At most so much, by list prices, from now on.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.numbers import FiniteRange
 
 if TYPE_CHECKING:
     from vbvrdatafactory.fleet.sources import Source
@@ -225,7 +226,7 @@ def new(app: App, name: str) -> None:
     "--samples", type=click.IntRange(2, 100), default=3, show_default=True, help="Samples of one run."
 )
 @click.option(
-    "--timeout", type=click.FloatRange(1, 3600), default=120, show_default=True, help="Seconds of one run."
+    "--timeout", type=FiniteRange(1, 3600), default=120, show_default=True, help="Seconds of one run."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app

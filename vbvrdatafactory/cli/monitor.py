@@ -3,6 +3,7 @@
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
+from vbvrdatafactory.numbers import FiniteRange
 
 _EPILOG = """
 \b
@@ -18,7 +19,7 @@ Examples:
 @click.option(
     "-i",
     "--interval",
-    type=click.FloatRange(min=0.2),
+    type=FiniteRange(min=0.2),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

@@ -10,6 +10,7 @@ import click
 
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.cli.release_options import of_release
+from vbvrdatafactory.numbers import FiniteRange
 
 if TYPE_CHECKING:
     from vbvrdatafactory.driver.release_build import Asked
@@ -23,7 +24,7 @@ _LICENSE = "cc-by-4.0"
 @of_release
 @click.option(
     "--mbit",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     default=1000.0,
     show_default=True,
     help="Megabits a second to and from this machine, for the time that it takes.",

@@ -79,27 +79,44 @@ def withdraw(  # noqa: PLR0913 - click gives each option as an argument
 
 @click.command()
 @_PLACE
+@click.option(
+    "--decontaminate",
+    "benchmarks",
+    multiple=True,
+    metavar="FOLDER|PARQUET",
+    help="Withdraw what equals a sample there now; needed where the release was built with it. Repeatable.",
+)
 @_WHY
 @click.pass_context
-def patch(ctx: click.Context, place: str, why: str) -> None:
+def patch(ctx: click.Context, place: str, benchmarks: tuple[str, ...], why: str) -> None:
     """Replace the samples of the release in PLACE whose content in the dataset is another one now.
 
-    They keep their keys, their places and their splits. One whose new puzzle another split has is withdrawn. Samples that the
+    They keep their keys, their places and their splits. One whose new puzzle another split has, or a benchmark, is withdrawn. Samples that the
     release never had are not added: build another release for that.
     """
     from vbvrdatafactory.cli import output
+    from vbvrdatafactory.driver.release_benchmark import read_benchmark
     from vbvrdatafactory.driver.release_changes import replacements
     from vbvrdatafactory.release.revision import Changes
 
     app = ctx.ensure_object(App)
     with _opened(app, place) as there, tempfile.TemporaryDirectory() as scratch:
-        found = replacements(app.services, there.release, there.short, Path(scratch))
-        if not (found.rows or found.leaking):
+        found = replacements(
+            app.services,
+            there.release,
+            there.short,
+            Path(scratch),
+            [read_benchmark(Path(one)) for one in benchmarks],
+        )
+        if not (found.rows or found.leaking or found.removed):
             output.say(f"{there.place}: every sample is as the dataset has it; nothing was changed")
             return
         for key in sorted(found.leaking):
             output.say(f"withdrawn: {key}, as another split has its new puzzle")
-        _change(there, Changes(found.leaking, frozenset(found.rows), why), found.rows)
+        for one in found.removed:
+            output.say(f"withdrawn: {one.key}, as it has the {one.by} of {one.against}")
+        withdrawn = found.leaking | {one.key for one in found.removed}
+        _change(there, Changes(withdrawn, frozenset(found.rows), why, found.removed), found.rows)
 
 
 @contextmanager

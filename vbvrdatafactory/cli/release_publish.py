@@ -34,6 +34,9 @@ Examples:
 @click.option("--to", required=True, metavar="TARGET", help="hf:ORG/NAME or s3://BUCKET/PREFIX.")
 @click.option("--public", is_flag=True, help="Make a repository that does not exist yet public, not private.")
 @click.option("--has-grant", is_flag=True, help="More than 1 TB: the Hub has agreed to take it.")
+@click.option(
+    "--replace", is_flag=True, help="Take the place of another build of the release, or of a later revision."
+)
 @click.option("--no-check", is_flag=True, help="Do not read it all first, as 'release check' does.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 @click.pass_context
@@ -44,6 +47,7 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
     *,
     public: bool,
     has_grant: bool,
+    replace: bool,
     no_check: bool,
     dry_run: bool,
 ) -> None:
@@ -66,7 +70,7 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
     source = Source(folder, target.repository)
     check_limits(source, target, has_grant=has_grant)
     if dry_run:
-        _show_plan(source, target)
+        _show_plan(source, target, replace=replace)
         return
     if not no_check:
         _check(folder)
@@ -77,6 +81,7 @@ def publish(  # noqa: PLR0913 - click gives each option as an argument
             time,
             output.note,
             has_grant=has_grant,
+            replace=replace,
             on_total=progress.begin,
             on_sent=progress.advance,
         )
@@ -100,7 +105,7 @@ def _check(folder: Path) -> None:
         )
 
 
-def _show_plan(source: "Source", target: "Target") -> None:
+def _show_plan(source: "Source", target: "Target", *, replace: bool) -> None:
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.core.humanize import format_bytes, format_count
     from vbvrdatafactory.driver.release_publish import NoTargetError, check_target
@@ -111,7 +116,7 @@ def _show_plan(source: "Source", target: "Target") -> None:
     except NoTargetError as error:
         output.say(f"{error}; it would be made")
         listed = {}
-    check_target(source, target, listed)
+    check_target(source, target, listed, replace=replace)
     lacking = left(source.files, listed)
     output.say(
         f"{format_count(len(source.files), 'file')}, {format_bytes(sum(file.size for file in source.files))}; of them "

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.numbers import FiniteRange
 
 _EPILOG = """
 Exit code: 0 if its content is the same, 1 if not.
@@ -26,7 +27,7 @@ Examples:
     help="Keep the files that are made, in a folder there.",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(1), default=900, show_default=True, help="Seconds the run may take."
+    "--timeout", type=FiniteRange(1), default=900, show_default=True, help="Seconds the run may take."
 )
 @click.option("--dataset", metavar="NAME", help="The sample of this dataset, where that has a prefix.")
 @click.option("--bucket", metavar="NAME", help="Look at this bucket instead of OUTPUT_BUCKET.")

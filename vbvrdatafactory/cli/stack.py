@@ -6,6 +6,7 @@ import click
 
 from vbvrdatafactory.cli.context import App, pass_app
 from vbvrdatafactory.core.defaults import STACK_NAME
+from vbvrdatafactory.numbers import FiniteRange
 
 _stack_option = click.option(
     "--stack", "name", default=STACK_NAME, show_default=True, metavar="NAME", help="The stack's name."
@@ -54,7 +55,7 @@ def status(app: App, name: str) -> None:
 
 @stack.command()
 @_stack_option
-@click.option("--interval", type=click.FloatRange(0.05, 300), default=5.0, show_default=True, help="Seconds.")
+@click.option("--interval", type=FiniteRange(0.05, 300), default=5.0, show_default=True, help="Seconds.")
 @pass_app
 def watch(app: App, name: str, interval: float) -> None:
     """Show what CloudFormation does until the stack is settled; the exit code is 1 where that failed."""

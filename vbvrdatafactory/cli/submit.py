@@ -6,6 +6,7 @@ import click
 
 from vbvrdatafactory.cli.context import App, pass_app
 from vbvrdatafactory.cli.spec_options import dataset_options, replace_spec
+from vbvrdatafactory.numbers import FiniteRange
 
 _EPILOG = """
 \b
@@ -36,7 +37,7 @@ Examples:
 )
 @click.option(
     "--poll-seconds",
-    type=click.FloatRange(0.1, 3600),
+    type=FiniteRange(0.1, 3600),
     default=5.0,
     show_default=True,
     help="Between two polls while probes are waited for.",

@@ -5,6 +5,7 @@ import json
 import click
 
 from vbvrdatafactory.cli.context import App
+from vbvrdatafactory.numbers import FiniteRange
 
 _EPILOG = """
 Exit code: 0 if every sample is there and proven, 1 if not.
@@ -21,7 +22,7 @@ Examples:
 @click.option("--deep", is_flag=True, help="Read the objects too, and compare the digests of their content.")
 @click.option(
     "--fraction",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     metavar="F",
     help="With --deep: read only this share of the samples, chosen at random.",
 )

@@ -157,8 +157,9 @@ def build_choice(  # noqa: PLR0913 - what, of what, from where, and where to
         )
         chosen = Choice(kept, choice.rows, choice.left_out, choice.about)
         samples = arrange_samples(chosen, asked, _in_order(kept, of_each))
-        arranged = Arranged(samples, choice.left_out, equal.removed)
-        if there := needs_no_build(target, plan_digest(asked, samples)):
+        compared = tuple(one.compared for one in benchmarks)
+        arranged = Arranged(samples, choice.left_out, equal.removed, compared)
+        if there := needs_no_build(target, plan_digest(asked, samples), compared):
             return Done(there, 0)
         steps.building(int(samples["bytes"].sum()))
         shards, built = build_shards(pool, target, chosen, samples, steps.built)

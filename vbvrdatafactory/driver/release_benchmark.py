@@ -1,6 +1,7 @@
 """Reads a public benchmark: the digests of its samples, and what their first frames look like."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from vbvrdatafactory.core.content import CONTENT_FILES, FileContent, content_digest
 from vbvrdatafactory.core.contract import FIRST_FRAME
 from vbvrdatafactory.core.errors import ReleaseError
+from vbvrdatafactory.release.manifest import Compared
 from vbvrdatafactory.release.pictures import Look, Looks, look_at
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -20,14 +22,32 @@ class Benchmark(NamedTuple):
     """Samples of a benchmark.
 
     Args:
+        name: of its folder or file.
         digests: the sample's name, by the digest of its content.
         names: the names of those whose first frame is known.
         looks: what each of these frames looks like.
     """
 
+    name: str
     digests: Mapping[str, str]
     names: tuple[str, ...]
     looks: Looks
+
+    @property
+    def compared(self) -> Compared:
+        """What a manifest says of it."""
+        digest = sha256(self.looks.bits.tobytes() + self.looks.small.tobytes())
+        digest.update("".join(sorted(self.digests)).encode())
+        count = len({*self.names, *self.digests.values()})
+        return Compared(name=self.name, samples=count, sha256=digest.hexdigest())
+
+    def find(self, digest: str, frame: bytes | None) -> str | None:
+        """The sample of it that one with this digest and first frame equals; None where none does."""
+        if digest in self.digests:
+            return self.digests[digest]
+        look = look_at(frame) if frame else None
+        at = self.looks.find(look) if look else None
+        return None if at is None else self.names[at]
 
 
 class _Seen(NamedTuple):
@@ -63,7 +83,10 @@ def read_benchmark(path: Path) -> Benchmark:
             f"{str(path)!r} holds nothing to compare with: no {FIRST_FRAME}, no picture, no column 'digest'"
         )
     return Benchmark(
-        digests, tuple(name for name, _ in with_looks), Looks.of([look for _, look in with_looks])
+        path.resolve().name,
+        digests,
+        tuple(name for name, _ in with_looks),
+        Looks.of([look for _, look in with_looks]),
     )
 
 

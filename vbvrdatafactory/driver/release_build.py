@@ -30,7 +30,15 @@ from vbvrdatafactory.driver.release_shard import Job, build_shard, read_built, s
 from vbvrdatafactory.planning.plan import DatasetSpec
 from vbvrdatafactory.release.changelog import changelog
 from vbvrdatafactory.release.layout import CHANGELOG, MANIFEST
-from vbvrdatafactory.release.manifest import Change, GeneratorShare, LeftOut, Release, Removed, ShardFile
+from vbvrdatafactory.release.manifest import (
+    Change,
+    Compared,
+    GeneratorShare,
+    LeftOut,
+    Release,
+    Removed,
+    ShardFile,
+)
 from vbvrdatafactory.release.naming import sample_key
 from vbvrdatafactory.s3 import reading
 
@@ -65,11 +73,13 @@ class Arranged(NamedTuple):
         samples: as `release.order.arrange` returns them.
         left_out: what the dataset has beside them.
         removed: what equals a benchmark's samples.
+        benchmarks: what they were compared with.
     """
 
     samples: pl.DataFrame
     left_out: tuple[LeftOut, ...]
     removed: tuple[Removed, ...] = ()
+    benchmarks: tuple[Compared, ...] = ()
 
 
 def read_manifest(store: ObjectStore) -> Release | None:
@@ -158,6 +168,7 @@ def finish(  # noqa: PLR0913 - what the manifest says
         shards=tuple(shards),
         generators=shares_of(samples, choice.about),
         left_out=arranged.left_out,
+        benchmarks=arranged.benchmarks,
         decontaminated=arranged.removed,
         changes=(made,),
         datafactory_version=version("vbvrdatafactory"),
@@ -198,8 +209,13 @@ def shares_of(samples: pl.DataFrame, about: Mapping[str, Mapping[str, str]]) -> 
     )
 
 
-def needs_no_build(target: Place, digest: str) -> Release | None:
+def needs_no_build(target: Place, digest: str, benchmarks: tuple[Compared, ...] = ()) -> Release | None:
     """The release that is there, where it is the one that was planned; None where there is none.
+
+    Args:
+        target: where to look.
+        digest: of what was planned.
+        benchmarks: what its samples were compared with just now.
 
     Raises:
         ReleaseError: another release is there.
@@ -212,4 +228,8 @@ def needs_no_build(target: Place, digest: str) -> Release | None:
             f"{target} has another release, {there.name!r} of revision {there.revision}; take another place, or "
             "change that one with 'datafactory release patch'"
         )
+    if there and benchmarks and there.benchmarks != benchmarks:
+        there = there.model_copy(update={"benchmarks": benchmarks})
+        describe(target.store(), there)
+        put_manifest(target, there)
     return there

@@ -14,6 +14,8 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ReleaseError
 
+# Of two letters or more: one and a colon may be a drive.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # What a build needs until the release is whole.
 BUILD = "_build/"
@@ -79,18 +81,26 @@ class Place:
 
 
 def parse_place(text: str, config: Config) -> Place:
-    """The place that a person wrote: ``s3://bucket/prefix``, or a folder.
+    """The place that a person wrote: ``s3://bucket/prefix``, or a folder. What begins like another address is none.
 
     Raises:
         ReleaseError: it is another kind of address.
     """
-    if "://" not in text:
+    if not _SCHEME.match(text):
         return Place(Path(text).absolute())
+    if text.startswith("hf:"):
+        raise ReleaseError(
+            f"{text[:200]!r} is no place to build a release; build it in a folder, then 'datafactory release publish FOLDER --to "
+            f"{text[:200]}'"
+        )
     # No part of a key begins at a '?' or a '#', as one of a web address does.
     scheme, _, rest = text.partition("://")
     bucket, _, path = rest.partition("/")
     prefix = path.strip("/")
     is_plain = all(part not in ("", ".", "..") for part in prefix.split("/")) or not prefix
     if scheme != "s3" or not _BUCKET.fullmatch(bucket) or not is_plain or {*prefix} & {*"?#"}:
-        raise ReleaseError(f"{text[:200]!r} is no place for a release; take a folder, or s3://bucket/prefix")
+        raise ReleaseError(
+            f"{text[:200]!r} is no place for a release; take a folder (./{text[:200]} for one of that name), or "
+            "s3://bucket/prefix"
+        )
     return Place(bucket=bucket, prefix=prefix, config=config)

@@ -83,6 +83,7 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
     tell: Tell,
     *,
     has_grant: bool = False,
+    replace: bool = False,
     on_total: Callable[[int], None] = lambda _: None,
     on_sent: Callable[[int], None] = lambda _: None,
 ) -> Published:
@@ -94,6 +95,7 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
         clock: waits after a failure.
         tell: called with what failed and is tried again.
         has_grant: whether the target takes more than it takes from anybody.
+        replace: whether it may take the place of another build of the release, or of a later revision.
         on_total: called with the bytes that are left, before they are sent.
         on_sent: called with how many more bytes were sent.
 
@@ -104,7 +106,7 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
     check_limits(source, target, has_grant=has_grant)
     _patiently(target.prepare, clock, tell)
     listed = _patiently(target.listed, clock, tell)
-    _patiently(partial(check_target, source, target, listed), clock, tell)
+    _patiently(partial(check_target, source, target, listed, replace=replace), clock, tell)
     on_total(sum(file.size for file in left(source.files, listed)))
     sent, deleted = len(left(source.files, listed)), len(strays(source.files, listed))
     message = f"{source.release.name}, revision {source.release.revision}"
@@ -140,8 +142,10 @@ def check_limits(source: Source, target: Target, *, has_grant: bool) -> None:
         )
 
 
-def check_target(source: Source, target: Target, listed: Mapping[str, ListedFile]) -> None:
-    """Refuse a target that holds files of no release, another release, or a later revision."""
+def check_target(
+    source: Source, target: Target, listed: Mapping[str, ListedFile], *, replace: bool = False
+) -> None:
+    """Refuse a target that holds files of no release, another release, or, unless `replace`, another build or a later revision."""
     found = _manifest(target) if MANIFEST in listed else None
     if found is None:
         if others := strays(source.files, listed):
@@ -153,11 +157,25 @@ def check_target(source: Source, target: Target, listed: Mapping[str, ListedFile
         raise PublishError(
             f"{target.name} holds the release {found.name!r}, not {source.release.name!r}; publish elsewhere"
         )
+    if replace:
+        return
     if found.revision > source.release.revision:
         raise PublishError(
             f"{target.name} has revision {found.revision} of it, and this is {source.release.revision}; "
-            "publish the folder with the latest"
+            "publish the folder with the latest, or --replace it"
         )
+    if not is_earlier(found, source.release):
+        raise PublishError(
+            f"{target.name} holds another build of {found.name!r}, revision {found.revision}: with other samples, splits or "
+            "changes; publish elsewhere, or --replace it"
+        )
+
+
+def is_earlier(one: Release, other: Release) -> bool:
+    """Whether a release is the other, or became it by changes; one of before that does not say what was planned may be."""
+    is_same = one.plan == other.plan or not (one.plan and other.plan)
+    # The first is that it was built, which the same build says of another time.
+    return is_same and one.changes[1:] == other.changes[1 : len(one.changes)]
 
 
 def _manifest(target: Target) -> Release | None:

@@ -59,14 +59,7 @@ def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
             yield Finding(Trap.WRONG_COUNT, TABLE, what)
     for key, count in _repeated(table, "key", pl.len()):
         yield Finding(Trap.KEY_TWICE, TABLE, f"{key!r} is the key of {count} rows")
-    for group, count in _repeated(table, "group", pl.col("split").n_unique()):
-        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"the group {group[:16]!r} is in {count} splits")
-    for digest, count in _repeated(table, "digest", pl.col("split").n_unique()):
-        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"the content {digest[:16]!r} is in {count} splits")
-    hashed = table.filter(pl.col("param_hash").is_not_null())
-    puzzle = pl.concat_str("generator", pl.lit(" with param_hash "), "param_hash").alias("puzzle")
-    for told, count in _repeated(hashed.with_columns(puzzle), "puzzle", pl.col("split").n_unique()):
-        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"{told[:100]} is in {count} splits")
+    yield from _split_problems(table)
     without = table.filter((pl.col("frames") > 0) & ~(pl.col("fps") > 0).fill_null(value=False))
     for (key,) in without.select("key").head(_SHOWN).collect().iter_rows():
         yield Finding(Trap.FPS_MISSING, TABLE, f"{key!r} has frames and no fps")
@@ -77,6 +70,18 @@ def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
     named = set(table.select(pl.col("shard").unique()).collect()["shard"])
     for path in sorted(named - shards):
         yield Finding(Trap.MISSING_SHARD, TABLE, f"rows name {path!r}, which the manifest lacks")
+
+
+def _split_problems(table: pl.LazyFrame) -> Iterator[Finding]:
+    """Equal puzzles that several splits have: by group, by content, or by what their generator says."""
+    for group, count in _repeated(table, "group", pl.col("split").n_unique()):
+        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"the group {group[:16]!r} is in {count} splits")
+    for digest, count in _repeated(table, "digest", pl.col("split").n_unique()):
+        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"the content {digest[:16]!r} is in {count} splits")
+    hashed = table.filter(pl.col("param_hash").is_not_null())
+    puzzle = pl.concat_str("generator", pl.lit(" with param_hash "), "param_hash").alias("puzzle")
+    for told, count in _repeated(hashed.with_columns(puzzle), "puzzle", pl.col("split").n_unique()):
+        yield Finding(Trap.GROUP_IN_TWO_SPLITS, TABLE, f"{told[:100]} is in {count} splits")
 
 
 def only_columns(folder: Path, columns: Sequence[str], chosen: pl.Expr) -> pl.DataFrame:

@@ -175,6 +175,11 @@ def _limits(release: Release, videos: Mapping[str, Videos]) -> str:
         f"Left out: {format_count(left.samples, 'sample')} of {for_markdown(left.generator)}: {for_markdown(left.why)}."
         for left in release.left_out
     ]
+    if release.benchmarks:
+        named = _listed(
+            f"{for_markdown(one.name)} ({format_count(one.samples, 'sample')})" for one in release.benchmarks
+        )
+        lines.append(f"Compared, by content and first frame, with {named}.")
     if release.decontaminated:
         against = sorted({for_markdown(removed.against) for removed in release.decontaminated})
         lines.append(

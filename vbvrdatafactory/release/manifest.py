@@ -57,6 +57,14 @@ class Removed(_Part):
     against: str
 
 
+class Compared(_Part):
+    """A benchmark that a release was compared with: its name, how many samples it has, and a digest of them."""
+
+    name: str
+    samples: int
+    sha256: str
+
+
 class Change(_Part):
     """What a revision changed, and why."""
 
@@ -80,6 +88,7 @@ class Release(Versioned):
         shards: all shards, by split and number.
         generators: what each generator has in it.
         left_out: what the dataset has, or should have, beside it.
+        benchmarks: what its samples were compared with; of releases of before only `decontaminated` tells that there was anything.
         decontaminated: samples that were left out as they equal one of a benchmark.
         changes: what each revision changed, the first one too.
         datafactory_version: the version that built it.
@@ -100,6 +109,7 @@ class Release(Versioned):
     shards: tuple[ShardFile, ...]
     generators: tuple[GeneratorShare, ...]
     left_out: tuple[LeftOut, ...] = ()
+    benchmarks: tuple[Compared, ...] = ()
     decontaminated: tuple[Removed, ...] = ()
     changes: tuple[Change, ...] = ()
     datafactory_version: str

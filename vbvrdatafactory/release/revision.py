@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from vbvrdatafactory.core.errors import ReleaseError
-from vbvrdatafactory.release.manifest import Change, GeneratorShare, LeftOut, Release, ShardFile
+from vbvrdatafactory.release.manifest import Change, GeneratorShare, LeftOut, Release, Removed, ShardFile
 
 
 class Changes(NamedTuple):
@@ -17,11 +17,13 @@ class Changes(NamedTuple):
         withdrawn: those that go.
         replaced: those that take the content that the dataset has now.
         why: the reason, as the changelog has it.
+        removed: those withdrawn that equal a benchmark's sample now.
     """
 
     withdrawn: frozenset[str]
     replaced: frozenset[str]
     why: str
+    removed: tuple[Removed, ...] = ()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -110,6 +112,7 @@ def revised(
             "shards": tuple(shard for shard in left if shard),
             "generators": _shares(rows, {share.generator: share for share in release.generators}),
             "left_out": release.left_out + _withdrawn(release, rows, changes),
+            "decontaminated": release.decontaminated + changes.removed,
             "changes": (*release.changes, change),
         }
     )
