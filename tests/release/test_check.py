@@ -35,6 +35,7 @@ from vbvrdatafactory.driver.release_export import write_tables
 from vbvrdatafactory.driver.release_place import Place
 from vbvrdatafactory.driver.release_table import column_problems, row_problems
 from vbvrdatafactory.release.layout import MEMBERS, parquet_path
+from vbvrdatafactory.release.manifest import Removed
 from vbvrdatafactory.release.traps import Trap
 
 FIRST = "data/train/train-00000.tar"
@@ -302,6 +303,20 @@ def test_equal_puzzles_in_two_splits_are_named(write: Write, look: Look, column:
     edit_table(folder, lambda table: table.with_columns(value.cast(pl.String).alias(column)))
     found = [each.what for each in look(folder).found.kept if each.trap == Trap.GROUP_IN_TWO_SPLITS]
     assert found == [f"{told} is in 2 splits"]
+
+
+def test_what_the_manifest_says_of_its_rows_is_compared_with_them(write: Write, look: Look) -> None:
+    """How many puzzles a generator has, and what was left out for a benchmark."""
+    folder, release = write()
+    share = release.generators[0].model_copy(update={"distinct": 3})
+    removed = Removed(key="V-2_draw-000001", by="digest", against="bench/a")
+    changed = {"generators": [share, *release.generators[1:]], "decontaminated": [removed]}
+    (folder / "release.json").write_text(release.model_copy(update=changed).model_dump_json())
+    found = [each.what for each in look(folder).found.kept if each.trap == Trap.WRONG_COUNT]
+    assert found == [
+        f"its rows of {share.generator!r} are of 4 groups, not 3",
+        "'V-2_draw-000001' is there, and was left out for a benchmark, as release.json says",
+    ]
 
 
 def test_metadata_under_its_other_name_is_the_same(write: Write, look: Look) -> None:

@@ -51,12 +51,7 @@ def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
         empty = table.select(pl.col(name).is_null().sum()).collect().item()
         if empty:
             yield Finding(Trap.MISSING_COLUMN, TABLE, f"{empty:,} rows have no {name}")
-    shares = {share.generator: share.samples for share in release.generators}
-    of_each = dict(table.group_by("generator").len().collect().iter_rows())
-    for name in sorted(name for name in shares.keys() | of_each.keys() if name is not None):
-        if shares.get(name, 0) != of_each.get(name, 0):
-            what = f"it has {of_each.get(name, 0):,} rows of {name!r}, not {shares.get(name, 0):,}"
-            yield Finding(Trap.WRONG_COUNT, TABLE, what)
+    yield from _count_problems(table, release)
     for key, count in _repeated(table, "key", pl.len()):
         yield Finding(Trap.KEY_TWICE, TABLE, f"{key!r} is the key of {count} rows")
     yield from _split_problems(table)
@@ -70,6 +65,28 @@ def row_problems(folder: Path, release: Release) -> Iterator[Finding]:
     named = set(table.select(pl.col("shard").unique()).collect()["shard"])
     for path in sorted(named - shards):
         yield Finding(Trap.MISSING_SHARD, TABLE, f"rows name {path!r}, which the manifest lacks")
+
+
+def _count_problems(table: pl.LazyFrame, release: Release) -> Iterator[Finding]:
+    """Generators of which there are other rows, or other puzzles, than the manifest says; and samples that it says were left out."""
+    groups = pl.col("group").hash().n_unique()
+    each = table.group_by("generator").agg(pl.len(), groups.alias("groups")).collect(engine="streaming")
+    there = {name: (count, distinct) for name, count, distinct in each.iter_rows()}
+    said = {share.generator: (share.samples, share.distinct) for share in release.generators}
+    for name in sorted(name for name in said.keys() | there.keys() if name is not None):
+        (count, distinct), (samples, different) = there.get(name, (0, 0)), said.get(name, (0, 0))
+        if count != samples:
+            yield Finding(Trap.WRONG_COUNT, TABLE, f"it has {count:,} rows of {name!r}, not {samples:,}")
+        elif distinct != different:
+            what = f"its rows of {name!r} are of {distinct:,} groups, not {different:,}"
+            yield Finding(Trap.WRONG_COUNT, TABLE, what)
+    removed = pl.LazyFrame({"key": [one.key for one in release.decontaminated]}, schema={"key": pl.String})
+    for (key,) in table.select("key").join(removed, on="key", how="semi").head(_SHOWN).collect().iter_rows():
+        yield Finding(
+            Trap.WRONG_COUNT,
+            TABLE,
+            f"{key!r} is there, and was left out for a benchmark, as release.json says",
+        )
 
 
 def _split_problems(table: pl.LazyFrame) -> Iterator[Finding]:
