@@ -26,8 +26,10 @@ from xml.sax.saxutils import escape
 from bench.fake_listing import FILES, SAMPLES_PER_PAGE, row_pieces
 from bench.fake_server import FakeService, Request, command_line, response, serve
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.core.seeds import python_hash_seed
 from vbvrdatafactory.core.usage import Host, Repetition, RunUsage, Usage
 

@@ -27,8 +27,9 @@ from bench.measure import BenchError
 from bench.tables import print_table
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.models import Receipt, StoredObject, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import Receipt, StoredObject
 from vbvrdatafactory.ledger.fold import fold, match
 from vbvrdatafactory.ledger.listing import to_table
 from vbvrdatafactory.ledger.rows import rows_of, table

@@ -26,7 +26,8 @@ from tasks.dataset import plan_dataset
 from tasks.services import connected
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
-from vbvrdatafactory.core.models import OutputFormat, Prefix
+from vbvrdatafactory.core.models import OutputFormat
+from vbvrdatafactory.core.names import Prefix
 from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.planning.plan import Code, Distinctness, OnMismatch, Samples
 

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from vbvrdatafactory.core.defaults import STACK_NAME
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.models import Prefix
+from vbvrdatafactory.core.names import Prefix
 
 if TYPE_CHECKING:
     from constructs import Node

@@ -32,7 +32,8 @@ from lambda_worker.samples.archives import upload_archives
 from lambda_worker.samples.collect import CollectedSamples, Sample, SampleWatcher, collect
 from lambda_worker.samples.upload import FileUploads, Uploaded, within
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, TaskMessage, TaskResult
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import compress
 from vbvrdatafactory.core.usage import Host, RunUsage, Usage
 

@@ -4,8 +4,9 @@ import re
 import signal
 from dataclasses import dataclass, field
 
-from vbvrdatafactory.core.models import Cause, Picture
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import Picture
 from vbvrdatafactory.core.usage import Usage
 
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.MULTILINE)

@@ -14,9 +14,11 @@ from obstore.store import ObjectStore
 from lambda_worker.failure import BatchFailed
 from lambda_worker.records import Origin
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.errors import NewerSchemaError
-from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.checksums import unquoted

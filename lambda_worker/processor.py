@@ -28,10 +28,12 @@ from lambda_worker.renewal import Renewals
 from vbvrdatafactory import aws
 from vbvrdatafactory.control.backoff import delays
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.core.usage import Host
 

@@ -19,8 +19,9 @@ from lambda_worker.generator.environments import Environment
 from lambda_worker.samples.collect import Sample
 from lambda_worker.samples.upload import Uploaded, failed
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, MadeBy, Profile, Receipt, StartedRecord, TaskResult
+from vbvrdatafactory.core.models import TaskResult
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.records import FailureRecord, MadeBy, Profile, Receipt, StartedRecord
 from vbvrdatafactory.core.usage import Repetition, Usage
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records

@@ -2,19 +2,12 @@
 
 from datetime import UTC, datetime
 
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.certificates import Certificate, Costs, Line
 from vbvrdatafactory.core.contract import ALL_FIVE
-from vbvrdatafactory.core.models import (
-    Cause,
-    FailureRecord,
-    MadeBy,
-    Profile,
-    Receipt,
-    StoredObject,
-    TaskMessage,
-    TaskResult,
-)
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord, MadeBy, Profile, Receipt, StoredObject
 from vbvrdatafactory.core.usage import Host, Repetition, RunUsage, Usage
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

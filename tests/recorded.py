@@ -8,15 +8,9 @@ import obstore
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import (
-    MAX_BATCH,
-    Receipt,
-    StoredArchive,
-    StoredObject,
-    TaskMessage,
-    TaskResult,
-)
+from vbvrdatafactory.core.models import MAX_BATCH, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress
+from vbvrdatafactory.core.records import Receipt, StoredArchive, StoredObject
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.checksums import unquoted

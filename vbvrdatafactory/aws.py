@@ -19,7 +19,7 @@ from obstore.store import S3Store
 from vbvrdatafactory import loopback
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.models import is_bucket_name
+from vbvrdatafactory.core.names import is_bucket_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,9 +7,9 @@ from typing import Literal
 
 from lambda_worker.check.runs import NOT_COMPARED, CheckedRun, Digests
 from lambda_worker.check.source import Facts
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.checks import Finding, Rule
 from vbvrdatafactory.core.contract import ENTRY_POINT, VIDEO
-from vbvrdatafactory.core.models import Cause
 
 _ASKED = ("--num-samples", "--seed", "--output-dir", "--output")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')

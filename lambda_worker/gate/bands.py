@@ -9,7 +9,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import Band, BandRecord
+from vbvrdatafactory.core.records import Band, BandRecord
 from vbvrdatafactory.s3 import records
 
 log = logging.getLogger(__name__)

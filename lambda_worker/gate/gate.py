@@ -13,7 +13,8 @@ from lambda_worker.gate.judge import Measure, calibrate, is_settled, refuse
 from lambda_worker.gate.process import Measuring, measuring, to_measure
 from lambda_worker.generator.limits import Limits
 from lambda_worker.samples.collect import Sample
-from vbvrdatafactory.core.models import Band, Cause, Picture, Profile
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.records import Band, Picture, Profile
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vbvrdatafactory.core.models import Band, BandEnd, Profile
+from vbvrdatafactory.core.records import Band, BandEnd, Profile
 
 # Fewer samples show no band.
 LEAST_SAMPLES = 4

@@ -16,7 +16,7 @@ from lambda_worker.gate.judge import Measure
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import GeneratorRun, RunRequest, run_script
 from lambda_worker.generator.sandbox import Sandbox, sandbox
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 _SCRIPT = Path(__file__).with_name("measure.py")
 _POLL_SECONDS = 0.01

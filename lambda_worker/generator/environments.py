@@ -12,8 +12,9 @@ from typing import NamedTuple
 from lambda_worker.failure import BatchFailed, RunsElsewhere
 from lambda_worker.generator.fonts import fonts_digest
 from lambda_worker.version import worker_version
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.generators_lock import LOCK, GeneratorsLock, LockedEnvironment, LockedGenerator
-from vbvrdatafactory.core.models import Cause, MadeBy
+from vbvrdatafactory.core.records import MadeBy
 from vbvrdatafactory.lockfile import is_installed, read_lock
 
 _Stamp = tuple[int, int, int]

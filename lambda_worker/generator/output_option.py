@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lambda_worker.failure import BatchFailed, from_exit
 from lambda_worker.generator import launch, processes
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.parsing import parse_python
 
 # In the order of preference where a script knows both.

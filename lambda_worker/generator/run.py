@@ -20,8 +20,8 @@ from lambda_worker.generator.capture import Capture
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.output_option import output_option
 from lambda_worker.generator.sandbox import Sandbox
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.contract import ENTRY_POINT
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.usage import RunUsage
 
 _LANDLOCK, _NAMESPACES, _STREAMING = (module.__file__ for module in (landlock, namespaces, streaming))

@@ -21,8 +21,8 @@ from lambda_worker.samples.collect import Sample
 from lambda_worker.samples.upload import PART_BYTES, Uploaded, UploadedSample, e_tag_of, failed
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import HashedFile
-from vbvrdatafactory.core.models import StoredArchive
 from vbvrdatafactory.core.ranges import compress
+from vbvrdatafactory.core.records import StoredArchive
 from vbvrdatafactory.files import open_regular
 
 # The fastest level already packs frames to a third; more effort costs CPU that is billed.

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from lambda_worker.failure import BatchFailed
 from lambda_worker.samples.check import can_be_in_a_key, counts, defects
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.keys import parse_sample_name
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import compress, describe
 
 _TASK = "_task"

@@ -21,9 +21,10 @@ from obstore.store import ObjectStore
 from lambda_worker.failure import BatchFailed
 from lambda_worker.samples.collect import Sample
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.content import FileContent, HashedFile, content_digest, metadata_digest
 from vbvrdatafactory.core.contract import FIRST_FRAME
-from vbvrdatafactory.core.models import Cause, StoredArchive, StoredObject
+from vbvrdatafactory.core.records import StoredArchive, StoredObject
 from vbvrdatafactory.files import open_regular
 from vbvrdatafactory.s3.checksums import unquoted
 

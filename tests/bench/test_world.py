@@ -13,8 +13,9 @@ from obstore.store import S3Store
 from bench.control import FakeProcess, fake
 from bench.fake_world import BUCKET, DLQ, QUEUE, Settings
 from vbvrdatafactory import aws
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.models import Cause, FailureRecord
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.planning.gaps import find_gaps
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3 import records

@@ -18,8 +18,10 @@ from tests.recorded import put_recorded
 from vbvrdatafactory.cli.browse import make_server
 from vbvrdatafactory.cli.serving import Server
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, Picture, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord, Picture
 from vbvrdatafactory.driver.browse import Look
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan

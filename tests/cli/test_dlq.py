@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.driver import dead_letters
 from vbvrdatafactory.s3 import records
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.recorded import put_recorded
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.planning.plan import DatasetSpec
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.specs import write_spec

@@ -12,7 +12,7 @@ from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.control.dataset_lock import LockClaim, LockHolder
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records

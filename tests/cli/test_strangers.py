@@ -6,8 +6,10 @@ import logging
 import pytest
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.s3 import records
 
 FIRST = "O-1_first_data-generator"

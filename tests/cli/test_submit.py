@@ -11,8 +11,9 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.cli import redefining
 from vbvrdatafactory.cli.main import cli
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import MAX_BATCH, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import MAX_BATCH, TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.planning.plan import DatasetSpec, Plan
 from vbvrdatafactory.s3 import records

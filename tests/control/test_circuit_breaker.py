@@ -12,7 +12,7 @@ from vbvrdatafactory.control.circuit_breaker import (
     summarize_failures,
 )
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap, Gaps

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from vbvrdatafactory.control.dead_letters import RedriveSummary, describe, diagnose_dead_letter
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.planning.evidence import Evidence
 
 MESSAGE = TaskMessage(type="G", num_samples=10, start_index=20, salt=1)

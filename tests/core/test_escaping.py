@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.control.queue_watch import QueueStatus
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.escaping import (
     TerminalFormatter,
     code_for_markdown,
@@ -22,7 +23,6 @@ from vbvrdatafactory.core.escaping import (
     for_markdown,
     for_terminal,
 )
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import Picture, to_html
 from vbvrdatafactory.report.live import RunProgress, RunSnapshot

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import MAX_BATCH, Cause, safe_name
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import MAX_BATCH
+from vbvrdatafactory.core.names import safe_name
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.tallies import Tally

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.contract import KNOWN_FILES
-from vbvrdatafactory.core.models import MAX_BATCH, Cause, TaskMessage
+from vbvrdatafactory.core.models import MAX_BATCH, TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 
 MINIMAL = {"type": "G-1_x", "num_samples": 5}

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from vbvrdatafactory.control.dataset_lock import LockClaim, LockHolder
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core.errors import NewerSchemaError, SpecError, UnreadableRecordError
-from vbvrdatafactory.core.models import FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.plan import DatasetSpec, Override, Plan, make_spec
 from vbvrdatafactory.report.completeness import Report

@@ -7,9 +7,10 @@ import pytest
 
 from vbvrdatafactory.control.circuit_breaker import FailureSummary
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import config
-from vbvrdatafactory.core.models import Cause, FailureRecord
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.failures import describe_broken, summarize
 from vbvrdatafactory.driver.services import Services

@@ -13,9 +13,11 @@ from tests.recorded import put_recorded
 from vbvrdatafactory.control.circuit_breaker import PROBES, FailureSummary
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, expand
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.loop import Loop, finish_earlier_messages
 from vbvrdatafactory.driver.observe import observe

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, StartedRecord, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import FailureRecord, StartedRecord
 from vbvrdatafactory.driver import dead_letters
 from vbvrdatafactory.driver.dead_letters import describe_last_lost, diagnosed, file_dead_letters
 from vbvrdatafactory.driver.observe import observe

@@ -8,8 +8,10 @@ import pytest
 from obstore.store import MemoryStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.observe import observe, remove_superseded
 from vbvrdatafactory.planning.plan import Plan, make_spec

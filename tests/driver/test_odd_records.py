@@ -12,7 +12,8 @@ from tests.certified import certificate, receipt
 from tests.driver.test_pricing_loop import HEAVY, LIGHT, Measuring, play, spending
 from vbvrdatafactory.control.approval import Approval
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.ledger.batches import find_batches
 from vbvrdatafactory.ledger.rows import rows_of, table
 from vbvrdatafactory.planning.lines import Measured, fit

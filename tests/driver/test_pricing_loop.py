@@ -14,11 +14,13 @@ from vbvrdatafactory.control.approval import Approval
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.control.spending import Spending
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.contract import ALL_FIVE
 from vbvrdatafactory.core.errors import ConfigError
-from vbvrdatafactory.core.models import Cause, FailureRecord, MadeBy, Receipt, StoredObject, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import expand
+from vbvrdatafactory.core.records import FailureRecord, MadeBy, Receipt, StoredObject
 from vbvrdatafactory.core.usage import Repetition, RunUsage
 from vbvrdatafactory.driver.loop import Loop, make_complete
 from vbvrdatafactory.driver.wait import WaitResult

@@ -11,7 +11,9 @@ from tests.certified import failure
 from tests.driver.test_pricing_loop import LIGHT, Measuring, approve, play, spending
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.core.usage import RunUsage, Usage
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.report.run_figures import Reason

@@ -9,9 +9,9 @@ import pytest
 from vbvrdatafactory.control.circuit_breaker import HANDFUL, PROBES
 from vbvrdatafactory.control.dataset_lock import DatasetLockLost
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.driver.submit import Submitted, submit_gap, submit_gaps

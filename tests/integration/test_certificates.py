@@ -5,7 +5,7 @@ import pytest
 
 from flows.approve_dataset import approve_dataset
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.report.run_figures import Reason
 from vbvrdatafactory.s3.certificates import read_certificates

@@ -14,7 +14,8 @@ from flows.redrive_dead_letters import redrive_dead_letters
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.report.run_figures import Reason

@@ -10,7 +10,7 @@ import pytest
 
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3.listing import sizes, take_evidence

@@ -16,9 +16,10 @@ from flows.ending import DatasetIncomplete
 from flows.generate_dataset import generate_dataset
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import Config, config
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.planning.spec_changes import Redefined
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.run_figures import Reason

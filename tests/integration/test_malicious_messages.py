@@ -10,7 +10,8 @@ import pytest
 from tests.malicious_messages import BODIES, GENERATOR
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.s3.listing import sizes
 from vbvrdatafactory.s3.records import read
 from vbvrdatafactory.sqs.dead_letters import DeadLetters

@@ -17,9 +17,11 @@ from lambda_worker.failure import BatchFailed
 from lambda_worker.idempotency import find_earlier_result
 from lambda_worker.records import Origin
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.content import FileContent, content_digest
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.core.seeds import batch_seed
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.observe import observe

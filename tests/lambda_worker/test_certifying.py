@@ -11,7 +11,7 @@ from lambda_worker.batch import Worker
 from lambda_worker.failure import BatchFailed
 from lambda_worker.generator import processes
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import FailureRecord, Receipt
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.s3 import records
 
 

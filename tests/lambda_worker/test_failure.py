@@ -1,7 +1,7 @@
 import pytest
 
 from lambda_worker.failure import from_exit, signature
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 TRACEBACK = """Traceback (most recent call last):
   File "generate.py", line 3, in <module>

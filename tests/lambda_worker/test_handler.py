@@ -21,8 +21,8 @@ from lambda_worker.processor import MessageProcessor, Outcome
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.models import StartedRecord
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import StartedRecord
 from vbvrdatafactory.s3.listing import sizes, take_inventory
 from vbvrdatafactory.s3.records import read
 

@@ -14,8 +14,9 @@ from lambda_worker.generator.sandbox import Sandbox
 from tests.lambda_worker.test_handler import Context, Queue, body, queue
 from tests.malicious_messages import BODIES, GENERATOR
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Cause, FailureRecord
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.s3.listing import sizes
 from vbvrdatafactory.s3.records import read
 

@@ -14,6 +14,7 @@ from lambda_worker.processor import MessageProcessor, Outcome
 from lambda_worker.pull.visibility import TaskQueue
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.config import config
 from vbvrdatafactory.core.generators_lock import (
     GeneratorsLock,
@@ -21,7 +22,6 @@ from vbvrdatafactory.core.generators_lock import (
     LockedGenerator,
     environment_id,
 )
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.fleet.lock_writer import write_lock
 from vbvrdatafactory.sqs.depth import depth
 from vbvrdatafactory.testing import InMemoryAws

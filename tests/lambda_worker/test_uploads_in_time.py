@@ -19,7 +19,8 @@ from lambda_worker.failure import BatchFailed
 from lambda_worker.samples.collect import Sample
 from lambda_worker.samples.upload import FileUploads
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 
 
 @pytest.fixture

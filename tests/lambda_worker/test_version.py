@@ -8,7 +8,7 @@ from obstore.store import MemoryStore
 
 from lambda_worker.version import worker_version
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Receipt
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.ledger.rows import rows_of, table
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes

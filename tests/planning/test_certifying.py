@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.certified import AT, failure, receipt
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.certificates import Certificate, Costs, Line
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.usage import Host, Repetition, RunUsage
 from vbvrdatafactory.planning.batches import MeasuredBatch
 from vbvrdatafactory.planning.certifying import Proof, certify, is_due, sharpen, why_failed

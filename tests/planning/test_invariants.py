@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from vbvrdatafactory.control import circuit_breaker
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap, Gaps, Observation, find_gaps
 from vbvrdatafactory.planning.inventory import Inventory

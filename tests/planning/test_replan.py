@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.core.seeds import python_hash_seed
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap

@@ -16,8 +16,8 @@ from tests.recorded import _record
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest, metadata_digest
 from vbvrdatafactory.core.contract import FINAL_FRAME, FIRST_FRAME, METADATA, PROMPT, VIDEO
-from vbvrdatafactory.core.models import Profile, StoredArchive, StoredObject
 from vbvrdatafactory.core.ranges import IndexRange, compress
+from vbvrdatafactory.core.records import Profile, StoredArchive, StoredObject
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3.checksums import unquoted
 

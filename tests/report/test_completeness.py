@@ -12,7 +12,7 @@ from rich.console import Console
 
 from vbvrdatafactory.cli.completeness import tally_table
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.planning.evidence import Evidence

@@ -5,7 +5,7 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.html import Picture, to_html

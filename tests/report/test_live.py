@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vbvrdatafactory.control.queue_watch import QueueStatus
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.report.live import RunProgress, RunSnapshot, describe_failures
 from vbvrdatafactory.sqs.depth import Depth
 

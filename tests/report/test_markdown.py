@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.markdown import completeness_rows, to_summary

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from vbvrdatafactory.core.models import Band, BandEnd, BandRecord
+from vbvrdatafactory.core.records import Band, BandEnd, BandRecord
 from vbvrdatafactory.planning.videos import Videos
 from vbvrdatafactory.report.tallies import Tally
 from vbvrdatafactory.report.videos import band_notes, video_notes

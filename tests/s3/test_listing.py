@@ -8,7 +8,7 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.inventory import Inventory
 from vbvrdatafactory.s3.listing import sizes, take_evidence, take_inventory, times

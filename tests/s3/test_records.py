@@ -8,9 +8,11 @@ import pytest
 from obstore.store import MemoryStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
-from vbvrdatafactory.core.models import Cause, FailureRecord, Receipt, TaskMessage, TaskResult
+from vbvrdatafactory.core.models import TaskMessage, TaskResult
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord, Receipt
 from vbvrdatafactory.driver.messages import read_receipts
 from vbvrdatafactory.driver.reports import copy_report, explain_failures, write_report
 from vbvrdatafactory.planning.gaps import Gap

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, compress
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap

@@ -16,7 +16,7 @@ from tests.soak.needed import Trouble, Wanted, needed, seeds_of
 from tests.soak.process import FlowProcess
 from vbvrdatafactory.control.dataset_lock import TTL_SECONDS, LockClaim
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.s3.listing import sizes

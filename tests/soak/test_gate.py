@@ -16,7 +16,7 @@ from lambda_worker.gate.gate import Gate, Verdict
 from lambda_worker.gate.measure import distance, read_sample
 from lambda_worker.generator.limits import Limits
 from lambda_worker.samples.collect import Sample
-from vbvrdatafactory.core.models import Band
+from vbvrdatafactory.core.records import Band
 
 pytestmark = pytest.mark.soak
 

@@ -34,7 +34,8 @@ from vbvrdatafactory.core.generators_lock import (
     environment_digest,
     environment_id,
 )
-from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.fleet.lock_writer import write_lock
 from vbvrdatafactory.lockfile import read_lock
 

@@ -22,8 +22,9 @@ from lambda_worker.delivery import Delivery
 from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.models import FailureRecord, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes, take_inventory
 

@@ -10,7 +10,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tasks import events
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.report.completeness import Report
 from vbvrdatafactory.report.run_figures import Broken, EndedEarly, Reason, RunFigures
 from vbvrdatafactory.report.tallies import Tally

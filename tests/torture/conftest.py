@@ -36,8 +36,10 @@ from lambda_worker.failure import BatchFailed
 from lambda_worker.generator import namespaces, processes, run
 from lambda_worker.generator.limits import Limits
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, expand
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes, take_inventory
 

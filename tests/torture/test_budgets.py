@@ -6,7 +6,7 @@ import obstore
 import pytest
 from obstore.store import LocalStore
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 MB = 1024 * 1024
 THREE, ALL = [0, 1, 2], [0, 1, 2, 3]

@@ -6,7 +6,7 @@ import time
 import obstore
 import pytest
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 ALL = [0, 1, 2, 3]
 

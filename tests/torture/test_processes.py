@@ -7,7 +7,8 @@ import pytest
 
 from lambda_worker.delivery import Delivery
 from lambda_worker.failure import Cancelled
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 
 ALL = [0, 1, 2, 3]
 IGNORE = "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)"

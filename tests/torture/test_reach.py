@@ -8,7 +8,8 @@ from textwrap import dedent, indent
 import pytest
 
 from lambda_worker.delivery import Delivery
-from vbvrdatafactory.core.models import Cause, TaskMessage
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import TaskMessage
 
 START, SEED = 20, 7
 ALL = [0, 1, 2, 3]

@@ -10,8 +10,9 @@ import pytest
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.content import FileContent, content_digest
-from vbvrdatafactory.core.models import Cause, Receipt
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.listing import sizes
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vbvrdatafactory.browse.choice import Query
 from vbvrdatafactory.browse.heat import Heat
-from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.core.records import FailureRecord
 
 
 class Card(NamedTuple):

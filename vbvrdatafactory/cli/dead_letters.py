@@ -7,9 +7,9 @@ from itertools import islice
 from vbvrdatafactory.cli import output, queues
 from vbvrdatafactory.cli.context import App
 from vbvrdatafactory.control.dead_letters import DeadLetterDiagnosis
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver import dead_letters
 from vbvrdatafactory.sqs.dead_letters import DeadLetter
 

@@ -16,7 +16,7 @@ from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock
 from vbvrdatafactory.core.humanize import format_count, format_duration
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.fleet.catalogue import folders_with_generators
 from vbvrdatafactory.fleet.disk import measure, prune_environments
 from vbvrdatafactory.fleet.environments import install as install_environments

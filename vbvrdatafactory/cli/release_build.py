@@ -152,7 +152,7 @@ def _plan_of(app: App, name: str, dataset: str | None) -> "Plan":
 
 
 def _asked(name: str, licence: str, workers: int, given: dict[str, Any]) -> "Asked":
-    from vbvrdatafactory.core.models import safe_name
+    from vbvrdatafactory.core.names import safe_name
     from vbvrdatafactory.driver.release_build import Asked
     from vbvrdatafactory.release.splits import parse_splits
 

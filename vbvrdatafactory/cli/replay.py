@@ -51,7 +51,7 @@ def replay(  # noqa: PLR0913 - click gives each option as an argument
     from vbvrdatafactory.cli import output
     from vbvrdatafactory.core.content import content_digest
     from vbvrdatafactory.core.keys import sample_name
-    from vbvrdatafactory.core.models import is_safe_name
+    from vbvrdatafactory.core.names import is_safe_name
     from vbvrdatafactory.driver.replay import differences, find_sample
     from vbvrdatafactory.s3.specs import read_spec
 

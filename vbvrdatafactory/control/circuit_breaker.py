@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, SuccessRecord
 from vbvrdatafactory.planning.gaps import Gap, Gaps
 

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import Cause, StartedRecord, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import StartedRecord
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, StartedAttempt
 
 # Further generators and causes are only counted.

@@ -2,9 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.contract import VIDEO
 from vbvrdatafactory.core.humanize import format_bytes, format_count
-from vbvrdatafactory.core.models import Band, Cause, Profile, Text
+from vbvrdatafactory.core.names import Text
+from vbvrdatafactory.core.records import Band, Profile
 from vbvrdatafactory.core.schema import Time, Versioned
 from vbvrdatafactory.core.usage import Amount, Count, Host, Seconds
 

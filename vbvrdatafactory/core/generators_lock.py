@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from vbvrdatafactory.core.errors import ConfigError, NewerSchemaError
-from vbvrdatafactory.core.models import SafeName
+from vbvrdatafactory.core.names import SafeName
 from vbvrdatafactory.core.parsing import parse_toml
 from vbvrdatafactory.core.schema import Versioned
 

@@ -33,7 +33,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from vbvrdatafactory.core.models import MAX_BATCH, Cause
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.models import MAX_BATCH
 from vbvrdatafactory.core.ranges import IndexRange
 
 QUESTIONS = "questions/"

@@ -13,8 +13,8 @@ from obstore.store import ObjectStore
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import AdoptedSample, Adoption, SampleRun
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.core.records import AdoptedSample, Adoption, SampleRun
 from vbvrdatafactory.driver.contents import Found
 from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.reading_samples import ReadSample, read_samples

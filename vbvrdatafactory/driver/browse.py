@@ -17,7 +17,7 @@ from vbvrdatafactory.browse.states import WORDS, tell_torn
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.contract import KNOWN_FILES, METADATA, PROMPT, QUESTION_METADATA, required_files
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.driver.contents import Found
 from vbvrdatafactory.driver.observe import observe_plan
 from vbvrdatafactory.driver.runs import FiledRun, list_runs

@@ -12,7 +12,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.config import Config
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import FailureRecord, MadeBy, Receipt
+from vbvrdatafactory.core.records import FailureRecord, MadeBy, Receipt
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.lockfile import read_lock

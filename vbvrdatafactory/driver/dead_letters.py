@@ -17,9 +17,10 @@ from vbvrdatafactory.control.dead_letters import (
     diagnose_dead_letter,
 )
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Cause, StartedRecord
+from vbvrdatafactory.core.records import StartedRecord
 from vbvrdatafactory.driver.reports import detail_of
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import Evidence, StartedAttempt

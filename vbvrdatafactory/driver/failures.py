@@ -6,7 +6,8 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.control.circuit_breaker import FailureSummary, summarize_failures
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Cause, FailureRecord
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts
 from vbvrdatafactory.driver.reports import detail_of
 from vbvrdatafactory.driver.run import Run

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from vbvrdatafactory.control.circuit_breaker import CircuitBreaker
 from vbvrdatafactory.control.run_policy import RunPolicy
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.driver.choosing import check_lock
 from vbvrdatafactory.driver.dead_letters import DeadLetterCounts, describe_last_lost
 from vbvrdatafactory.driver.failures import describe_broken

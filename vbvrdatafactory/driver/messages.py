@@ -7,7 +7,8 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
-from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.planning.evidence import Evidence
 from vbvrdatafactory.planning.gaps import Gap
 from vbvrdatafactory.planning.plan import Plan

@@ -4,7 +4,7 @@ import re
 
 from vbvrdatafactory import aws
 from vbvrdatafactory.core.config import Config
-from vbvrdatafactory.core.models import safe_prefix
+from vbvrdatafactory.core.names import safe_prefix
 from vbvrdatafactory.driver.release_bucket import BucketPrefix
 from vbvrdatafactory.driver.release_hub import HubRepository
 from vbvrdatafactory.driver.release_publish import Target

@@ -8,7 +8,7 @@ from pathlib import Path
 from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import BandRecord, FailureRecord
+from vbvrdatafactory.core.records import BandRecord, FailureRecord
 from vbvrdatafactory.driver.pictures import pick
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from vbvrdatafactory.control.circuit_breaker import is_proven
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.control.throttle import Throttle
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.certificates import Certificate
 from vbvrdatafactory.core.humanize import format_usd
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.driver.guard import SendGuard
 from vbvrdatafactory.driver.observe import observe_plan

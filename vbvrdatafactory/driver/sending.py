@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vbvrdatafactory.control.run_policy import RunPolicy
 from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
-from vbvrdatafactory.core.models import SafeName, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
+from vbvrdatafactory.core.names import SafeName
 from vbvrdatafactory.driver.guard import SendGuard, lock_dataset
 from vbvrdatafactory.driver.messages import messages_for
 from vbvrdatafactory.driver.mismatch import check_mismatch

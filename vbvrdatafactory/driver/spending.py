@@ -9,7 +9,7 @@ from vbvrdatafactory.control.spending import affordable, is_used_up
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.humanize import format_count, format_usd
-from vbvrdatafactory.core.models import FailureRecord
+from vbvrdatafactory.core.records import FailureRecord
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import FailedAttempt

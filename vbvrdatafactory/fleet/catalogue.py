@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vbvrdatafactory.core.contract import ENTRY_POINT
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.generators_lock import REQUIREMENTS, GeneratorsLock
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.fleet.states import State, state_of
 from vbvrdatafactory.lockfile import read_lock
 from vbvrdatafactory.planning.selection import matches

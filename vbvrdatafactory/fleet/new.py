@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from vbvrdatafactory.core.errors import DataFactoryError
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.fleet.catalogue import TEMPLATE
 
 _CHECKOUT = Path(__file__).parents[2] / "generators" / TEMPLATE

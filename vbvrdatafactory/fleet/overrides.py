@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vbvrdatafactory.core.errors import ConfigError
 from vbvrdatafactory.core.generators_lock import DEFAULT_PLATFORM, DEFAULT_PYTHON, OVERRIDES
-from vbvrdatafactory.core.models import SafeName
+from vbvrdatafactory.core.names import SafeName
 from vbvrdatafactory.core.parsing import parse_toml
 from vbvrdatafactory.fleet.requirements import Asked, normalise
 

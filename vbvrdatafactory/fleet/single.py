@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from vbvrdatafactory.core.checks import Finding, Rule
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import INSTALLED, LockedGenerator
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.fleet.locking import Say, TryImports, lock_generators
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import GeneratorsLock, LockedGenerator
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.fleet.catalogue import TEMPLATE, no_contract
 from vbvrdatafactory.fleet.digests import tree_digest

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import AdoptedObject
+from vbvrdatafactory.core.records import AdoptedObject
 
 
 class Place(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from vbvrdatafactory.core import keys
-from vbvrdatafactory.core.models import Adoption, MadeBy, Receipt
 from vbvrdatafactory.core.ranges import expand
+from vbvrdatafactory.core.records import Adoption, MadeBy, Receipt
 from vbvrdatafactory.core.usage import Usage
 from vbvrdatafactory.ledger.schema import SCHEMA
 

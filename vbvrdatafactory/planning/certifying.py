@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.certificates import Certificate, Costs, Line, Point
-from vbvrdatafactory.core.models import Band, Cause, FailureRecord, Receipt
+from vbvrdatafactory.core.records import Band, FailureRecord, Receipt
 from vbvrdatafactory.core.usage import Host, RunUsage
 from vbvrdatafactory.planning.batches import MeasuredBatch
 from vbvrdatafactory.planning.distinct import Distinct

@@ -14,7 +14,8 @@ from vbvrdatafactory.core.contract import required_files
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
 from vbvrdatafactory.core.generators_lock import Pins
-from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, Prefix, SafeName, TaskMessage
+from vbvrdatafactory.core.models import MAX_BATCH, OutputFormat, TaskMessage
+from vbvrdatafactory.core.names import Prefix, SafeName
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.core.seeds import Seeds, batch_seed, legacy_seed

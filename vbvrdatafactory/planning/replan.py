@@ -17,8 +17,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from vbvrdatafactory.core.keys import FailureKey, ReceiptKey
-from vbvrdatafactory.core.models import Receipt, TaskMessage
+from vbvrdatafactory.core.models import TaskMessage
 from vbvrdatafactory.core.ranges import IndexRange, compress, expand
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.core.seeds import python_hash_seed
 from vbvrdatafactory.planning.evidence import Evidence, FailedAttempt, SuccessRecord
 from vbvrdatafactory.planning.gaps import Gap

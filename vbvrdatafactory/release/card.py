@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.humanize import format_bytes, format_count
-from vbvrdatafactory.core.models import is_safe_name
+from vbvrdatafactory.core.names import is_safe_name
 from vbvrdatafactory.release.card_generators import (
     Example,
     Videos,

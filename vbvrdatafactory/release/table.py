@@ -10,8 +10,8 @@ import polars as pl
 
 from vbvrdatafactory.core.content import FileContent, metadata_digest
 from vbvrdatafactory.core.contract import METADATA, PROMPT, QUESTION_METADATA, VIDEO
-from vbvrdatafactory.core.models import Profile
 from vbvrdatafactory.core.parsing import parse_json
+from vbvrdatafactory.core.records import Profile
 from vbvrdatafactory.release.layout import COLUMNS
 
 _TYPES: dict[str, Any] = {

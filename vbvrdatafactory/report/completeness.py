@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, computed_field
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.escaping import code_for_markdown, for_markdown
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import BandRecord
 from vbvrdatafactory.core.ranges import describe
+from vbvrdatafactory.core.records import BandRecord
 from vbvrdatafactory.core.schema import Versioned
 from vbvrdatafactory.planning.distinct import Distinct
 from vbvrdatafactory.report.codes import code_notes

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from vbvrdatafactory.control.queue_watch import Counts, QueueStatus
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.escaping import for_markdown
 from vbvrdatafactory.core.humanize import format_rate
-from vbvrdatafactory.core.models import Cause
 from vbvrdatafactory.planning.forecast import Forecast, Remaining, describe_remaining
 from vbvrdatafactory.report import charts
 from vbvrdatafactory.report.charts import Curve

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.report.costs import RunCosts
 from vbvrdatafactory.report.tallies import DeadLetterTally, Frozen
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
 from vbvrdatafactory.planning.codes import Code
 from vbvrdatafactory.planning.distinct import Distinct

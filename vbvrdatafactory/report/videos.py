@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from vbvrdatafactory.core.humanize import format_count
-from vbvrdatafactory.core.models import BandRecord
+from vbvrdatafactory.core.records import BandRecord
 from vbvrdatafactory.report.tallies import Tally
 
 _SHOWN = 8

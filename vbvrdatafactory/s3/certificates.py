@@ -8,7 +8,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.certificates import Certificate
-from vbvrdatafactory.core.models import Band, BandRecord
+from vbvrdatafactory.core.records import Band, BandRecord
 from vbvrdatafactory.s3.listing import sizes
 from vbvrdatafactory.s3.records import READ_THREADS, read_if_valid, write
 

@@ -15,7 +15,7 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.escaping import for_terminal
 from vbvrdatafactory.core.keys import ReceiptKey
-from vbvrdatafactory.core.models import Adoption, Receipt
+from vbvrdatafactory.core.records import Adoption, Receipt
 from vbvrdatafactory.ledger.rows import rows_of, rows_of_adoption, rows_of_name, table
 from vbvrdatafactory.ledger.schema import Part, from_parquet, to_parquet
 from vbvrdatafactory.s3 import reading, records

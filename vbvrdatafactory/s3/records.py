@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError, UnreadableRecordError
 from vbvrdatafactory.core.escaping import for_terminal
-from vbvrdatafactory.core.models import Receipt
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.s3 import reading
 from vbvrdatafactory.s3.listing import top
 

@@ -9,7 +9,7 @@ from obstore.store import ObjectStore
 
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError, NewerSchemaError
-from vbvrdatafactory.core.models import is_safe_name, safe_name
+from vbvrdatafactory.core.names import is_safe_name, safe_name
 from vbvrdatafactory.planning.plan import DatasetSpec
 from vbvrdatafactory.planning.spec_changes import SpecChange, compare, refusal, rival
 from vbvrdatafactory.s3.listing import sizes, top

@@ -8,7 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
 from vbvrdatafactory.core.errors import SpecError
-from vbvrdatafactory.core.models import OutputFormat, Prefix, SafeName
+from vbvrdatafactory.core.models import OutputFormat
+from vbvrdatafactory.core.names import Prefix, SafeName
 from vbvrdatafactory.core.seeds import Seeds
 from vbvrdatafactory.driver.sending import Cursor
 from vbvrdatafactory.planning.plan import (

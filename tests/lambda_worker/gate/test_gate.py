@@ -18,7 +18,8 @@ from lambda_worker.generator import run
 from lambda_worker.generator.limits import Limits
 from lambda_worker.samples.collect import Sample
 from tests.lambda_worker.gate.conftest import SIDE, draw, path_of, write_png, write_video
-from vbvrdatafactory.core.models import Band, Cause
+from vbvrdatafactory.core.causes import Cause
+from vbvrdatafactory.core.records import Band
 
 Make = Callable[[int], list[Sample]]
 

@@ -14,6 +14,7 @@ from lambda_worker.batch import Worker
 from lambda_worker.failure import BatchFailed, RunsElsewhere
 from lambda_worker.generator.environments import Environments
 from vbvrdatafactory.core import keys
+from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.generators_lock import (
     INSTALLED,
     MARK,
@@ -22,7 +23,7 @@ from vbvrdatafactory.core.generators_lock import (
     LockedGenerator,
     environment_id,
 )
-from vbvrdatafactory.core.models import Cause, Receipt
+from vbvrdatafactory.core.records import Receipt
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.fleet.lock_writer import write_lock
 from vbvrdatafactory.s3 import records

@@ -5,7 +5,7 @@ import pytest
 
 from lambda_worker.failure import BatchFailed
 from lambda_worker.generator.output_option import declared_options, output_option
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 PYTHON = Path(sys.executable)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}

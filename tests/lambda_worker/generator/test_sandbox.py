@@ -13,7 +13,7 @@ from lambda_worker.generator.capture import KEPT_BYTES, Capture
 from lambda_worker.generator.limits import Limits
 from lambda_worker.generator.run import GeneratorRun, RunRequest, run_generator
 from lambda_worker.generator.sandbox import Sandbox, sandbox
-from vbvrdatafactory.core.models import Cause
+from vbvrdatafactory.core.causes import Cause
 
 Tiny = Callable[..., str]
 
