@@ -178,9 +178,13 @@ class Run:
             missing = {gap.generator: gap.samples for gap in self.first}
             passed = {name: one for name, one in self.certificates.items() if one.passed}
             chosen = sizes(self.plan, missing, passed, self.terms.limits)
-            # Borders that move cut batches in two: a size stays while it fits.
+            # Borders that move cut batches in two: a size that something was sent for stays while it fits.
             fits = {name: longest_batch(passed[name].costs, self.terms.limits) for name in chosen}
-            kept = {name: size for name, size in self._sizes.items() if size <= fits.get(name, 0)}
+            kept = {
+                name: size
+                for name, size in self._sizes.items()
+                if name in self.forecasts and size <= fits.get(name, 0)
+            }
             self._sizes = chosen | kept
             self.plan = Plan(self.plan.spec, self._sizes)
 
