@@ -123,7 +123,7 @@ def test_a_batch_size_is_a_number_or_auto(run, place, size) -> None:
 
 
 class Worker(threading.Thread):
-    """Makes batches, and leaves receipts of what they took."""
+    """Makes batches, leaves receipts of what they took, and then deletes the messages."""
 
     def __init__(self, place: Any) -> None:
         super().__init__(daemon=True)
@@ -132,8 +132,10 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         while not self.stop.wait(0.05):
-            for body in self.place.messages():
-                message = TaskMessage.model_validate(body)
+            queue = self.place.config.sqs_queue_url
+            found = self.place.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+            for received in found.get("Messages", ()):
+                message = TaskMessage.model_validate_json(received["Body"])
                 self.received.append(message)
                 self.place.make(message.type, range(*message.indices))
                 made = measured(message.num_samples, start=message.start_index, generator=message.type)
@@ -149,6 +151,7 @@ class Worker(threading.Thread):
                 )
                 key = keys.ReceiptKey(message.type, message.indices, message.salt, message.seed)
                 records.write(self.place.store, keys.receipt(key), made)
+                self.place.sqs.delete_message(QueueUrl=queue, ReceiptHandle=received["ReceiptHandle"])
 
 
 def test_certifying_sends_probes_alone_and_shows_what_they_proved(run, place) -> None:

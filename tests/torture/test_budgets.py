@@ -181,6 +181,6 @@ def test_large_files_do_not_add_up_in_memory(
     arena.limited(disk_bytes=1 << 30)
     arena.store = LocalStore(tmp_path)
     name = arena.plain(body)
-    assert arena.run(name, count=20).short == (None, list(range(20)))
+    assert arena.run(name, count=20, seconds=120).short == (None, list(range(20)))
     assert len(arena.content(name, 19, "depth.bin")) == 12 << 20
     assert peak() < 96 * MB
