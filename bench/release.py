@@ -2,6 +2,7 @@
 
     python -m bench.release                     5,000 samples, half a minute
     python -m bench.release --samples 100000    as the targets say; 2.4 GB of disk, minutes
+    python -m bench.release --samples 20000 100000    also how much more memory five times as many samples take
 
 files  small samples, five files each, in a folder as a bucket has them
 ours   reads each sample, compares its digest, writes mixed shards, metadata and manifest; two processes
@@ -54,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--samples", type=int, nargs="+", default=[5000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where files lie meanwhile")
     parser.add_argument("--turn", choices=_TURNS, help=argparse.SUPPRESS)
@@ -63,11 +64,17 @@ def main() -> None:
     if options.turn:
         _take_turn(options.turn, options.at)
         return
-    with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
-        _measure(Path(scratch), options.samples, options.rounds)
+    peaks = []
+    for samples in options.samples:
+        with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
+            peaks.append(_measure(Path(scratch), samples, options.rounds))
+    for samples, peak in zip(options.samples[1:], peaks[1:], strict=True):
+        times = samples / options.samples[0]
+        print(f"{times:g} times as many samples take {peak / peaks[0]:.2f} times the memory of ours.")
 
 
-def _measure(folder: Path, samples: int, rounds: int) -> None:
+def _measure(folder: Path, samples: int, rounds: int) -> float:
+    """Print what each takes; returns the most memory of ours, in bytes."""
     size = _write_files(folder, samples)
     found: dict[str, list[dict[str, float]]] = {turn: [] for turn in _TURNS}
     for _ in range(rounds):
@@ -87,6 +94,8 @@ def _measure(folder: Path, samples: int, rounds: int) -> None:
             f"{wall:.1f} | {samples / wall:,.0f} | {cpu:.1f} | {peak / 1e6:,.0f} | {times:.2f} | {more:.2f}"
         )
         print(f"| {turn} | {figures} |")
+    print()
+    return median(reading["peak"] for reading in found["ours"])
 
 
 def _in_a_process(turn: str, folder: Path) -> dict[str, float]:
