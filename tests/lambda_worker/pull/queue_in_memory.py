@@ -13,6 +13,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lambda_worker.processor import Outcome
 
+# A bound on what would hang: a busy machine takes many times what an idle one does.
+HANGS_SECONDS = 120.0
+
 DONE = Outcome(delete=True)
 AGAIN = Outcome(delete=False, failure="crash: bad luck")
 DEAD = Outcome(delete=True, failure="crash: no font")
@@ -28,18 +31,24 @@ class Sent:
 
 
 class MemorySqs:
-    """SQS in memory, with visibility timeouts and receipt handles; `away` makes every call fail."""
+    """SQS in memory, with visibility timeouts and receipt handles; `away` makes every call fail.
 
-    def __init__(self, messages: int = 0) -> None:
+    Args:
+        messages: how many are in the queue.
+        clock: the time by which visibility timeouts expire.
+    """
+
+    def __init__(self, messages: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.messages = {
             str(n): Sent(json.dumps({"type": f"T-{n}", "num_samples": 5})) for n in range(messages)
         }
         self.calls: Counter[str] = Counter()
-        self.receives: list[float] = []
+        self.hidden: list[float] = []  # the visibility timeouts that were set after a receive
         self.away = False
         self.failing: Counter[str] = Counter()  # how many more calls of a name fail
         self.held = threading.Event()  # receives answer only once it is set
         self.held.set()
+        self._clock = clock
         self._lock = threading.Lock()
 
     def receive_message(self, **asked: Any) -> dict[str, Any]:
@@ -53,7 +62,7 @@ class MemorySqs:
 
     def _take(self, most: int, seconds: float) -> list[dict[str, Any]]:
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             found = [key for key, sent in self.messages.items() if sent.visible_at <= now][:most]
             for key in found:
                 sent = self.messages[key]
@@ -77,7 +86,8 @@ class MemorySqs:
             if sent is None or str(sent.receives) != receives:
                 said = {"Error": {"Code": "InvalidParameterValue", "Message": "Message does not exist"}}
                 raise ClientError(said, "ChangeMessageVisibility")
-            sent.visible_at = time.monotonic() + seconds
+            sent.visible_at = self._clock() + seconds
+            self.hidden.append(seconds)
 
     def delete_message(self, **asked: Any) -> None:
         self._call("delete")
@@ -101,7 +111,7 @@ class MemorySqs:
 
     def visible(self) -> int:
         with self._lock:
-            return sum(sent.visible_at <= time.monotonic() for sent in self.messages.values())
+            return sum(sent.visible_at <= self._clock() for sent in self.messages.values())
 
     def _call(self, name: str) -> None:
         self.calls[name] += 1
@@ -133,22 +143,20 @@ def cancellable(sqs: MemorySqs, seconds: float = 60) -> Callable[..., Outcome]:
     return deliver
 
 
-def until(true: Callable[[], object], seconds: float = 10) -> None:
+def until(true: Callable[[], object], seconds: float = HANGS_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)
 
 
-def finish(worker: SimpleNamespace, seconds: float = 10) -> Any:
+def finish(worker: SimpleNamespace, seconds: float = HANGS_SECONDS) -> Any:
     worker.thread.join(seconds)
     assert not worker.thread.is_alive()
     return worker.totals
 
 
-def stop(worker: SimpleNamespace) -> float:
-    """Stop the worker; how many seconds that took."""
-    began = time.monotonic()
+def stop(worker: SimpleNamespace) -> None:
+    """Stop the worker, and wait until it has ended."""
     worker.pulling.stop()
     finish(worker)
-    return time.monotonic() - began

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from lambda_worker.processor import Outcome
-from lambda_worker.pull import loop, outage
+from lambda_worker.pull import loop, outage, visibility
 from lambda_worker.pull.loop import PullOptions, PullWorker
 from lambda_worker.pull.visibility import TaskQueue
 from tests.lambda_worker.pull.queue_in_memory import (
     AGAIN,
     DEAD,
     DONE,
+    HANGS_SECONDS,
     MemoryS3,
     MemorySqs,
     cancellable,
@@ -67,7 +68,37 @@ def running(s3: MemoryS3) -> Iterator[Callable[..., SimpleNamespace]]:
     for one in started:
         one.pulling.stop()
         one.pulling.stop()
-        one.thread.join(10)
+        one.thread.join(HANGS_SECONDS)
+
+
+class ExtenderClock:
+    """Time that passes only while a worker waits to extend a visibility timeout: the same on any machine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = self
+        self.now = 0.0
+
+        class Event(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                clock.now += timeout or 0.0
+                return super().wait(0.001)
+
+        namespace = SimpleNamespace(Event=Event, Thread=threading.Thread)
+        monkeypatch.setattr(visibility, "threading", namespace)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visibility timeouts are extended a thousand times as often as they need to be."""
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return super().wait((timeout or 0.0) / 1000)
+
+    monkeypatch.setattr(visibility, "threading", SimpleNamespace(Event=Event, Thread=threading.Thread))
 
 
 def test_all_messages_are_done_once(running) -> None:
@@ -117,67 +148,69 @@ def test_a_handler_sees_what_lambda_would_give_it(running) -> None:
     assert seconds == 77
 
 
-def test_a_visibility_timeout_is_extended(running) -> None:
-    """A batch that takes three times the visibility timeout is never delivered to anybody else."""
-    sqs, most = MemorySqs(1), []
+@pytest.mark.parametrize("failing", [0, 3])
+def test_a_visibility_timeout_is_extended(running, monkeypatch, failing: int) -> None:
+    """A batch that takes three times the visibility timeout is never delivered to anybody else, nor where extensions fail at first."""
+    clock = ExtenderClock(monkeypatch)
+    sqs, visible = MemorySqs(1, clock), []
+    sqs.failing["hide"] = failing
+    change = sqs.change_message_visibility
+
+    def watched(**asked: Any) -> None:
+        visible.append(sqs.visible())
+        change(**asked)
+
+    sqs.change_message_visibility = watched
 
     def deliver(*_: object) -> Outcome:
-        for _ in range(60):
-            time.sleep(0.03)
-            most.append(sqs.visible())
+        until(lambda: clock.now > 180)
         return DONE
 
-    totals = finish(running(sqs, deliver, visibility=0.6, concurrency=4, until_empty=True))
-    assert (max(most), totals.done, sqs.calls["delete"]) == (0, 1, 1)
+    totals = finish(running(sqs, deliver, visibility=60, concurrency=4, until_empty=True))
+    assert (totals.done, sqs.calls["receive"] > 0, sqs.calls["delete"]) == (1, True, 1)
+    assert set(visible) == {0}
+    assert sqs.failing["hide"] <= 0
 
 
-def test_a_failed_renewal_is_tried_again(running) -> None:
-    """Extensions that fail are tried again before the timeout expires, so it holds."""
-    sqs, most = MemorySqs(1), []
-    sqs.failing["hide"] = 3
-
-    def deliver(*_: object) -> Outcome:
-        for _ in range(30):
-            time.sleep(0.05)
-            most.append(sqs.visible())
-        return DONE
-
-    finish(running(sqs, deliver, visibility=0.9, concurrency=4, until_empty=True))
-    assert (max(most), sqs.failing["hide"] <= 0) == (0, True)
-
-
+@pytest.mark.usefixtures("_hasty")
 def test_an_expired_timeout_stops_nothing(running, caplog) -> None:
     """A message that somebody else has is said once, and the batch goes on: twice equals once."""
-    sqs = MemorySqs(1)
+    sqs, expired = MemorySqs(1), "its visibility timeout expired, the batch goes on"
 
     def deliver(*_: object) -> Outcome:
         sqs.messages["0"].receives, sqs.messages["0"].visible_at = 2, time.monotonic() + 60
-        time.sleep(0.5)
+        until(lambda: expired in caplog.text)
+        time.sleep(0.2)
         return DONE
 
-    totals = finish(running(sqs, deliver, visibility=0.15, until_empty=True))
+    totals = finish(running(sqs, deliver, until_empty=True))
     assert totals.done == 1
-    assert caplog.text.count("its visibility timeout expired, the batch goes on") == 1
+    assert caplog.text.count(expired) == 1
 
 
-def test_stop_gives_messages_back(running) -> None:
-    """On SIGTERM running batches end, their messages are visible at once, and the worker is gone in a second."""
+def test_stop_gives_messages_back(running, monkeypatch) -> None:
+    """On SIGTERM running batches end, their messages are visible at once, and the worker is gone without waiting."""
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 2 * HANGS_SECONDS)
     sqs = MemorySqs(5)
     worker = running(sqs, cancellable(sqs), concurrency=3)
     until(lambda: sqs.visible() == 2)
-    assert stop(worker) < 2
+    stop(worker)
     assert sqs.visible() == 5
     assert (worker.totals.released, worker.totals.failed, worker.pulling.has_leftovers) == (3, 0, False)
 
 
+@pytest.mark.usefixtures("_hasty")
 def test_no_extension_after_the_message_is_released(running) -> None:
     """A renewal under way when the worker stops does not hide again what is released."""
-    sqs = MemorySqs(1)
+    sqs, began, ended = MemorySqs(1), threading.Event(), threading.Event()
     change = sqs.change_message_visibility
 
     def slow(**asked: Any) -> None:
-        time.sleep(0.3)
+        began.set()
+        worker.pulling._stopping.wait()
+        time.sleep(0.1)
         change(**asked)
+        ended.set()
 
     sqs.change_message_visibility = slow
 
@@ -186,11 +219,14 @@ def test_no_extension_after_the_message_is_released(running) -> None:
         change(ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
         return AGAIN
 
-    worker = running(sqs, deliver, visibility=0.3)
-    time.sleep(0.2)
+    sqs.held.clear()
+    worker = running(sqs, deliver)
+    sqs.held.set()
+    until(began.is_set)
     stop(worker)
-    time.sleep(0.4)
-    assert sqs.visible() == 1
+    until(ended.is_set)
+    # A receive under way may have released it once more.
+    assert (sqs.hidden[0], set(sqs.hidden[1:])) == (60, {0})
 
 
 def test_what_arrives_after_the_stop_is_released(running) -> None:
@@ -200,7 +236,7 @@ def test_what_arrives_after_the_stop_is_released(running) -> None:
     worker = running(sqs, lambda *args: seen.append(args) or DONE)
     until(lambda: sqs.messages["0"].receives)
     worker.pulling.stop()
-    time.sleep(0.1)
+    until(worker.pulling._stopping.is_set)
     sqs.held.set()
     finish(worker)
     assert (seen, sqs.visible()) == ([], 1)
@@ -208,12 +244,12 @@ def test_what_arrives_after_the_stop_is_released(running) -> None:
 
 def test_a_second_signal_waits_for_nothing(running, monkeypatch) -> None:
     """A batch that does not end is released over its head as soon as a second signal says so."""
-    monkeypatch.setattr(loop, "_GRACE_SECONDS", 60)
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 2 * HANGS_SECONDS)
     sqs, forever = MemorySqs(1), threading.Event()
-    worker = running(sqs, lambda *_: forever.wait(60) and DONE)
+    worker = running(sqs, lambda *_: forever.wait() and DONE)
     until(lambda: worker.pulling.has_leftovers)  # it runs
     worker.pulling.stop()
-    assert stop(worker) < 20
+    stop(worker)
     assert (sqs.visible(), worker.totals.released, worker.pulling.has_leftovers) == (1, 1, True)
     forever.set()
 
@@ -222,22 +258,28 @@ def test_one_signal_is_enough_for_a_batch_that_hangs(running, monkeypatch) -> No
     """Without a second signal a batch that does not end is released after the grace."""
     monkeypatch.setattr(loop, "_GRACE_SECONDS", 0.3)
     sqs, forever = MemorySqs(1), threading.Event()
-    worker = running(sqs, lambda *_: forever.wait(60) and DONE)
+    worker = running(sqs, lambda *_: forever.wait() and DONE)
     until(lambda: worker.pulling.has_leftovers)  # it runs
-    assert stop(worker) < 2
+    stop(worker)
     assert sqs.visible() == 1
     forever.set()
 
 
 def test_sqs_may_be_away(running, caplog) -> None:
     """While SQS is away nothing ends and nothing is lost; that it went and that it is back is said once each."""
-    sqs = MemorySqs(6)
-    worker = running(sqs, lambda *_: time.sleep(0.05) or DONE, until_empty=True)
-    until(lambda: len(sqs.messages) < 6)
-    sqs.away = True
-    time.sleep(0.6)
+    sqs, delivered = MemorySqs(6), []
+
+    def deliver(*_: object) -> Outcome:
+        delivered.append(sqs)
+        sqs.away = sqs.away or len(delivered) == 3
+        return DONE
+
+    worker = running(sqs, deliver, until_empty=True)
+    until(lambda: sqs.away)
+    asked = sqs.calls.total()
+    until(lambda: sqs.calls.total() > asked + 5)
+    until(lambda: any("SQS" in view.away for view in worker.views))
     assert worker.thread.is_alive()
-    assert any("SQS" in view.away for view in worker.views)
     sqs.away = False
     totals = finish(worker)
     said = [record.getMessage() for record in caplog.records if record.name == "lambda_worker.pull.outage"]
@@ -263,13 +305,14 @@ def test_a_batch_done_while_sqs_is_away_is_not_made_again(running) -> None:
     assert (len(seen), sqs.messages) == (1, {})
 
 
-def test_a_stop_does_not_wait_for_sqs(running) -> None:
+def test_a_stop_does_not_wait_for_sqs(running, monkeypatch) -> None:
     """A worker told to stop while SQS is away stops all the same."""
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 2 * HANGS_SECONDS)
     sqs = MemorySqs(1)
     worker = running(sqs, cancellable(sqs, 0.05))
     sqs.away = True
-    time.sleep(0.3)
-    assert stop(worker) < 2
+    until(lambda: any("SQS" in view.away for view in worker.views))
+    stop(worker)
 
 
 def test_s3_may_be_away(running, s3, caplog) -> None:
@@ -286,8 +329,9 @@ def test_s3_may_be_away(running, s3, caplog) -> None:
 
     s3.away = True
     worker = running(sqs, deliver, until_empty=True)
-    time.sleep(0.6)
-    assert len(sqs.messages) - sqs.visible() == 2
+    until(lambda: len(delivered) == 2 and "S3 is away" in caplog.text)
+    time.sleep(0.3)
+    assert sum(sent.receives for sent in sqs.messages.values()) == 2
     s3.away = False
     totals = finish(worker)
     assert (sqs.messages, totals.done, totals.failed) == ({}, 8, 0)
@@ -296,6 +340,7 @@ def test_s3_may_be_away(running, s3, caplog) -> None:
     assert caplog.text.count("S3 is away") == caplog.text.count("S3 is back after") == 1
 
 
+@pytest.mark.usefixtures("_hasty")
 def test_an_outage_that_is_over_when_the_batch_fails_counts(running, s3) -> None:
     """A batch that fails just when the network is back is made again here, too, at no receive."""
     sqs, delivered = MemorySqs(1), []
@@ -305,12 +350,15 @@ def test_an_outage_that_is_over_when_the_batch_fails_counts(running, s3) -> None
         if len(delivered) > 1:
             return DONE
         sqs.away = True
-        time.sleep(0.4)
+        until(lambda: worker.pulling._sqs.seconds)
         sqs.away = False
-        time.sleep(0.4)
+        until(lambda: not worker.pulling._sqs.seconds)
         return AGAIN
 
-    totals = finish(running(sqs, deliver, visibility=0.5, until_empty=True))
+    sqs.held.clear()
+    worker = running(sqs, deliver, until_empty=True)
+    sqs.held.set()
+    totals = finish(worker)
     assert (delivered, totals.done, totals.failed) == (["1", "1"], 1, 0)
 
 
@@ -331,14 +379,14 @@ def test_what_others_took_during_an_outage_is_left_to_them(running, s3) -> None:
     assert (delivered, totals.done, totals.failed) == (["1", "3"], 1, 1)
 
 
-def test_a_stop_does_not_wait_for_s3(running, s3) -> None:
+def test_a_stop_does_not_wait_for_s3(running, s3, monkeypatch) -> None:
     """Messages kept until S3 is back are released when the worker is to stop."""
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 2 * HANGS_SECONDS)
     sqs = MemorySqs(2)
     s3.away = True
     worker = running(sqs, lambda *_: AGAIN)
-    until(lambda: not sqs.visible())
-    time.sleep(0.1)
-    assert stop(worker) < 2
+    until(lambda: not sqs.visible() and any("S3" in view.away for view in worker.views))
+    stop(worker)
     assert sqs.visible() == 2
 
 
@@ -390,14 +438,26 @@ def test_the_view_tells_what_a_person_wants_to_know(running) -> None:
     """A view holds the running batches, the totals, the pace, the queue and when it will be empty."""
     sqs = MemorySqs(12)
     sqs.messages["11"].body = "no JSON"
+
+    def is_full(view: Any) -> bool:
+        return view.running and view.seconds_left is not None and view.samples_per_minute
+
+    def deliver(record: Any, *_: object) -> Outcome:
+        time.sleep(0.1)
+        if record["messageId"] == "11":
+            # Nobody sees a batch that ends before the next look.
+            until(lambda: any(batch.generator == "(unreadable)" for batch in worker.views[-1].running))
+            until(lambda: any(map(is_full, worker.views)))
+        return DONE
+
     drain_look = loop._POLL_SECONDS
     loop._POLL_SECONDS = 0.05
     try:
-        worker = running(sqs, lambda *_: time.sleep(0.1) or DONE, until_empty=True)
+        worker = running(sqs, deliver, until_empty=True)
         finish(worker)
     finally:
         loop._POLL_SECONDS = drain_look
-    full = next(view for view in worker.views if view.seconds_left is not None and view.samples_per_minute)
+    full = next(filter(is_full, worker.views))
     assert 1 <= len(full.running) <= 2
     assert (full.running[0].generator, full.running[0].samples) != ("", 0)
     assert "running" in full.lines[0]
