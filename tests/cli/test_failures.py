@@ -94,7 +94,8 @@ def test_wrong_values(run, place, monkeypatch, variable, value, said):
     result = run("report")
     assert said in result.stderr
     assert (len(result.stderr.splitlines()), result.exit_code) == (1, 1)
-    assert time.monotonic() - began < 3
+    # The clients would retry for 20 seconds.
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

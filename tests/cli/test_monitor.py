@@ -54,7 +54,7 @@ def test_watch_in_a_pipe(place, installed):
     process = watch(installed, subprocess.PIPE)
     lines = [process.stdout.readline().decode() for _ in range(3)]
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=120)
     assert all("4 waiting, 0 in flight, 0 delayed, 0 dead" in line for line in lines)
     assert "4 messages to go" in lines[0]
     assert (process.returncode, err) == (0, b"")
@@ -70,7 +70,7 @@ def test_watch_on_a_terminal(place, installed):
     while seen.count(b"tasks") < 3:
         seen += os.read(ours, 4096)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=120)
     os.close(ours)
     assert b"\x1b[" in seen
     assert (process.returncode, err) == (0, b"")

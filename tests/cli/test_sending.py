@@ -14,10 +14,12 @@ from vbvrdatafactory.control.pause import PauseState
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.ranges import IndexRange
+from vbvrdatafactory.driver import guard
 from vbvrdatafactory.files import code_digest
 from vbvrdatafactory.s3 import records
 from vbvrdatafactory.s3.certificates import write_certificate
-from vbvrdatafactory.s3.pause import write_pause
+from vbvrdatafactory.s3.pause import read_pause, write_pause
+from vbvrdatafactory.sqs.depth import depth
 
 MAZE, FIRST = "G-3_maze_data-generator", "O-1_first_data-generator"
 ELSEWHERE = LockHolder("another-machine", 7, 0.0)
@@ -91,16 +93,21 @@ def test_a_paused_dataset_is_refused_with_who_paused_it(run, place):
     assert run("submit", "-g", MAZE, "-n", 5).exit_code == 0
 
 
-def test_a_pause_is_waited_for_on_request(run, place):
-    """With --if-busy wait the command goes on when the dataset is resumed."""
+def test_a_pause_is_waited_for_on_request(run, place, monkeypatch):
+    """With --if-busy wait the command looks again and again, and goes on when the dataset is resumed."""
     write_pause(place.store, "dataset", PauseState(paused=True, by="ann", at=datetime.now(UTC)))
-    resumed = PauseState(paused=False, at=datetime.now(UTC))
-    resume = threading.Timer(3.0, write_pause, (place.store, "dataset", resumed))
-    began = time.monotonic()
-    resume.start()
-    result = run(*MANY[:-1], 0.1, "--if-busy", "wait", "--no-probes")
-    assert time.monotonic() - began >= 3.0
+    waiting = []
+
+    def look(*asked):
+        waiting.append(depth(place.sqs, place.config.sqs_queue_url).total)
+        if len(waiting) == 4:
+            write_pause(place.store, "dataset", PauseState(paused=False, at=datetime.now(UTC)))
+        return read_pause(*asked)
+
+    monkeypatch.setattr(guard, "read_pause", look)
+    result = run(*MANY, "--if-busy", "wait", "--no-probes")
     assert (result.exit_code, len(place.messages())) == (0, 10)
+    assert waiting[:4] == [0] * 4
     assert "paused by ann" in result.stderr
 
 
@@ -111,7 +118,7 @@ def test_a_new_generator_is_tried_before_all_of_it_is_sent(run, place):
         assert result.exit_code == 0
         assert "sent probes of 1 generator" in result.stderr
         assert "Sent 10 messages for 50 samples" in result.stdout
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while len(worker.received) < 10 and time.monotonic() < deadline:
             time.sleep(0.05)
     assert sorted(message["start_index"] for message in worker.received) == list(range(0, 50, 5))

@@ -1,6 +1,7 @@
 """Who holds a dataset lock, whether its process lives, and when a run may send."""
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -69,7 +70,7 @@ def test_a_killed_process_is_gone_even_before_it_is_buried(child) -> None:
     """Its parent may not have asked for its exit code yet."""
     there = process_of(child)
     child.kill()
-    psutil.wait_procs([psutil.Process(child.pid)], timeout=0.5)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert has_ended(claim_of(there))
     child.wait()
     assert has_ended(claim_of(there))

@@ -30,7 +30,7 @@ def sleeper(tmp_path: Path) -> Background:
 def start(sleeper: Background, tmp_path: Path) -> int:
     """Start it; the child's number, when it has one."""
     sleeper.start(["sleeper"], os.environ, tmp_path)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while "awake" not in sleeper.log.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -44,7 +44,7 @@ def test_another_command_finds_and_ends_it(sleeper: Background, tmp_path: Path) 
     record = other.running()
     assert record
     assert other.stop()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     while "time.sleep" in processes._command_line(child):
         assert time.monotonic() < deadline, "its child lives"
         time.sleep(0.02)

@@ -119,7 +119,7 @@ def test_orphans_of_a_killed_server_are_cleared(state: StateFolder) -> None:
     orphan = subprocess.Popen(["sleep", "60"], env={**os.environ, "TMPDIR": str(state.scratch / "batch-1")})
     assert processes.wait_listed(orphan.pid, "sleep", 2)
     server.start(state, temporary=False)
-    assert orphan.wait(5) == -9
+    assert orphan.wait(120) == -9
 
 
 def test_a_state_that_could_not_be_saved_is_told(

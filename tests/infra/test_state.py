@@ -107,7 +107,7 @@ def test_the_lock_is_waited_for(state: StateFolder) -> None:
         waiting.start()
         waiting.join(0.2)
         order.append("first")
-    waiting.join(5)
+    waiting.join(120)
     assert order == ["first", "second"]
 
 

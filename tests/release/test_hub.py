@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -343,13 +344,21 @@ def start(folder: Path, hub: LoopbackHub, home: Path) -> "subprocess.Popen[str]"
 def test_a_killed_call_is_continued_with_the_rest(write: Write, hub: LoopbackHub, tmp_path: Path) -> None:
     """SIGKILL at half of the uploads: the same call again sends only what had not arrived, and the result has the same bytes."""
     folder, _ = write(per_shard=1)
-    hub.faults = lambda method, _path: Fault(seconds=0.1 if method == "PUT" else 0)
+    wanted, killed = 24 // 2, threading.Event()
+
+    def half(method: str, _path: str) -> Fault | None:
+        if method != "PUT" or len(hub.received) < wanted or killed.is_set():
+            return None
+        killed.wait()
+        return Fault(cut=True)
+
+    hub.faults = half
     process = start(folder, hub, tmp_path / "home")
-    wanted = 24 // 2
     while len(hub.received) < wanted and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    process.wait()
+    killed.set()
     assert wanted <= len(hub.received) < 24
     assert "README.md" not in hub.repositories[NAME]
     time.sleep(0.3)  # what was on its way

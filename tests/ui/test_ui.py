@@ -31,7 +31,7 @@ from vbvrdatafactory.s3.specs import write_spec
 pytestmark = [pytest.mark.aws, pytest.mark.prefect, pytest.mark.slow]
 
 MAZES, PUZZLES = "V-1_maze_path_data-generator", "V-2_sliding_puzzle_data-generator"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
 
 
 def eventually(look: Callable[[], Any]) -> Any:
