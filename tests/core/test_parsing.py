@@ -1,7 +1,10 @@
 """A stranger's text that is nested too deeply is wrong text: a named error, whatever Python's parser ends in."""
 
 import ast
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
 
 import pytest
 
@@ -51,6 +54,38 @@ def test_json_and_toml_that_cannot_be_parsed_are_value_errors(
     """Depth is a ValueError, as all that is no JSON or TOML."""
     with pytest.raises(ValueError, match="."):
         parse(text)
+
+
+@contextmanager
+def another_thread_parses(times: int) -> Iterator[list[str]]:
+    """Have another thread parse while this one makes a tree, so many times: a collection of garbage lets it."""
+    parsed: list[str] = []
+
+    def parse(phase: str, _: object) -> None:
+        if phase == "start" and len(parsed) < times:
+            parsed.append(phase)
+            other = Thread(target=ast.parse, args=("a",))
+            other.start()
+            other.join()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(parse)
+    gc.set_threshold(5)
+    try:
+        yield parsed
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(parse)
+
+
+def test_python_is_parsed_while_another_thread_parses() -> None:
+    """Whatever another thread does meanwhile, the tree is the one that the text has, and no SystemError."""
+    source = "def f(a):\n    return [a, (a + 1) * 2]\n" * 50
+    wanted = ast.dump(ast.parse(source))
+    with another_thread_parses(times=3) as parsed:
+        tree = parse_python(source)
+    assert ast.dump(tree) == wanted
+    assert parsed
 
 
 def test_what_is_right_is_parsed() -> None:
