@@ -181,14 +181,18 @@ def _wait_for(pid: int, token: str, seconds: float, *, alive: bool) -> bool:
     return True
 
 
-def kill_users_of(scratch: Path) -> None:
+def kill_users_of(scratch: Path, seconds: float = EXIT_SECONDS) -> None:
     """Kill what has its temporary folder below `scratch`: workers, generators, and orphans of either.
 
-    Linux only; elsewhere a process group has to do.
+    It is over when none is left, or after some seconds: one that was killed goes on for a moment, and what it started
+    just before that was not seen yet. Linux only; elsewhere a process group has to do.
     """
-    for pid in _users_of(scratch):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + seconds
+    while (left := _users_of(scratch)) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
 
 
 def _users_of(scratch: Path) -> list[int]:

@@ -163,7 +163,7 @@ def round_trip() -> RoundTrip:
     return round_trip
 
 
-def wait_for_object(info: EmbeddedInfo, key: str, seconds: float = 20) -> dict[str, str]:
+def wait_for_object(info: EmbeddedInfo, key: str, seconds: float = 300) -> dict[str, str]:
     s3 = client(info, "s3")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

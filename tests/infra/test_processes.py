@@ -59,6 +59,34 @@ def test_users_of_a_folder_are_killed(sleeper: subprocess.Popen[bytes], scratch:
     assert sleeper.wait(5) == -9
 
 
+def test_no_user_of_a_folder_is_left(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process starts while it is being killed ends too, and all have ended when the call returns."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        environment = {**os.environ, "TMPDIR": str(scratch)}
+        started.append(subprocess.Popen(SLEEP, env=environment, start_new_session=True))
+
+    def kill(pid: int, number: int) -> None:
+        if len(started) == 1:
+            start()
+        before(pid, number)
+
+    before = os.kill
+    monkeypatch.setattr(processes.os, "kill", kill)
+    start()
+    try:
+        processes.kill_users_of(scratch)
+        # Not those that wait to be reaped.
+        left = [child.pid for child in started if processes.exists(child.pid)]
+    finally:
+        for child in started:
+            child.kill()
+            child.wait()
+    assert len(started) == 2
+    assert left == []
+
+
 def test_users_of_another_folder_stay(sleeper: subprocess.Popen[bytes], scratch: Path) -> None:
     """A process with its temporary folder beside ours, even with a name that begins alike, stays."""
     processes.kill_users_of(scratch.with_name("scr"))
