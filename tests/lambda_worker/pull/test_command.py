@@ -30,6 +30,8 @@ from vbvrdatafactory.sqs.depth import Depth, depth
 
 COMMAND = [str(Path(sys.executable).parent / "datafactory")]
 TINY = Path(__file__).parents[2] / "data" / "tiny_generator"
+# A bound on what would hang: a busy machine takes many times what an idle one does.
+MINUTES = 300
 SUMMARY = re.compile(r"(\d+) batch(?:es)? done, (\d+) failed(?:, (\d+) released)?, (\d+) samples in ")
 
 
@@ -82,7 +84,7 @@ def factory(running: Factory) -> Iterator[Factory]:
     running.sqs.purge_queue(QueueUrl=running.config.sqs_queue_url)
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def until(true: Callable[[], object], seconds: float = MINUTES) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never came true"
@@ -104,10 +106,14 @@ def generator_runs(name: str) -> bool:
 @pytest.mark.aws
 def test_two_workers_share_a_queue(factory) -> None:
     """Two workers drain one queue: every sample is whole, every batch made once, nothing is left, both exit 0."""
-    name = factory.add_generator("T-shared", slow=0.3)
+    go_on = factory.generators / "go-on"
+    name = factory.add_generator("T-shared", held=str(go_on))
     factory.send(name, batches=20, samples=3)
     workers = [factory.start("--until-empty", "--concurrency", "2") for _ in range(2)]
-    ends = [worker.communicate(timeout=60) for worker in workers]
+    # Each has what it can hold: none made all before the other one began.
+    until(lambda: factory.depth().in_flight == 4)
+    go_on.touch()
+    ends = [worker.communicate(timeout=MINUTES) for worker in workers]
     done = [summary(out.splitlines()[-1]) for out, _ in ends]
     assert factory.whole(name) == 60
     assert [worker.returncode for worker in workers] == [0, 0]
@@ -120,39 +126,40 @@ def test_two_workers_share_a_queue(factory) -> None:
 @pytest.mark.aws
 def test_what_a_killed_worker_held_is_made_by_another(factory) -> None:
     """After SIGKILL in mid-batch, another worker makes the batch when the lease ends."""
-    name = factory.add_generator("T-killed", slow=1.2)
+    go_on = factory.generators / "go-on-killed"
+    name = factory.add_generator("T-killed", held=str(go_on))
     factory.send(name, batches=1, samples=3)
-    first = factory.start("--visibility-timeout", "2")
+    first = factory.start("--visibility-timeout", "6")
     until(lambda: generator_runs(name))
     first.kill()
     first.communicate()
     assert (factory.whole(name), factory.depth().in_flight) == (0, 1)
-    second = factory.start("--until-empty", "--visibility-timeout", "2")
-    out, _ = second.communicate(timeout=60)
+    go_on.touch()
+    second = factory.start("--until-empty")
+    out, _ = second.communicate(timeout=MINUTES)
     assert (factory.whole(name), summary(out)[:2], factory.depth().total) == (3, (1, 0), 0)
 
 
 @pytest.mark.aws
 def test_sigterm_gives_the_messages_back(factory) -> None:
-    """On SIGTERM generators end, messages are visible at once, and the worker exits 0 within seconds."""
-    name = factory.add_generator("T-stopped", hang=60)
+    """On SIGTERM generators end, messages are visible at once, and the worker exits 0 without waiting for them."""
+    name = factory.add_generator("T-stopped", hang=2 * MINUTES)
     factory.send(name, batches=2, samples=3)
     worker = factory.start("--concurrency", "2")
     until(lambda: factory.depth().in_flight == 2 and generator_runs(name))
-    began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    out, err = worker.communicate(timeout=20)
-    assert time.monotonic() - began < 6
+    out, err = worker.communicate(timeout=MINUTES)
     assert (worker.returncode, summary(out)) == (0, (0, 0, 2, 0))
     assert factory.depth() == Depth(2, 0, 0)
     assert not generator_runs(name)
     assert "running batches that are ended and released: 2" in err
+    assert "did not end in time" not in err
 
 
 @pytest.mark.aws
 def test_a_terminal_shows_what_runs(factory) -> None:
     """On a terminal a table shows each running batch and the totals, and Ctrl-C stops in good order."""
-    name = factory.add_generator("T-shown", hang=60)
+    name = factory.add_generator("T-shown", hang=2 * MINUTES)
     factory.send(name, batches=1, samples=7)
     ours, theirs = pty.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
@@ -163,7 +170,7 @@ def test_a_terminal_shows_what_runs(factory) -> None:
     seen = read_until(ours, lambda text: re.search(name + r"\s+0-6\s+7\s+1\s", text) and "in flight" in text)
     os.write(ours, b"\x03")
     seen = read_until(ours, SUMMARY.search)
-    assert worker.wait(20) == 0
+    assert worker.wait(MINUTES) == 0
     assert summary(seen) == (0, 0, 1, 0)
     assert factory.depth().waiting == 1
 
@@ -173,7 +180,7 @@ def take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def read_until(terminal: int, true: Callable[[str], object], seconds: float = 30) -> str:
+def read_until(terminal: int, true: Callable[[str], object], seconds: float = MINUTES) -> str:
     """What the terminal shows, colours and moves of the cursor left out, once `true` of it holds."""
     text, deadline = "", time.monotonic() + seconds
     while not true(text):
@@ -189,7 +196,7 @@ def test_a_queue_that_is_not_there_ends_it(factory) -> None:
     factory.add_generator("T-any")
     wrong = {**os.environ, "SQS_QUEUE_URL": factory.config.sqs_queue_url + "x"}
     worker = factory.start(env=wrong)
-    _, err = worker.communicate(timeout=20)
+    _, err = worker.communicate(timeout=MINUTES)
     assert worker.returncode == 1
     assert "are SQS_QUEUE_URL and AWS_REGION the stack's?" in err
 
@@ -203,7 +210,7 @@ def test_a_machine_without_generators_takes_no_message(tmp_path) -> None:
     }
     environment = {**os.environ, **addresses, "GENERATORS_PATH": str(tmp_path)}
     ended = subprocess.run(
-        [*COMMAND, "worker"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [*COMMAND, "worker"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=MINUTES
     )
     assert ended.returncode == 1
     assert f"no generator in GENERATORS_PATH='{tmp_path}'" in ended.stderr
@@ -211,6 +218,8 @@ def test_a_machine_without_generators_takes_no_message(tmp_path) -> None:
 
 def test_an_address_that_is_not_set_is_named(tmp_path) -> None:
     """Without SQS_QUEUE_URL the worker names it and says where it comes from."""
-    ended = subprocess.run([*COMMAND, "worker"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [*COMMAND, "worker"], cwd=tmp_path, capture_output=True, text=True, timeout=MINUTES
+    )
     assert ended.returncode == 1
     assert "SQS_QUEUE_URL is not set" in ended.stderr

@@ -95,6 +95,8 @@ def misbehave(behaviour: dict, seed: int, count: int) -> int:
     """Do what `behaviour` asks for under its seeds (all, where none are named); the count to write."""
     if "seeds" in behaviour and seed not in behaviour["seeds"]:
         return count
+    while "held" in behaviour and not Path(behaviour["held"]).exists():
+        time.sleep(0.02)
     if "hang" in behaviour:
         time.sleep(behaviour["hang"])
     if "slow" in behaviour:
