@@ -12,10 +12,13 @@ from vbvrdatafactory.s3.certificates import read_certificates
 
 pytestmark = [pytest.mark.aws, pytest.mark.prefect]
 
+# Seconds that a stand-in sleeps for each sample, and seconds of processor time that another one takes.
+SLEPT, BURNT = 0.2, 0.1
 # A stand-in each, and what is said of it; nothing is said of the good ones.
 PLANTED = {
     "T-cert-good": ({}, []),
-    "T-cert-slow": ({"each": 0.2}, []),
+    "T-cert-slow": ({"each": SLEPT}, []),
+    "T-cert-busy": ({"burn": BURNT}, []),
     "T-cert-fat": ({"fat": 8}, []),
     "T-cert-leaky": ({"left": 3}, ["leaves 3.0 MB a sample in its temporary folders"]),
     "T-cert-few": ({"states": 3}, ["3 of 30 samples are distinct; it can make 3 at least"]),
@@ -31,7 +34,7 @@ FAILING = {
 
 
 def test_certificates_say_what_was_planted_and_accuse_nobody_else(factory) -> None:
-    """Nine kinds of generators are made, two that always fail are not; each certificate says what is odd, and how much it takes."""
+    """Ten kinds of generators are made, two that always fail are not; each certificate says what is odd, and how much it takes."""
     for name, (behaviour, _) in {**PLANTED, **FAILING}.items():
         # Of its two probes the second has a seed that it can't take.
         some = {"seeds": [batch_seed(42, name, 5)]} if name == "T-cert-some" else {}
@@ -51,9 +54,14 @@ def test_certificates_say_what_was_planted_and_accuse_nobody_else(factory) -> No
     assert "ValueError: no font" in found["T-cert-broken"].stderr_tail
     assert {broken.generator for broken in report.run.broken} == set(FAILING)
     costs = {name: one.costs for name, one in found.items()}
-    # It sleeps so long for each; a busy machine adds to that.
-    assert 0.15 < costs["T-cert-slow"].seconds.each < 1.5
-    assert costs["T-cert-slow"].cpu_seconds.each < costs["T-cert-slow"].seconds.each / 2
+    # A busy machine adds to the seconds of a batch, and not to its processor time: what slept and what did not differ by
+    # what the one slept and the other took.
+    slow, busy = costs["T-cert-slow"], costs["T-cert-busy"]
+    points = found["T-cert-slow"].points
+    assert {point.samples for point in points} == {1, 5}
+    assert all(point.seconds > SLEPT * point.samples for point in points)
+    assert SLEPT * 5 < slow.seconds.of(5) < 1.001 * max(point.seconds for point in points)
+    assert busy.cpu_seconds.of(5) - slow.cpu_seconds.of(5) == pytest.approx(5 * BURNT, rel=0.5)
     assert costs["T-cert-fat"].memory_bytes.each == pytest.approx(8e6, rel=0.3)
     assert costs["T-cert-leaky"].disk_bytes.each > 3e6
     assert {tally.generator for tally in report.generators if tally.whole == 30} == set(PLANTED)

@@ -149,6 +149,9 @@ def main() -> None:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     for place in range(count):
         time.sleep(behaviour.get("each", 0))
+        burnt = time.process_time() + behaviour.get("burn", 0)
+        while time.process_time() < burnt:
+            pass
         # What it keeps in memory, and leaves in its temporary folder: megabytes for each sample.
         kept.append(b"x" * (behaviour.get("fat", 0) * 1_000_000))
         if "left" in behaviour:
