@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import obstore
@@ -58,17 +58,28 @@ def test_a_broken_generator_costs_a_few_messages_and_is_reopened_by_one(factory)
 def test_a_probe_that_takes_long_holds_nobody_back(factory) -> None:
     """What is held back goes as soon as one probe of its generator is done, while another's runs; nothing goes twice."""
     quick, late = "T-quick", "T-late"
+    go_on = factory.generators / "go-on-late"
     factory.add_generator(quick)
-    factory.add_generator(late, slow=5, seeds=[batch_seed(42, late, 0)])
-    report = factory.generate(quick, late, dataset="probed", samples=5, batch_size=1, poll_seconds=0.1)
+    factory.add_generator(late, held=str(go_on), seeds=[batch_seed(42, late, 0)])
+
+    def done() -> dict[tuple[str, int], datetime]:
+        return {
+            (name, keys.parse_receipt(key).indices.start): at
+            for name in (quick, late)
+            for key, at in times(factory.store, f"{keys.RECEIPTS}{name}")
+        }
+
+    def let_go() -> None:
+        until(lambda: any(start >= PROBES for _, start in done()))
+        go_on.touch()
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(let_go)
+        report = factory.generate(quick, late, dataset="probed", samples=5, batch_size=1, poll_seconds=0.1)
+        watching.result()
     assert (report.complete, report.run.messages) == (True, 10)
-    done = {
-        (name, keys.parse_receipt(key).indices.start): at
-        for name in (quick, late)
-        for key, at in times(factory.store, f"{keys.RECEIPTS}{name}")
-    }
-    held_back = [at for (_, start), at in done.items() if start >= PROBES]
-    assert min(held_back) < done[late, 0]
+    found = done()
+    assert min(at for (_, start), at in found.items() if start >= PROBES) < found[late, 0]
 
 
 def test_a_missing_dependency_stops_a_generator_after_one_round(factory) -> None:
@@ -118,11 +129,19 @@ def test_a_paused_run_sends_nothing_until_it_is_resumed(factory, caplog) -> None
     """Paused before it sends, it stands still without a stall; resumed, it completes."""
     name = factory.add_generator("T-paused")
     pause(factory, "paused", wanted=True)
-    resume = threading.Timer(4.0, pause, (factory, "paused"), {"wanted": False})
-    resume.start()
-    began = time.monotonic()
-    report = factory.generate(name, dataset="paused", stall_minutes=0.02)
-    assert time.monotonic() - began >= 4
+
+    def resume() -> None:
+        until(lambda: "paused by tester" in caplog.text)
+        time.sleep(2)  # it would be stalled by now
+        before.append((depth(factory.sqs, factory.config.sqs_queue_url).total, attempts(factory, name)))
+        pause(factory, "paused", wanted=False)
+
+    before: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(1) as pool:
+        resuming = pool.submit(resume)
+        report = factory.generate(name, dataset="paused", stall_minutes=0.02)
+        resuming.result()
+    assert before == [(0, 0)]
     assert (report.complete, report.run.messages) == (True, 2)
     assert caplog.text.count("paused by tester") == 1
 
@@ -180,7 +199,7 @@ def pause(factory, dataset: str, *, wanted: bool) -> None:
     write_pause(factory.store, dataset, PauseState(paused=wanted, by="tester", at=datetime.now(UTC)))
 
 
-def until(true, seconds: float = 60) -> None:
+def until(true, seconds: float = 300) -> None:
     """Wait until `true()` holds."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -68,8 +68,10 @@ def test_fewer_samples_than_asked_are_filled(factory) -> None:
 def test_a_hang_past_the_deadline_is_healed(factory) -> None:
     """A batch that hangs is ended before the Lambda is, and made under another seed."""
     name = "T-hang"
-    factory.add_generator(name, hang=60, seeds=[planned_seed(name, 0)])
-    report = factory.generate(name, dataset="hang")
+    factory.add_generator(name, hang=600, seeds=[planned_seed(name, 0)])
+    # The generator gets (15 - 3) * 0.85 = 10 s of it.
+    with factory.given(seconds=15):
+        report = factory.generate(name, dataset="hang")
     causes = {failed.key.cause for failed in take_evidence(factory.store, [name]).failures(name)}
     assert report.complete
     assert causes == {Cause.DEADLINE}
@@ -159,7 +161,7 @@ class Refusing:
         return {**answer, "Failed": failed}
 
 
-def until(true, seconds: float = 60) -> None:
+def until(true, seconds: float = 300) -> None:
     """Wait until `true()` holds."""
     deadline = time.monotonic() + seconds
     while not true():
