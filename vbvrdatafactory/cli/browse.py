@@ -103,26 +103,11 @@ def _serve(server: "Server", dataset: str) -> None:
 
 
 def _shown(look: "Look", query: "Query", bucket: str, per_generator: int) -> "Shown":
-    from vbvrdatafactory.browse.shown import Shown
-
     names = look.having(query)
     pages = max(1, -(-len(names) // _GENERATORS_A_PAGE))
     first = min(query.page, pages - 1) * _GENERATORS_A_PAGE
     names = names[first : first + _GENERATORS_A_PAGE]
     # Of one generator there is room for more.
-    chosen, found = look.choose(query, names, per_generator if len(names) > 1 else max(12, per_generator))
-    failures, more = look.failures(names, _FAILURES_EACH)
-    return Shown(
-        look.plan.spec.dataset,
-        bucket,
-        f"{look.at:%Y-%m-%d %H:%M:%S %Z}",
-        query,
-        look.generators,
-        look.heat,
-        look.cards(chosen, "sample/"),
-        found,
-        failures,
-        more,
-        look.runs("run/"),
-        pages,
-    )
+    choice = look.choose(query, names, per_generator if len(names) > 1 else max(12, per_generator))
+    failures = look.failures(names, _FAILURES_EACH)
+    return look.shown(query, bucket, choice, failures)._replace(pages=pages)

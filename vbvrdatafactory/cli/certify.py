@@ -5,8 +5,7 @@ from typing import Any, Literal
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.cli.spec_options import dataset_options, replace_spec
-from vbvrdatafactory.numbers import FiniteRange
+from vbvrdatafactory.cli.spec_options import sending_options
 
 _EPILOG = """
 \b
@@ -17,22 +16,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@dataset_options
-@replace_spec
-@click.option(
-    "--if-busy",
-    type=click.Choice(["refuse", "wait"]),
-    default="refuse",
-    show_default=True,
-    help="When a run makes the dataset: refuse, or wait.",
-)
-@click.option(
-    "--poll-seconds",
-    type=FiniteRange(0.1, 3600),
-    default=5.0,
-    show_default=True,
-    help="Between two polls of the queue.",
-)
+@sending_options("a run makes the dataset")
 @pass_app
 def certify(  # noqa: PLR0913 - an option each
     app: App,

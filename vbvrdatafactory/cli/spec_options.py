@@ -1,4 +1,4 @@
-"""Options that `datafactory submit` and ``python -m flows`` share."""
+"""Options that commands which describe a dataset share, ``python -m flows`` among them."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -7,6 +7,7 @@ import click
 
 from vbvrdatafactory.core.contract import KNOWN_FILES
 from vbvrdatafactory.core.defaults import DEFAULT_BATCH_SIZE, DEFAULT_SAMPLES, DEFAULT_SEED
+from vbvrdatafactory.numbers import FiniteRange
 
 Command = Callable[..., Any]
 
@@ -145,3 +146,31 @@ def dataset_options(command: Command) -> Command:
     for option in reversed(_DATASET):
         command = option(command)
     return command
+
+
+def sending_options(busy: str) -> Callable[[Command], Command]:
+    """Add the options that describe a dataset, and how messages for it are sent; `busy` says when it takes none."""
+    how = (
+        replace_spec,
+        click.option(
+            "--if-busy",
+            type=click.Choice(["refuse", "wait"]),
+            default="refuse",
+            show_default=True,
+            help=f"When {busy}: refuse, or wait.",
+        ),
+        click.option(
+            "--poll-seconds",
+            type=FiniteRange(0.1, 3600),
+            default=5.0,
+            show_default=True,
+            help="Between two polls of the queue.",
+        ),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(how):
+            command = option(command)
+        return dataset_options(command)
+
+    return add

@@ -5,8 +5,7 @@ from typing import Any, Literal
 import click
 
 from vbvrdatafactory.cli.context import App, pass_app
-from vbvrdatafactory.cli.spec_options import dataset_options, replace_spec
-from vbvrdatafactory.numbers import FiniteRange
+from vbvrdatafactory.cli.spec_options import sending_options
 
 _EPILOG = """
 \b
@@ -19,28 +18,13 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@dataset_options
-@replace_spec
-@click.option(
-    "--if-busy",
-    type=click.Choice(["refuse", "wait"]),
-    default="refuse",
-    show_default=True,
-    help="When a run makes the dataset, or it is paused: refuse, or wait.",
-)
+@sending_options("a run makes the dataset, or it is paused")
 @click.option(
     "--probes/--no-probes",
     "probing",
     default=True,
     show_default=True,
     help="Try generators that are not proven with a few messages first.",
-)
-@click.option(
-    "--poll-seconds",
-    type=FiniteRange(0.1, 3600),
-    default=5.0,
-    show_default=True,
-    help="Between two polls while probes are waited for.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send and write nothing.")
 @pass_app

@@ -1,7 +1,7 @@
 """Looks at a dataset for people: what each sample is, kept in a folder while it is shown, and the files of some."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -12,7 +12,7 @@ import polars as pl
 
 from vbvrdatafactory.browse.choice import Query, choose, with_copies
 from vbvrdatafactory.browse.heat import Heat, make_heat
-from vbvrdatafactory.browse.shown import Card, Failed, RunLink
+from vbvrdatafactory.browse.shown import Card, Failed, RunLink, Shown
 from vbvrdatafactory.browse.states import WORDS, tell_torn
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.contract import KNOWN_FILES, METADATA, PROMPT, QUESTION_METADATA, required_files
@@ -194,6 +194,37 @@ class Look:
                 if record
             ]
         return failed, sum(map(len, of_each.values())) - len(shown)
+
+    def shown(
+        self,
+        query: Query,
+        bucket: str,
+        choice: tuple[Iterable[Chosen], int],
+        failures: tuple[Sequence[Failed], int],
+    ) -> Shown:
+        """What a page shows, as one that is served; files of samples are at ``sample/``, and reports at ``run/``.
+
+        Args:
+            query: what was asked for.
+            bucket: the bucket's name, for people.
+            choice: what `choose` gave.
+            failures: what `failures` gave.
+        """
+        chosen, found = choice
+        failed, more = failures
+        return Shown(
+            self.plan.spec.dataset,
+            bucket,
+            f"{self.at:%Y-%m-%d %H:%M:%S %Z}",
+            query,
+            self.generators,
+            self.heat,
+            self.cards(chosen, "sample/"),
+            found,
+            failed,
+            more,
+            self.runs("run/"),
+        )
 
     def runs(self, root: str) -> list[RunLink]:
         """The dataset's runs; the page of each is at `root` and its name."""

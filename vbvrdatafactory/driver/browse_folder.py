@@ -4,7 +4,6 @@ from pathlib import Path
 
 from vbvrdatafactory.browse.choice import Query
 from vbvrdatafactory.browse.page import to_html
-from vbvrdatafactory.browse.shown import Shown
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.driver.browse import Chosen, Look, run_name
 from vbvrdatafactory.report import html as report_html
@@ -34,21 +33,8 @@ def write_folder(look: Look, folder: Path, bucket: str, per_generator: int, seed
                 report_html.to_html(run.report),
                 encoding="utf-8",
             )
-    failures, more = look.failures(look.generators, _FAILURES_EACH)
-    shown = Shown(
-        look.plan.spec.dataset,
-        bucket,
-        f"{look.at:%Y-%m-%d %H:%M:%S %Z}",
-        query,
-        look.generators,
-        look.heat,
-        look.cards(chosen, "sample/"),
-        found,
-        failures,
-        more,
-        look.runs("run/"),
-        is_served=False,
-    )
+    failures = look.failures(look.generators, _FAILURES_EACH)
+    shown = look.shown(query, bucket, (chosen, found), failures)._replace(is_served=False)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text(to_html(shown), encoding="utf-8")
     return len(chosen)
