@@ -1,4 +1,8 @@
+import gc
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +46,34 @@ def test_a_script_without_the_option_is_refused(tmp_path: Path) -> None:
 def test_other_strings_are_no_options() -> None:
     """A text that merely mentions an option in a help string does not declare it."""
     assert declared_options("p.add_argument('--out', help='like --output')\nx = '--output-dir'") == {"--out"}
+
+
+@pytest.fixture
+def _interrupted() -> Iterator[None]:
+    """Threads take turns wherever Python collects garbage, as where a finalizer waits, and it does that all the time."""
+
+    def pause(*_: object) -> None:
+        time.sleep(0.0001)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(pause)
+    gc.set_threshold(20)
+    yield
+    gc.set_threshold(*before)
+    gc.callbacks.remove(pause)
+
+
+@pytest.mark.usefixtures("_interrupted")
+def test_batches_at_the_same_time_read_their_scripts() -> None:
+    """Threads that read a source at the same time, each called from elsewhere, all get its options."""
+    source = "p.add_argument('--output')\n" + "f(g(1))\n" * 50
+
+    def called_from(depth: int) -> set[str]:
+        return called_from(depth - 1) if depth else declared_options(source)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(called_from, range(24))]
+    assert found == [{"--output"}] * 24
 
 
 @pytest.mark.parametrize(
