@@ -194,6 +194,49 @@ def test_a_release_of_before_asks_for_what_it_was_compared_with(cloud: InMemoryA
     assert "was compared with 'old'" in run(cloud, "patch", out, "--why", "x").output
 
 
+def test_another_benchmark_is_not_what_a_release_of_before_was_compared_with(
+    cloud: InMemoryAws, out: Path, tmp_path: Path
+) -> None:
+    """One of the name that its manifest tells is taken, beside others."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(files_of("G", 9900)["first_frame.png"])
+    told = json.loads((out / "release.json").read_text())
+    del told["benchmarks"]
+    told["decontaminated"] = [{"key": "G-000999", "by": "digest", "against": "old/one"}]
+    (out / "release.json").write_text(json.dumps(told))
+    plant(cloud.store, "G", {3: files_of("G", 9000, {})})
+    new = ("--decontaminate", tmp_path / "new")
+    assert "was compared with 'old'" in run(cloud, "patch", out, "--why", "x", *new).output
+    done = run(cloud, "patch", out, "--why", "x", *new, "--decontaminate", tmp_path / "old")
+    assert "1 replaced" in done.output, done.output
+
+
+def test_a_change_keeps_the_hashes_of_samples_that_stay(cloud: InMemoryAws, tmp_path: Path) -> None:
+    """Also of one whose hash was in a file that the release does not hold; what is replaced has that of its new files, or none."""
+    made = {
+        index: files_of("G", index, {"n": index})
+        | {"question_metadata.json": json.dumps({"param_hash": f"h{index}"}).encode()}
+        for index in range(10)
+    }
+    plant(cloud.store, "G", made)
+    build(cloud, Plan(make_spec(generators=["G"], samples=10, batch_size=10)), tmp_path)
+    run(cloud, "withdraw", tmp_path, "-k", "G-000000", "--why", "x")
+    hashes = {f"G-{index:06d}": f"h{index}" for index in range(1, 10)}
+    assert dict(table(tmp_path).select("key", "param_hash").iter_rows()) == hashes
+    (was,) = [
+        one["path"]
+        for page in obstore.list(cloud.store, "questions/G/")
+        for one in page
+        if one["path"].endswith("_0003/question_metadata.json")
+    ]
+    obstore.delete(cloud.store, was)
+    plant(cloud.store, "G", {3: files_of("G", 9000, {"n": 3})})
+    assert "1 replaced" in run(cloud, "patch", tmp_path, "--why", "y").output
+    assert dict(table(tmp_path).select("key", "param_hash").iter_rows()) == hashes | {"G-000003": None}
+    assert is_consistent(tmp_path)
+
+
 def test_a_build_that_has_nothing_to_do_notes_a_further_benchmark(cloud: InMemoryAws, tmp_path: Path) -> None:
     """Where no sample equals one of it: the shards are the same, and the manifest and the card say that it was compared."""
     (tmp_path / "bench").mkdir()

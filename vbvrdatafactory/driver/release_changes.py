@@ -131,8 +131,9 @@ def _require_all(release: Release, benchmarks: Sequence[Benchmark]) -> None:
     """See that all benchmarks are given that a release was compared with; what is replaced would not be compared."""
     given = {one.compared.sha256 for one in benchmarks}
     lacking = [one.name for one in release.benchmarks if one.sha256 not in given]
-    if not release.benchmarks and not benchmarks:
-        lacking = sorted({one.against.partition("/")[0] for one in release.decontaminated})
+    if not release.benchmarks:
+        names = {one.against.partition("/")[0] for one in release.decontaminated}
+        lacking = sorted(names - {one.name for one in benchmarks})
     if lacking:
         raise ReleaseError(
             f"the release was compared with {lacking[0]!r}, as it was then; give it with --decontaminate again: new samples "

@@ -36,6 +36,8 @@ _SHORT = (
     *("task", "code", "commit", "environment"),
 )
 _SCHEMA = SCHEMA.to_frame().to_arrow().schema
+# What only the files of a sample say.
+_UNSAID: Row = {"parameters": "", "param_hash": None}
 
 
 def read_short(store: ObjectStore) -> pl.DataFrame:
@@ -152,7 +154,7 @@ def _samples(  # noqa: PLR0913 - of which shard, and from where
         if key in changes.withdrawn:
             continue
         if key in changes.replaced:
-            told = {**of_key[key], **ledger[key], "shard": path}
+            told = {**of_key[key], **_UNSAID, **ledger[key], "shard": path}
             yield told, _read_new(source, folder, ledger[key])
         else:
             yield of_key[key], files

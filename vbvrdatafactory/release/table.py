@@ -64,7 +64,8 @@ def row_of(ledger: Mapping[str, Any], files: Mapping[str, bytes], offset: int) -
     """The row of a sample.
 
     Args:
-        ledger: its row of the ledger, and ``key``, ``split``, ``shard`` and ``group``.
+        ledger: its row of the ledger, and ``key``, ``split``, ``shard`` and ``group``; or the row that a release has of it, whose
+            ``parameters`` and ``param_hash`` stay where the files do not say them.
         files: its files by name.
         offset: where its first member begins in the shard.
     """
@@ -74,8 +75,8 @@ def row_of(ledger: Mapping[str, Any], files: Mapping[str, bytes], offset: int) -
         "prompt": files.get(PROMPT, b"").decode(errors="replace"),
         "offset": offset,
         "metadata_digest": _metadata_digest(files, ledger["metadata_digest"]),
-        "parameters": parameters.text,
-        "param_hash": parameters.param_hash,
+        "parameters": parameters.text or ledger.get("parameters") or "",
+        "param_hash": parameters.param_hash or ledger.get("param_hash"),
     }
     if found["fps"] is None and VIDEO in files and (profile := profile_of(files[VIDEO])):
         found.update(profile._asdict())
