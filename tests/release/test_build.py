@@ -16,6 +16,7 @@ from vbvrdatafactory import aws
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.content import FileContent, content_digest
 from vbvrdatafactory.core.errors import ReleaseError
+from vbvrdatafactory.driver import release as driver_release
 from vbvrdatafactory.driver import release_samples
 from vbvrdatafactory.driver.release import Done, build_choice, build_release
 from vbvrdatafactory.driver.release_build import Asked
@@ -183,6 +184,26 @@ def test_a_build_goes_on_where_it_was_ended(
     assert held(tmp_path / "ended") == held(tmp_path / "whole")
     assert 0 < again.built < len(again.release.shards)
     assert len(read) < 30 + 60
+
+
+def test_shards_whose_rows_are_as_before_are_built_again(
+    cloud: InMemoryAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that an earlier version began has rows with the digest of metadata that are not in the release."""
+    plan = plant_many(cloud.store, GENERATORS, 20)
+    monkeypatch.setattr(driver_release, "finish", _end)
+    with pytest.raises(KeyboardInterrupt):
+        build(cloud, plan, tmp_path)
+    monkeypatch.undo()
+    first, *_ = sorted((tmp_path / "_build").rglob("*.tar.json"))
+    record = json.loads(first.read_text())
+    del record["layout"]
+    first.write_text(json.dumps(record))
+    assert build(cloud, plan, tmp_path).built == 1
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_release_is_built_in_a_bucket_too(cloud: InMemoryAws, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from vbvrdatafactory.release.naming import sample_key
 SAMPLES = 100_000
 # Of samples that lie in archives, unpacked at a time.
 UNPACKED_BYTES = 20_000_000_000
-# Another layout of a shard's bytes or rows has another number.
+# Another layout of a shard's bytes has another number; rows have one in their shard's record.
 _FORMAT = "1"
 
 

@@ -19,6 +19,8 @@ from vbvrdatafactory.release.manifest import ShardFile
 from vbvrdatafactory.release.table import SCHEMA, row_of
 from vbvrdatafactory.s3 import reading
 
+# Another layout of the rows has another number.
+_LAYOUT = 2
 # Rows of the job in memory at a time.
 _ROWS = 1000
 # A sample below it is a small one.
@@ -45,12 +47,13 @@ class Job(NamedTuple):
 
 
 class Built(BaseModel):
-    """The record of a shard that was built, until the release is whole."""
+    """The record of a shard that was built, until the release is whole; `layout` is of its rows, and 1 where it does not say."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     fingerprint: str
     shard: ShardFile
+    layout: int = 1
 
 
 class Written(NamedTuple):
@@ -89,7 +92,7 @@ def read_built(store: ObjectStore, path: str) -> Built | None:
         obstore.head(store, rows_path(path))
     except (FileNotFoundError, ValidationError):
         return None
-    return built if held == built.shard.bytes else None
+    return built if (held, built.layout) == (built.shard.bytes, _LAYOUT) else None
 
 
 def build_shard(source: Source, target: Place, scratch: Path, job: Job) -> ShardFile:
@@ -113,7 +116,7 @@ def build_shard(source: Source, target: Place, scratch: Path, job: Job) -> Shard
     written.rows.write_parquet(rows)
     target.take(file, job.path)
     target.take(rows, rows_path(job.path))
-    record = Built(fingerprint=job.fingerprint, shard=shard)
+    record = Built(fingerprint=job.fingerprint, shard=shard, layout=_LAYOUT)
     obstore.put(target.store(), record_path(job.path), record.model_dump_json().encode())
     return shard
 
