@@ -108,6 +108,8 @@ def only_columns(folder: Path, columns: Sequence[str], chosen: pl.Expr) -> pl.Da
 
 def _repeated(table: pl.LazyFrame, column: str, count: pl.Expr) -> list[tuple[str, int]]:
     """Values of a column for which `count` is above one. They are counted by a hash, as three million texts fill a memory."""
+    # A row that lacks it is named for that.
+    table = table.filter(pl.col(column).is_not_null())
     hashed = pl.col(column).hash()
     suspects = table.group_by(hashed.alias("hash")).agg(count.alias("count")).filter(pl.col("count") > 1)
     few = suspects.head(_SHOWN).collect(engine="streaming")["hash"]
