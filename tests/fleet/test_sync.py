@@ -1,5 +1,6 @@
 """Repositories are strangers' code: fetched to exactly a commit, nothing of them run, the rest goes on."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -187,6 +188,18 @@ def test_one_at_a_time(fleet: Path, repository: Make) -> None:
     made = repository("O-1_one")
     with pytest.raises(DataFactoryError, match="another sync or lock is at work"):
         Sync(fleet, Git()).run(of(made), lambda _: sync(fleet, *of(made)) and None)
+
+
+def test_what_a_killed_sync_had_begun_to_start_holds_nobody_up(fleet: Path, repository: Make) -> None:
+    """Until it runs Git, such a process has the folder still; the next sync waits for that."""
+    made = repository("O-1_one")
+    handle = os.open(fleet, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    started = subprocess.Popen(["sleep", "1"], pass_fds=[handle])
+    os.close(handle)
+    sync(fleet, *of(made))
+    assert started.wait() == 0
+    assert [*read_lock(fleet).generators] == ["O-1_one"]
 
 
 KILLED = """

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import tomli_w
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.generators_lock import LOCK, REQUIREMENTS, GeneratorsLock
 
+# A process that was killed while it started another one leaves it the folder until that one runs Git.
+_RELEASE_SECONDS = 5.0
 _HEADER = """\
 # Written by 'datafactory generators sync' and 'datafactory generators lock'; commit it. Corrections go into overrides.toml.
 
@@ -52,12 +55,25 @@ def only_one(folder: Path) -> Iterator[None]:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _hold(handle, folder)
         yield
-    except BlockingIOError:
-        raise DataFactoryError(f"another sync or lock is at work in {str(folder)!r}; wait for it") from None
     finally:
         os.close(handle)
+
+
+def _hold(handle: int, folder: Path) -> None:
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise DataFactoryError(
+                    f"another sync or lock is at work in {str(folder)!r}; wait for it"
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
 
 
 def write_requirements(folder: Path, texts: Mapping[str, str]) -> None:
