@@ -25,6 +25,8 @@ _LAYOUT = 2
 _ROWS = 1000
 # A sample below it is a small one.
 _SMALL_BYTES = 100_000
+# Of a shard, written at once.
+_BUFFER = 1024 * 1024
 
 
 class Job(NamedTuple):
@@ -130,7 +132,7 @@ def write_shard(file: Path, samples: Iterator[tuple[Row, Files]]) -> Written:
     """
     digest, size = sha256(), 0
     rows: list[dict[str, Any]] = []
-    with file.open("wb") as out:
+    with file.open("wb", _BUFFER) as out:
 
         def write(piece: bytes) -> None:
             nonlocal size

@@ -93,8 +93,10 @@ def _metadata_digest(files: Mapping[str, bytes], recorded: str | None) -> str:
     if named is None:
         return ""
     content = FileContent.of(files[named])
-    known = [metadata_digest({name: content}) for name in (METADATA, QUESTION_METADATA)]
-    return recorded if recorded in known else known[0]
+    first = metadata_digest({METADATA: content})
+    if recorded != first and recorded == metadata_digest({QUESTION_METADATA: content}):
+        return recorded
+    return first
 
 
 def profile_of(video: bytes) -> Profile | None:

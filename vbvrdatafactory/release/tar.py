@@ -25,15 +25,16 @@ def header(name: str, size: int) -> bytes:
         raise ReleaseError(
             f"{name!r} of {size:,} bytes does not fit a shard: 100 bytes of name, 8 GiB at most"
         )
-    block = b"%b0000644\x000000000\x000000000\x00%011o\x0000000000000\x00        0%b" % (
-        encoded.ljust(_NAME_BYTES, b"\0"),
-        size,
-        _REST,
-    )
-    return b"%b%06o\0 %b" % (block[:148], sum(block), block[156:])
+    length = b"%011o" % size
+    # The checksum adds up all bytes, with blanks in its own place.
+    checksum = _SUM + sum(encoded) + sum(length)
+    return b"%b%b%b%b%06o\0 %b" % (encoded.ljust(_NAME_BYTES, b"\0"), _OWNER, length, _TIME, checksum, _REST)
 
 
-_REST = (bytes(100) + b"ustar\x0000").ljust(BLOCK - 157, b"\0")
+_OWNER = b"0000644\x000000000\x000000000\x00"
+_TIME = b"\x0000000000000\x00"
+_REST = (b"0" + bytes(100) + b"ustar\x0000").ljust(BLOCK - 156, b"\0")
+_SUM = sum(_OWNER + _TIME + b" " * 8 + _REST)
 
 
 def padding(size: int) -> bytes:
