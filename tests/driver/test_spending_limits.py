@@ -8,12 +8,12 @@ import obstore
 import pytest
 
 from tests.certified import failure
-from tests.driver.test_pricing_loop import LIGHT, Measuring, approve, play, spending
+from tests.driver.test_pricing_loop import BROKEN, LIGHT, Measuring, approve, play, spending
 from vbvrdatafactory.control.circuit_breaker import PROBES
 from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.causes import Cause
 from vbvrdatafactory.core.models import TaskMessage
-from vbvrdatafactory.core.records import Receipt
+from vbvrdatafactory.core.records import Receipt, StartedRecord
 from vbvrdatafactory.core.usage import RunUsage, Usage
 from vbvrdatafactory.planning.plan import Plan, make_spec
 from vbvrdatafactory.report.run_figures import Reason
@@ -98,6 +98,43 @@ def test_attempts_that_failed_are_paid_for_where_the_next_one_succeeded(make) ->
     assert loop.early is not None
     assert loop.early.reason is Reason.SPENT
     assert len(world.sent) == 2
+
+
+def losing(world: Measuring, loses: Callable[[TaskMessage], bool]) -> None:
+    """Have workers be killed in the midst of some messages, each once: the second attempt leaves its name, and succeeds."""
+    work = world.work
+
+    def other(message: TaskMessage) -> None:
+        if loses(message):
+            key = keys.StartedKey(message.type, message.indices, message.salt, 2)
+            record = StartedRecord(attempt=2, worker="function worker", started_at=datetime.now(UTC))
+            records.write(world.cloud.store, keys.started(key), record)
+        work(message)
+
+    world.work = other  # type: ignore[method-assign]
+
+
+def test_attempts_that_were_lost_are_paid_for_as_the_batches_that_they_were_to_make(make) -> None:
+    """No record says what they took: they count as long as a batch is estimated to take at most."""
+    world = make()
+    losing(world, lambda message: not message.certify)
+    costs = play(world, **spending(max_cost_usd=5)).report(world.look(), seconds=10.0).costs
+    assert costs is not None
+    of_receipts = sum(one.gb_seconds for one in costs.generators)
+    assert 2 < costs.gb_seconds / of_receipts < 2.7
+
+
+def test_lost_attempts_at_probes_take_all_of_the_functions_time(make) -> None:
+    """Nothing says what a batch of a generator takes whose probes kill their workers; then a budget is held to the most."""
+    world = make(generators=(LIGHT, BROKEN))
+    world.fails[BROKEN] = Cause.CRASH
+    losing(world, lambda message: message.type == BROKEN and message.salt == 0)
+    loop = play(world, **spending(max_cost_usd=5))
+    costs = loop.report(world.look(), seconds=10.0).costs
+    assert costs is not None
+    limits = loop.run.terms.limits
+    least = PROBES * limits.timeout_seconds * limits.memory_mb / 1024 / limits.side_by_side
+    assert least < costs.gb_seconds < 1.1 * least
 
 
 def test_an_approval_that_is_deleted_allows_nothing_more(make) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +133,43 @@ def test_of_attempts_in_one_second_the_later_attempt_is_the_last() -> None:
     evidence = Evidence([failure(1, attempt=2), failure(1, attempt=1)])
     assert evidence.last_failure("G", FIRST, 0).key.attempt == 2
     assert [failed.key.attempt for failed in evidence.failures("G")] == [1, 2]
+
+
+def started(minute: int, attempt: int, indices: IndexRange = FIRST, salt: int = 0) -> tuple[str, datetime]:
+    return keys.started(keys.StartedKey("G", indices, salt, attempt)), at(minute)
+
+
+@pytest.mark.parametrize(
+    ("listing", "lost"),
+    [
+        ([started(5, 2)], 2),
+        ([started(5, 2), receipt(6)], 1),
+        ([started(5, 2), started(9, 3)], 3),
+        ([failure(4), started(5, 2), receipt(6)], 0),
+        ([failure(4), started(5, 2), failure(6, attempt=2)], 0),
+        ([failure(4), started(5, 2), started(9, 3), receipt(10)], 1),
+        ([receipt(1), started(5, 2)], 2),
+        ([failure(7, attempt=3), started(5, 2)], 2),
+        ([failure(4)], 0),
+        ([started(1, 2)], 0),
+    ],
+)
+def test_attempts_that_left_no_word_of_their_end_are_lost(
+    listing: list[tuple[str, datetime]], lost: int
+) -> None:
+    """An attempt that began from the second on says how many there were; those with a record of their end are none of them."""
+    assert Evidence(listing).lost("G", since=at(2)) == [FIRST] * lost
+
+
+def test_each_run_has_its_own_lost_attempts() -> None:
+    """Of another piece, or under another salt, an attempt that ended says nothing about this one."""
+    evidence = Evidence(
+        [
+            started(5, 2),
+            failure(4, salt=1),
+            receipt(6, IndexRange(25, 50)),
+            started(5, 2, IndexRange(25, 50)),
+        ]
+    )
+    assert evidence.lost("G", at(0)) == [FIRST, FIRST, IndexRange(25, 50)]
+    assert evidence.lost("H", at(0)) == []

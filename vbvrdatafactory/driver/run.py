@@ -244,6 +244,12 @@ class Run:
         )
         self.forecast_usd = total(one.usd for one in self.forecasts.values()).plus(self.spent.total.usd)
 
+    def longest_seconds(self, generator: str, samples: int) -> float:
+        """What a batch takes at most that no record tells of: what it is estimated to, or all of the function's time."""
+        priced = self._price(Gap(generator, (IndexRange(0, samples),)))
+        limit = self.terms.limits.timeout_seconds if self.terms else 0.0
+        return min(limit, priced.batch_seconds.high) if priced else limit
+
     def most_usd(self, gap: Gap) -> float:
         """What filling a gap costs at most, of a generator that has a certificate."""
         priced = self._price(gap)

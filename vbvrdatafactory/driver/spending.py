@@ -118,12 +118,13 @@ def _left(
 def spent_with_failures(
     services: Services, run: Run, terms: Terms, seen: Observation, since: datetime
 ) -> Spent:
-    """What was spent since then: by receipts, and by the records of attempts that failed."""
+    """What was spent since then: by receipts, by the records of attempts that failed, and for those that were lost."""
     spent = spent_since(seen.batches, since, terms)
     for generator in run.plan.generators:
-        if failed := seen.evidence.attempts(generator, since):
-            seconds = _seconds_of(services, run, failed)
-            spent = spent.with_failed(generator, seconds, terms)
+        failed = seen.evidence.attempts(generator, since)
+        lost = [run.longest_seconds(generator, one.size) for one in seen.evidence.lost(generator, since)]
+        if failed or lost:
+            spent = spent.with_failed(generator, _seconds_of(services, run, failed) + sum(lost), terms)
     return spent
 
 

@@ -38,7 +38,7 @@ class StartedAttempt(NamedTuple):
     at: datetime
 
 
-Record = TypeVar("Record", SuccessRecord, FailedAttempt)
+Record = TypeVar("Record", SuccessRecord, FailedAttempt, StartedAttempt)
 
 
 class Outcomes(NamedTuple):
@@ -148,6 +148,31 @@ class Evidence:
         )
         return max(lost, key=_when, default=None)
 
+    def lost(self, generator: str, since: datetime) -> list[IndexRange]:
+        """What attempts were to make that no record says the end of: of runs of which one began at `since` or later.
+
+        A run is in the list once for each: an attempt from the second on says that there were others before it.
+        """
+        return [
+            indices
+            for (indices, salt), last in _last_of_each(
+                sorted((one for one in self._started.get(generator, ()) if one.at >= since), key=_when)
+            ).items()
+            for _ in range(last.key.attempt - self._ended(generator, indices, salt, last))
+        ]
+
+    def _ended(self, generator: str, indices: IndexRange, salt: int, last: StartedAttempt) -> int:
+        """How many attempts at a run, up to the last that is known to have begun, have a record of how they ended."""
+        failed = {
+            one.key.attempt
+            for one in self._failed.get(generator, ())
+            if _run(one) == (indices, salt) and one.key.attempt <= last.key.attempt
+        }
+        made = any(
+            _run(one) == (indices, salt) and one.at >= last.at for one in self._made.get(generator, ())
+        )
+        return len(failed) + made
+
     def is_made(self, generator: str, indices: IndexRange, salt: int) -> bool:
         """Whether one run succeeded, and has not failed since."""
         receipts = [made for made in self._made.get(generator, ()) if _run(made) == (indices, salt)]
@@ -174,7 +199,7 @@ def _when(failed: FailedAttempt | StartedAttempt) -> tuple[datetime, int]:
     return failed.at, failed.key.attempt
 
 
-def _run(record: SuccessRecord | FailedAttempt) -> tuple[IndexRange, int]:
+def _run(record: SuccessRecord | FailedAttempt | StartedAttempt) -> tuple[IndexRange, int]:
     return record.key.indices, record.key.salt
 
 
