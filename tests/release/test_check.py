@@ -305,6 +305,15 @@ def test_equal_puzzles_in_two_splits_are_named(write: Write, look: Look, column:
     assert found == [f"{told} is in 2 splits"]
 
 
+def test_one_content_in_several_groups_is_named(write: Write, look: Look) -> None:
+    """It would count as several puzzles of a generator, that look different and are not."""
+    folder, _ = write()
+    same = pl.when(pl.col("key").is_in(["V-1_maze-000001", "V-1_maze-000002"])).then(pl.lit("same"))
+    edit_table(folder, lambda table: table.with_columns(same.otherwise("digest").alias("digest")))
+    found = [each.what for each in look(folder).found.kept if each.trap == Trap.WRONG_COUNT]
+    assert found == ["the content 'same' is in 2 groups, and counts as so many puzzles"]
+
+
 def test_what_the_manifest_says_of_its_rows_is_compared_with_them(write: Write, look: Look) -> None:
     """How many puzzles a generator has, and what was left out for a benchmark."""
     folder, release = write()

@@ -80,6 +80,9 @@ def _count_problems(table: pl.LazyFrame, release: Release) -> Iterator[Finding]:
         elif distinct != different:
             what = f"its rows of {name!r} are of {distinct:,} groups, not {different:,}"
             yield Finding(Trap.WRONG_COUNT, TABLE, what)
+    for digest, count in _repeated(table, "digest", pl.col("group").n_unique()):
+        what = f"the content {digest[:16]!r} is in {count} groups, and counts as so many puzzles"
+        yield Finding(Trap.WRONG_COUNT, TABLE, what)
     removed = pl.LazyFrame({"key": [one.key for one in release.decontaminated]}, schema={"key": pl.String})
     for (key,) in table.select("key").join(removed, on="key", how="semi").head(_SHOWN).collect().iter_rows():
         yield Finding(
