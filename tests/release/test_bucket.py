@@ -103,6 +103,26 @@ def test_another_build_of_the_same_name_is_not_overwritten(
     assert held(there) == files_of(otherwise)
 
 
+@pytest.mark.parametrize("path", ["metadata.parquet", "data/train/train-00000.tar"])
+def test_files_of_others_under_names_of_ours_are_not_overwritten(
+    cloud: InMemoryAws, there: MemoryStore, write: Write, path: str
+) -> None:
+    """Without a manifest nobody knows whose they are. The same bytes are no obstacle, nor is a card, which a new place may have."""
+    folder, _ = write()
+    obstore.put(there, "README.md", b"# New")
+    obstore.put(there, path, b"mine")
+    done = publish(cloud, folder)
+    assert done.exit_code == 1
+    assert f"another {path}, and no release.json that says whose it is" in done.output
+    assert held(there) == {"README.md": b"# New", path: b"mine"}
+    assert publish(cloud, folder, "--replace").exit_code == 0
+    assert held(there) == files_of(folder)
+    obstore.delete(there, "release.json")
+    obstore.put(there, "README.md", b"# New")
+    assert publish(cloud, folder).exit_code == 0
+    assert held(there) == files_of(folder)
+
+
 def test_an_interrupted_call_is_continued(
     cloud: InMemoryAws, there: MemoryStore, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,9 @@ Examples:
 @click.option("--public", is_flag=True, help="Make a repository that does not exist yet public, not private.")
 @click.option("--has-grant", is_flag=True, help="More than 1 TB: the Hub has agreed to take it.")
 @click.option(
-    "--replace", is_flag=True, help="Take the place of another build of the release, or of a later revision."
+    "--replace",
+    is_flag=True,
+    help="Take the place of another build of the release, a later revision, or files that nobody named.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read it all first, as 'release check' does.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")

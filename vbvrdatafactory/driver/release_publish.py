@@ -11,9 +11,7 @@ from vbvrdatafactory.core.errors import DataFactoryError, UnreadableRecordError
 from vbvrdatafactory.core.humanize import format_bytes, format_count
 from vbvrdatafactory.driver.release_source import PublishError, Source
 from vbvrdatafactory.driver.services import Clock
-from vbvrdatafactory.release.layout import (
-    MANIFEST,
-)
+from vbvrdatafactory.release.layout import CARD, MANIFEST
 from vbvrdatafactory.release.manifest import Release
 from vbvrdatafactory.release.publishing import (
     Limits,
@@ -95,7 +93,8 @@ def publish(  # noqa: PLR0913 - what, where to, and who is told
         clock: waits after a failure.
         tell: called with what failed and is tried again.
         has_grant: whether the target takes more than it takes from anybody.
-        replace: whether it may take the place of another build of the release, or of a later revision.
+        replace: whether it may take the place of another build of the release, of a later revision, or of files that no
+            manifest names.
         on_total: called with the bytes that are left, before they are sent.
         on_sent: called with how many more bytes were sent.
 
@@ -145,12 +144,23 @@ def check_limits(source: Source, target: Target, *, has_grant: bool) -> None:
 def check_target(
     source: Source, target: Target, listed: Mapping[str, ListedFile], *, replace: bool = False
 ) -> None:
-    """Refuse a target that holds files of no release, another release, or, unless `replace`, another build or a later revision."""
+    """Refuse a target that holds files of no release, another release, or, unless `replace`, another build or a later revision.
+
+    The card of a target that holds nothing else is written over: a repository may be made with one.
+    """
     found = _manifest(target) if MANIFEST in listed else None
     if found is None:
         if others := strays(source.files, listed):
             raise PublishError(
                 f"{target.name} has {others[0]}, which no release of ours put there; delete it, or publish elsewhere"
+            )
+        there = [
+            file.path for file in left(source.files, listed) if file.path in listed and file.path != CARD
+        ]
+        if there and not replace:
+            raise PublishError(
+                f"{target.name} has another {there[0]}, and no {MANIFEST} that says whose it is; publish elsewhere, or "
+                "--replace it"
             )
         return
     if found.name != source.release.name:
