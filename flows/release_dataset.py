@@ -1,6 +1,5 @@
 """``release-dataset``: a release of a complete dataset, planned, built and checked; published only when that is asked for."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -15,6 +14,7 @@ from tasks.releases import (
     asked_for,
     build_release,
     check_release,
+    folder_of,
     plan_release,
     publish_release,
     show_release,
@@ -49,8 +49,8 @@ def release_dataset(  # noqa: PLR0913 - the form's fields
         publish_to: hf:ORG/NAME or s3://BUCKET/PREFIX; empty publishes nothing.
         public: Make a repository of the Hub that does not exist yet public, not private.
     """
-    where = Path(folder, dataset).absolute()
     with connected():
+        where = folder_of(dataset, folder)
         plan, asked = read_plan(dataset), asked_for(dataset, test_percent, seed, licence)
         plan_release(plan, asked, leave_out)
         build_release(plan, asked, leave_out, where)

@@ -73,6 +73,18 @@ def plan_release(plan: Plan, asked: "Asked", leave_out: Sequence[str]) -> None:
         log.warning("the Hub would not take it: %s", problem)
 
 
+def folder_of(dataset: str, folder: str) -> Path:
+    """Where the release of a dataset is kept.
+
+    Raises:
+        ReleaseError: what was given is an address.
+    """
+    with extra():
+        from vbvrdatafactory.driver.release_place import parse_folder  # noqa: PLC0415 - the extra brings it
+
+    return parse_folder(folder) / dataset
+
+
 @task(task_run_name="{plan.spec.dataset}/build-release", persist_result=False)
 def build_release(plan: Plan, asked: "Asked", leave_out: Sequence[str], folder: Path) -> None:
     """Build the release in a folder, or what is left of it after an earlier run.

@@ -45,7 +45,7 @@ def run(
         monkeypatch.setattr(FLOW, name, getattr(FLOW, name).fn)
     plan = plant_many(cloud.store, ["V-1_maze", "V-2_draw"], 20)
     specs.write_spec(cloud.store, plan.spec)
-    return lambda **given: release_dataset.fn(folder=str(tmp_path), test_percent=20, **given)
+    return lambda **given: release_dataset.fn(**{"folder": str(tmp_path), "test_percent": 20} | given)
 
 
 def test_a_release_is_built_checked_and_shown(
@@ -81,6 +81,18 @@ def test_what_is_wrong_is_not_published(
     assert "wrong" in state.message
     assert "stray-shard" in shown[-1]
     assert [*cloud._buckets] == ["in-memory"]
+
+
+@pytest.mark.parametrize("address", ["s3://releases/v1", "hf:org/name"])
+def test_an_address_is_no_folder(
+    run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would make a folder of that name; the run ends with what was given, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    state = run(folder=address)
+    assert state.type.value == "FAILED"
+    assert f"{address!r} is no folder" in state.message
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_dataset_with_gaps_is_refused(run: Run, cloud: InMemoryAws) -> None:

@@ -80,6 +80,17 @@ class Place:
         file.unlink()
 
 
+def parse_folder(text: str) -> Path:
+    """The folder that a person wrote.
+
+    Raises:
+        ReleaseError: it is an address.
+    """
+    if _SCHEME.match(text):
+        raise ReleaseError(f"{text[:200]!r} is no folder; take one (./{text[:200]} for one of that name)")
+    return Path(text).absolute()
+
+
 def parse_place(text: str, config: Config) -> Place:
     """The place that a person wrote: ``s3://bucket/prefix``, or a folder. What begins like another address is none.
 
@@ -87,7 +98,7 @@ def parse_place(text: str, config: Config) -> Place:
         ReleaseError: it is another kind of address.
     """
     if not _SCHEME.match(text):
-        return Place(Path(text).absolute())
+        return Place(parse_folder(text))
     if text.startswith("hf:"):
         raise ReleaseError(
             f"{text[:200]!r} is no place to build a release; build it in a folder, then 'datafactory release publish FOLDER --to "
