@@ -30,11 +30,12 @@ def test_what_is_no_finite_number_is_refused(value: str) -> None:
 
 
 def test_no_command_takes_a_number_that_is_none() -> None:
-    """Each option that takes a number with a fraction refuses NaN and infinity."""
+    """Each option that takes a number with a fraction refuses NaN, infinity, and what is so large that sums of it are."""
     checked = []
     for name, command in [*commands(cli), ("worker", worker)]:
         for param in command.params:
             if isinstance(param.type, click.types.FloatParamType):
                 assert isinstance(param.type, FiniteRange), f"{name} {param.opts[0]}"
+                assert param.type.max is not None, f"{name} {param.opts[0]}"
                 checked.append(f"{name} {param.opts[0]}")
     assert {"datafactory release plan --mbit", "datafactory approve --max-cost-usd"} <= {*checked}

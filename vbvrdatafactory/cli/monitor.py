@@ -19,7 +19,7 @@ Examples:
 @click.option(
     "-i",
     "--interval",
-    type=FiniteRange(min=0.2),
+    type=FiniteRange(0.2, 86_400),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

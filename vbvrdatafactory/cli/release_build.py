@@ -24,7 +24,7 @@ _LICENSE = "cc-by-4.0"
 @of_release
 @click.option(
     "--mbit",
-    type=FiniteRange(0, min_open=True),
+    type=FiniteRange(0.001, 1_000_000),
     default=1000.0,
     show_default=True,
     help="Megabits a second to and from this machine, for the time that it takes.",

@@ -27,7 +27,7 @@ Examples:
     help="Keep the files that are made, in a folder there.",
 )
 @click.option(
-    "--timeout", type=FiniteRange(1), default=900, show_default=True, help="Seconds the run may take."
+    "--timeout", type=FiniteRange(1, 86_400), default=900, show_default=True, help="Seconds the run may take."
 )
 @click.option("--dataset", metavar="NAME", help="The sample of this dataset, where that has a prefix.")
 @click.option("--bucket", metavar="NAME", help="Look at this bucket instead of OUTPUT_BUCKET.")
