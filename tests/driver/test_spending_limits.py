@@ -68,6 +68,9 @@ def test_what_has_no_price_is_sent_nothing_but_its_probes(
     assert "deploy workers of this version" in loop.problems[LIGHT]
 
 
+RUNS = (RunUsage(samples=20, seconds=60),)
+
+
 def failing(world: Measuring, fails: Callable[[TaskMessage], bool], **changes: Any) -> None:
     """Have some messages fail, each once, after a minute; then its queue delivers them again."""
     work, failed = world.work, set[str]()
@@ -78,7 +81,7 @@ def failing(world: Measuring, fails: Callable[[TaskMessage], bool], **changes: A
             return
         failed.add(message.to_json())
         record = failure(Cause.UPLOAD, "no room", generator=message.type)
-        usage = Usage(runs=(RunUsage(samples=20, seconds=60),), seconds=60)
+        usage = Usage(runs=RUNS, seconds=60)
         record = record.model_copy(
             update={"message": message, "usage": usage, "failed_at": datetime.now(UTC), **changes}
         )
@@ -98,6 +101,29 @@ def test_attempts_that_failed_are_paid_for_where_the_next_one_succeeded(make) ->
     assert loop.early is not None
     assert loop.early.reason is Reason.SPENT
     assert len(world.sent) == 2
+
+
+@pytest.mark.parametrize(("fails", "batches"), [("planned", 28), ("probes", 0)])
+def test_a_forecast_is_held_to_attempts_that_failed_too(make, fails: str, batches: int) -> None:
+    """A generator took what all attempts at its batches took; those at its probes came before anything was estimated."""
+    world = make()
+    failing(world, lambda message: message.certify == (fails == "probes"))
+    costs = play(world).report(world.look(), seconds=10.0).costs
+    assert costs is not None
+    (row,) = costs.generators
+    gb = 1769 / 1024
+    assert row.gb_seconds == pytest.approx((28 * 1.5 + batches * 60) * gb)
+    assert costs.gb_seconds > row.gb_seconds + (PROBES * 1.5 + (0 if batches else PROBES * 60)) * gb
+
+
+def test_what_a_failed_attempt_had_stored_was_paid_for(make) -> None:
+    """Its requests cost more than its time, where most of a batch was stored and one sample refused."""
+    world = make(samples=40)
+    failing(world, lambda _: True, usage=Usage(runs=RUNS, seconds=60, objects=100_000))
+    costs = play(world).report(world.look(), seconds=10.0).costs
+    assert costs is not None
+    put = PROBES * 100_000 / 1000 * 0.005
+    assert put < costs.usd < 1.1 * put
 
 
 def losing(world: Measuring, loses: Callable[[TaskMessage], bool]) -> None:
@@ -120,7 +146,7 @@ def test_attempts_that_were_lost_are_paid_for_as_the_batches_that_they_were_to_m
     losing(world, lambda message: not message.certify)
     costs = play(world, **spending(max_cost_usd=5)).report(world.look(), seconds=10.0).costs
     assert costs is not None
-    of_receipts = sum(one.gb_seconds for one in costs.generators)
+    of_receipts = 30 * 1.5 * 1769 / 1024
     assert 2 < costs.gb_seconds / of_receipts < 2.7
 
 

@@ -10,13 +10,14 @@ from vbvrdatafactory.core import keys
 from vbvrdatafactory.core.errors import DataFactoryError
 from vbvrdatafactory.core.humanize import format_count, format_usd
 from vbvrdatafactory.core.records import FailureRecord
+from vbvrdatafactory.core.usage import Usage
 from vbvrdatafactory.driver.run import Run
 from vbvrdatafactory.driver.services import Services
 from vbvrdatafactory.planning.evidence import FailedAttempt
 from vbvrdatafactory.planning.gaps import Gap, Observation
 from vbvrdatafactory.planning.pricing import Certified, PlanPrice, Ranges, Terms, price_plan
 from vbvrdatafactory.planning.replan import replays
-from vbvrdatafactory.planning.spent import Spent, spent_since
+from vbvrdatafactory.planning.spent import Failures, Spent, spent_since
 from vbvrdatafactory.report.costs import Forecast, Range, RunCosts, generator_costs
 from vbvrdatafactory.report.run_figures import EndedEarly, Reason
 from vbvrdatafactory.s3.approval import read_approval
@@ -115,27 +116,52 @@ def _left(
     return min(found, key=lambda one: one[0] - one[1], default=None)
 
 
-def spent_with_failures(
-    services: Services, run: Run, terms: Terms, seen: Observation, since: datetime
+def spent_with_failures(  # noqa: PLR0913 - what, of which run, since when
+    services: Services,
+    run: Run,
+    terms: Terms,
+    seen: Observation,
+    since: datetime,
+    *,
+    with_probes: bool = True,
 ) -> Spent:
-    """What was spent since then: by receipts, by the records of attempts that failed, and for those that were lost."""
-    spent = spent_since(seen.batches, since, terms)
+    """What was spent since then: by receipts, by the records of attempts that failed, and for those that were lost.
+
+    Without probes it is what batches took that were sent when it was known what they take, as far as records tell.
+    """
+    spent = spent_since(
+        {
+            name: [one for one in its if with_probes or not one.certifying_seconds]
+            for name, its in seen.batches.items()
+        },
+        since,
+        terms,
+    )
     for generator in run.plan.generators:
         failed = seen.evidence.attempts(generator, since)
         lost = [run.longest_seconds(generator, one.size) for one in seen.evidence.lost(generator, since)]
         if failed or lost:
-            spent = spent.with_failed(generator, _seconds_of(services, run, failed) + sum(lost), terms)
+            took = _took(services, run, failed, with_probes=with_probes)
+            took = took._replace(attempts=took.attempts + len(lost), seconds=took.seconds + sum(lost))
+            spent = spent.with_failed(generator, took, terms)
     return spent
 
 
-def _seconds_of(services: Services, run: Run, failed: list[FailedAttempt]) -> float:
+def _took(services: Services, run: Run, failed: list[FailedAttempt], *, with_probes: bool) -> Failures:
     """What failed attempts took; one whose record does not tell counts as the others do."""
-    store, known = services.samples(run.plan.spec.prefix), []
+    store, known = services.samples(run.plan.spec.prefix), list[Usage | None]()
     for one in failed[-_READ:]:
         record = read_if_valid(store, keys.failure(one.key), FailureRecord)
         if record and record.usage:
-            known.append(record.usage.billed_seconds)
-    return sum(known) / len(known) * len(failed) if known else 0.0
+            is_left_out = not with_probes and record.message is not None and record.message.certify
+            known.append(None if is_left_out else record.usage)
+    counted = [usage for usage in known if usage]
+    each = len(failed) / len(known) if known else 0.0
+    return Failures(
+        each * len(counted),
+        each * sum(usage.billed_seconds for usage in counted),
+        each * sum(usage.objects for usage in counted),
+    )
 
 
 def run_costs(services: Services, run: Run, terms: Terms, seen: Observation, seconds: float) -> RunCosts:
@@ -151,8 +177,8 @@ def run_costs(services: Services, run: Run, terms: Terms, seen: Observation, sec
     since = run.guard.since
     spent = spent_with_failures(services, run, terms, seen, since).total
     forecasts = {name: Forecast(one.samples, one.gb_seconds, one.usd) for name, one in run.forecasts.items()}
-    # What only certified had been spent before anything was estimated.
-    planned = {name: [one for one in its if not one.certifying_seconds] for name, its in seen.batches.items()}
+    # What certified had been spent before anything was estimated.
+    planned = spent_with_failures(services, run, terms, seen, since, with_probes=False)
     return RunCosts(
         prices=str(terms.prices),
         usd=spent.usd,
@@ -160,5 +186,5 @@ def run_costs(services: Services, run: Run, terms: Terms, seen: Observation, sec
         forecast_usd=Range.of(run.forecast_usd) if run.forecast_usd else None,
         seconds=seconds,
         forecast_seconds=Range.of(run.forecast_seconds) if run.forecast_seconds else None,
-        generators=generator_costs(forecasts, spent_since(planned, since, terms)),
+        generators=generator_costs(forecasts, planned),
     )

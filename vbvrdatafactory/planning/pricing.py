@@ -263,7 +263,7 @@ def affordable_size(
     return bisect_right(range(1, line.batch_size), usd, key=most)
 
 
-def request_usd(objects: float, batches: int, prices: Prices) -> float:
+def request_usd(objects: float, batches: float, prices: Prices) -> float:
     """What the requests of batches cost that put so many objects: to S3 and SQS, the run's own listings included."""
     puts = objects + batches * (_PUTS_A_BATCH + _LISTS_A_BATCH) + _LOOKS * objects / 1000
     return (

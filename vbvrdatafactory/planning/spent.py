@@ -41,6 +41,20 @@ class Took(NamedTuple):
         )
 
 
+class Failures(NamedTuple):
+    """What attempts took that failed.
+
+    Args:
+        attempts: how many.
+        seconds: one after the other.
+        objects: that they had put into the bucket all the same.
+    """
+
+    attempts: float = 0
+    seconds: float = 0.0
+    objects: float = 0
+
+
 class Spent(NamedTuple):
     """What a run took so far, by generator."""
 
@@ -53,11 +67,12 @@ class Spent(NamedTuple):
             found = found.and_of(took)
         return found
 
-    def with_failed(self, generator: str, seconds: float, terms: Terms) -> "Spent":
-        """The same with attempts of a generator that failed after so many seconds in all."""
-        gb_seconds = _gb_seconds(seconds, 0, terms.limits.side_by_side, terms)
+    def with_failed(self, generator: str, failures: "Failures", terms: Terms) -> "Spent":
+        """The same with attempts of a generator that failed; they are no batches, and made no samples."""
+        gb_seconds = _gb_seconds(failures.seconds, 0, terms.limits.side_by_side, terms)
         usd = gb_seconds * terms.prices.lambda_gb_second[terms.limits.processor]
-        failed = Took(0, 0, seconds, gb_seconds, usd)
+        usd += request_usd(failures.objects, failures.attempts, terms.prices)
+        failed = Took(0, 0, failures.seconds, gb_seconds, usd)
         return Spent(
             {**self.by_generator, generator: self.by_generator.get(generator, Took()).and_of(failed)}
         )

@@ -33,8 +33,8 @@ class GeneratorCosts(Frozen):
         generator: its name.
         batches: that were made, and not only to certify it.
         samples: these were asked for.
-        gb_seconds: of Lambda, that they took.
-        usd: what they cost.
+        gb_seconds: of Lambda, that they took, with the attempts at them that failed.
+        usd: what all these cost.
         forecast_gb_seconds: what was estimated for them; None where nothing was.
         forecast_usd: the same in dollars.
         forecast_samples: of how many samples that was.
