@@ -15,8 +15,10 @@ _MANY_SAMPLES = 16
 _MARGIN, _WIDE_MARGIN = 1.5, 2.5
 # Of so many samples one may be wrong; what more of them show is their generator's.
 _ONE_WRONG_IN = 8
-# Differences below this, of 255, are the codec's.
-_NOISE = 12.0
+# The first batch may show less of what the codec does than this, of 255.
+_LEAST = 4.0
+# Up to this differences are the codec's, but where other samples differ hardly more.
+_NOISE = 14.0
 
 
 class Measure(BaseModel):
@@ -116,10 +118,10 @@ def _end(within: Sequence[Any], across: Sequence[float]) -> BandEnd | None:
     usual = min(known[-1], 2 * median(known))
     if len(known) >= _MANY_SAMPLES:
         usual = max(usual, known[-1 - len(known) // _ONE_WRONG_IN])
-    most = max(usual, _NOISE / 2)
+    most = max(usual, _LEAST)
     tenth = sorted(across)[len(across) // 10]
     margin = _MARGIN if len(known) >= _MANY_SAMPLES else _WIDE_MARGIN
-    limit = max(margin * most, (most * tenth) ** 0.5, _NOISE)
+    limit = max(margin * most, (most * tenth) ** 0.5, min(_NOISE, (most + median(across)) / 2))
     return BandEnd(
         within_median=median(known),
         within_most=most,

@@ -24,12 +24,17 @@ from av.codec.codec import UnknownCodecError
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, VideoReformatter
 
 # Pictures are compared as squares of so many pixels a side: what is smaller than one of them is noise of the codec.
 _SIDE = 32
 # Of all differences between two of these the greatest count, as what moves is small.
 _SHARE = 0.02
+# Videos hold colour at half their size, and it bleeds: an orange edge is brown. Brightness is as sharp as in the picture.
+_COLOUR = 1 / 3
+# A codec that makes frames small makes them an eighth of their size.
+_SHRUNK = 8
 _MOST_PIXELS = 64_000_000
 # Other samples whose videos each one is compared with.
 _OTHERS = 3
@@ -42,8 +47,8 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 # Codecs that FFmpeg decodes at less than their size.
 _SCALABLE = {"mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "h263"}
 _POLL_SECONDS = 0.005
-# Up to this brightness of 255 a picture is black.
-_BLACK = 12
+# Up to this brightness a picture is black; 16 is none at all, as videos have it.
+_BLACK = 26
 # Looks that differ less, of 255, are of one picture: codecs write it anew every dozen frames, up to 4 another time.
 _SAME = 6
 # Pictures that differ more are two, whatever the codec did to them.
@@ -63,11 +68,15 @@ _ERRORS = (
 
 
 class Look(NamedTuple):
-    """A frame or a picture, made small."""
+    """A frame or a picture, made small: its brightness and, at half the side, its two planes of colour, as videos have them."""
 
-    thumb: bytes
+    planes: tuple[bytes, ...]
     size: tuple[int, int]
     frame: VideoFrame
+
+    @property
+    def is_black(self) -> bool:
+        return max(self.planes[0]) <= _BLACK
 
 
 class Video(NamedTuple):
@@ -92,8 +101,14 @@ class Sample(NamedTuple):
     video: Video | None
 
 
-def distance(one: bytes, other: bytes) -> float:
-    """How different two looks are, 0 to 255: the mean of the greatest differences.
+def distance(one: Look, other: Look) -> float:
+    """How different two looks are, 0 to 255: in brightness, or by a third of what they are in colour."""
+    brightness, *colours = map(_difference, one.planes, other.planes)
+    return max(brightness, *(_COLOUR * colour for colour in colours))
+
+
+def _difference(one: bytes, other: bytes) -> float:
+    """How different two planes are: the mean of the greatest differences.
 
     A difference that is the same everywhere is left out: codecs shift the range of colours.
     """
@@ -118,10 +133,30 @@ def _scaler(pixels: str, width: int, height: int) -> VideoReformatter:
 
 
 def look(frame: VideoFrame, size: tuple[int, int] | None = None) -> Look:
-    """A frame, made small; `size` is what it has in its file, where it was decoded at another."""
+    """A frame, made small; `size` is what it has in its file, where it was decoded at another.
+
+    What was not decoded at an eighth is made as small as that first: edges lie where they lie in frames that were.
+    """
+    here = frame.width, frame.height
+    size = size or here
+    small = frame
+    if here == size and _shrinks(size):
+        small = _resized(frame, *(-(-side // _SHRUNK) for side in size))
+    small = _resized(small, _SIDE, _SIDE)
+    return Look(tuple(map(_rows, small.planes)), size, frame)
+
+
+def _shrinks(size: tuple[int, int]) -> bool:
+    """Whether there is enough left of a frame at an eighth of its size."""
+    return min(size) >= _SHRUNK * _SIDE
+
+
+def _resized(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """A frame of another size, as videos have it: pictures have a wider range of brightness."""
     scaler = _scaler(frame.format.name, frame.width, frame.height)
-    small = scaler.reformat(frame, _SIDE, _SIDE, format="rgb24", interpolation="AREA")
-    return Look(_rows(small, _SIDE), size or (frame.width, frame.height), frame)
+    return scaler.reformat(
+        frame, width, height, format="yuv420p", interpolation="AREA", dst_color_range=ColorRange.MPEG
+    )
 
 
 def read_picture(path: Path) -> Look | None:
@@ -183,7 +218,7 @@ def read_video(path: Path, *, small: bool = True) -> Video | None:
         size = stream.width, stream.height
         # Without it nothing says that a frame is damaged where a codec makes it small.
         options = {"err_detect": "explode"}
-        if small and min(size) >= 8 * _SIDE and stream.codec_context.name in _SCALABLE:
+        if small and _shrinks(size) and stream.codec_context.name in _SCALABLE:
             options["lowres"] = "3"
         stream.codec_context.options = options
         first: Look | None = None
@@ -208,7 +243,7 @@ def _is_still(container: InputContainer, first: Look) -> bool:
 
 
 def _is_same(one: Look, other: Look) -> bool:
-    return distance(one.thumb, other.thumb) < _SAME
+    return distance(one, other) < _SAME
 
 
 def read_sample(folder: Path, *, small: bool = True) -> tuple[Sample, str]:
@@ -235,13 +270,12 @@ def _defect(sample: Sample) -> str:
         return ""
     if video.header and video.frames != video.header:
         return f"its video has {video.frames} frames, and its header says {video.header}"
-    are_black = max(*video.first.thumb, *video.last.thumb) <= _BLACK
-    if are_black and any(max(one.thumb) > _BLACK for one in pictures):
+    if video.first.is_black and video.last.is_black and not all(one.is_black for one in pictures):
         return "its video is black, and its pictures are not"
     if video.is_still and sample.first and sample.final:
-        if video.frames == 1 and sample.first.thumb != sample.final.thumb:
+        if video.frames == 1 and sample.first.planes != sample.final.planes:
             return "its video has one frame, and its pictures differ"
-        if distance(sample.first.thumb, sample.final.thumb) > _OTHER:
+        if distance(sample.first, sample.final) > _OTHER:
             return f"its video shows one picture in all its {video.frames} frames, and its pictures differ"
     return ""
 
@@ -257,12 +291,12 @@ def measure(folder: Path, others: "deque[Sample]", *, compares: bool) -> dict[st
     for name, picture, frame in (("start", sample.first, video.first), ("end", sample.final, video.last)):
         if picture is None:
             continue
-        found[name] = distance(picture.thumb, frame.thumb)
+        found[name] = distance(picture, frame)
         found[f"{name}_size"] = picture.size
         if compares:
             videos = [one.video for one in others if one.video]
             theirs = [one.first if name == "start" else one.last for one in videos]
-            found[f"{name}_others"] = [distance(picture.thumb, one.thumb) for one in theirs]
+            found[f"{name}_others"] = [distance(picture, one) for one in theirs]
     if compares:
         others.append(sample)
     return found
@@ -294,11 +328,10 @@ def _jpeg(frame: VideoFrame) -> str:
     return base64.b64encode(b"".join(bytes(one) for one in packets)).decode()
 
 
-def _rows(frame: VideoFrame, side: int) -> bytes:
-    """The pixels of an RGB frame, without what pads its lines."""
-    plane = frame.planes[0]
+def _rows(plane: VideoPlane) -> bytes:
+    """The values of a plane of bytes, without what pads its lines."""
     data, width = bytes(plane), plane.line_size
-    return b"".join(data[row * width : row * width + side * 3] for row in range(side))
+    return b"".join(data[row * width : row * width + plane.width] for row in range(plane.height))
 
 
 def _check_pixels(name: str, pixels: int) -> None:

@@ -55,7 +55,7 @@ def look_alike(one: Sample, other: Sample, band: Band) -> bool:
         (read_sample(sample.folder)[0].first, read_sample(sample.folder)[0].final) for sample in (one, other)
     ]
     for mine, its, end in zip(*pairs, (band.start, band.end), strict=True):
-        if mine and its and end and end.is_held and distance(mine.thumb, its.thumb) > end.limit:
+        if mine and its and end and end.is_held and distance(mine, its) > end.limit:
             return False
     return True
 

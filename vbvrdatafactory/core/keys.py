@@ -18,14 +18,15 @@ Everything of our own lies under ``_datafactory/``, so that syncing ``questions/
     _datafactory/receipts/{generator}/{start:05d}-{end:05d}.s{salt}.seed{seed}/{YYYYmmddTHHMMSSffffffZ}-{unique}.partial.json
     _datafactory/adopted/{generator}/{start:05d}-{end:05d}.{YYYYmmddTHHMMSSffffffZ}-{unique}.json
     _datafactory/ledger/{generator}.parquet
-    _datafactory/bands/{generator}/{code: 16 hexadecimal digits}.json
+    _datafactory/bands/{generator}/{code: 16 hexadecimal digits}.2.json
     _datafactory/certificates/{generator}/{code and environment: 16 hexadecimal digits}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.{cause}.json
     _datafactory/failures/{generator}/{start:05d}-{end:05d}.s{salt}/{attempt:03d}.started.json     from the second on
 
 Receipts and failures carry in their names all that planning the next round needs, so a listing is enough. A receipt is
 never overwritten: a run that is made twice has two. Older versions wrote one for each run, under
-``{start:05d}-{end:05d}.s{salt}.seed{seed}.json`` or, the oldest, ``{start:05d}-{end:05d}.s{salt}.json``.
+``{start:05d}-{end:05d}.s{salt}.seed{seed}.json`` or, the oldest, ``{start:05d}-{end:05d}.s{salt}.json``. Their bands, without
+the ``.2``, are of differences that were measured otherwise.
 """
 
 import re
@@ -63,7 +64,7 @@ _STARTED = re.compile(
 _ADOPTION = re.compile(
     rf"{ADOPTED}([^/]+)/[0-9]{{1,12}}-[0-9]{{1,12}}\.[0-9]{{8}}T[0-9]{{12}}Z-[0-9a-f]{{8}}\.json"
 )
-_BAND = re.compile(rf"{BANDS}([^/]+)/[0-9a-f]{{1,16}}\.json")
+_BAND = re.compile(rf"{BANDS}([^/]+)/([0-9a-f]{{1,16}})(\.2)?\.json")
 _CERTIFICATE = re.compile(rf"{CERTIFICATES}([^/]+)/[0-9a-f]{{16}}\.json")
 _RUN_FOLDER = re.compile(rf"{DATASETS}[^/]+/runs/([0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]+)/?")
 _SAMPLE_NAME = re.compile(r"(.*)_([0-9]{1,12})", re.DOTALL)
@@ -211,13 +212,21 @@ def ledger(generator: str) -> str:
 
 def band(generator: str, code: str) -> str:
     """The key of what is usual for samples that a generator's code makes; `code` is its digest."""
-    return f"{BANDS}{generator}/{code[:16]}.json"
+    return f"{BANDS}{generator}/{code[:16]}.2.json"
 
 
-def parse_band(key: str) -> str | None:
-    """The generator of a band, or None."""
+class BandKey(NamedTuple):
+    """Whose band it is, and whether it is one of before, by differences that were measured otherwise."""
+
+    generator: str
+    code: str
+    is_of_before: bool
+
+
+def parse_band(key: str) -> BandKey | None:
+    """What a band's name says, or None."""
     match = _BAND.fullmatch(key)
-    return match and match[1]
+    return BandKey(match[1], match[2], not match[3]) if match else None
 
 
 def certificate(generator: str, code: str, environment: str) -> str:

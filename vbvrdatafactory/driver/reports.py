@@ -92,7 +92,10 @@ def build_report(store: ObjectStore, plan: Plan, seen: Observation, bucket: str)
 
 def find_bands(store: ObjectStore, plan: Plan) -> list[BandRecord]:
     """The bands of the plan's generators that do not hold their samples to an end of their videos, by generator."""
-    filed = [key for key, _ in sizes(store, keys.BANDS) if keys.parse_band(key) in plan.generators]
+    parsed = [(keys.parse_band(key), key) for key, _ in sizes(store, keys.BANDS)]
+    there = [(name, key) for name, key in parsed if name and name.generator in plan.generators]
+    renewed = {name[:2] for name, _ in there if not name.is_of_before}
+    filed = [key for name, key in there if not name.is_of_before or name[:2] not in renewed]
     with ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read") as pool:
         found = pool.map(lambda key: read_if_valid(store, key, BandRecord), filed)
         return [

@@ -15,13 +15,13 @@ SIDE = 96
 Square = tuple[int, int]
 
 
-def draw(square: Square, side: int = SIDE) -> VideoFrame:
-    """A white frame with a dark square of 12 pixels a side."""
+def draw(square: Square, side: int = SIDE, width: int = 12, colour: bytes = b"\x1e\x3c\xa0") -> VideoFrame:
+    """A white frame with a square, dark blue and of 12 pixels a side."""
     frame = VideoFrame(side, side, "rgb24")
     rows = [bytearray(b"\xf8" * side * 3) for _ in range(side)]
     x, y = square
-    for row in rows[y : y + 12]:
-        row[x * 3 : (x + 12) * 3] = bytes([30, 60, 160]) * 12
+    for row in rows[y : y + width]:
+        row[x * 3 : (x + width) * 3] = colour * width
     frame.planes[0].update(b"".join(bytes(row).ljust(frame.planes[0].line_size, b"\0") for row in rows))
     return frame
 

@@ -179,6 +179,26 @@ def test_videos_that_end_elsewhere_are_not_held_to_their_end(make: Make) -> None
     assert [*verdict.refused] == [4, 7]
 
 
+@pytest.mark.parametrize("side", [96, 400], ids=lambda side: f"{side} pixels")
+@pytest.mark.parametrize("colour", [(255, 165, 0), (255, 0, 0), (0, 128, 0)], ids=str)
+def test_a_colour_that_the_first_batch_had_not_is_no_fault(
+    make: Make, side: int, colour: tuple[int, int, int]
+) -> None:
+    """Codecs hold colours at half the size, so edges of an orange square are brown: a dataset would have no orange ones."""
+    samples, width = make(17), side // 3
+    for sample in samples:
+        at = sample.index * side // 40
+        drawn = bytes(colour) if sample.index == 16 else b"\x60" * 3
+        frames = [draw((at, step * side // 20), side, width, drawn) for step in range(5)]
+        write_png(sample.folder / "first_frame.png", frames[0])
+        write_png(sample.folder / "final_frame.png", frames[-1])
+        write_video(video_of(sample), frames)
+    band = judge(samples[:16]).band
+    assert judge(samples, band).refused == {}
+    swap(samples[15], samples[16])
+    assert [*judge(samples, band).refused] == [15, 16]
+
+
 def test_a_few_samples_show_no_band(make: Make) -> None:
     """They are held to what needs none."""
     samples = make(3)

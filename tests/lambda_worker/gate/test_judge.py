@@ -80,3 +80,12 @@ def test_a_few_samples_file_no_band_that_holds_nobody(count: int, others: float,
     band = calibrate([measure(60, others) for _ in range(count)])
     assert band
     assert is_settled(band) is stands
+
+
+def test_samples_that_differ_hardly_more_than_a_codec_are_held_all_the_same() -> None:
+    """A few digits of a sudoku: its own video differs by 1, others' by 12; and where others differ by much, 13 is the codec's."""
+    band = calibrate([measure(1, 12) for _ in range(16)])
+    assert band
+    assert [bool(refuse(measure(own), band)) for own in (7, 12)] == [False, True]
+    many = [measure(1, 60, end_others=[8, 60, 60]) for _ in range(16)]
+    assert [bool(refuse(measure(own), calibrate(many))) for own in (13, 40)] == [False, True]
