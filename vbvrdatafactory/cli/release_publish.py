@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--replace",
     is_flag=True,
-    help="Take the place of another build of the release, a later revision, or files that nobody named.",
+    help="Take the place of another build of the release, a later revision, or files without a release.json.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read it all first, as 'release check' does.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
