@@ -148,6 +148,8 @@ def test_attempts_that_were_lost_are_paid_for_as_the_batches_that_they_were_to_m
     assert costs is not None
     of_receipts = 30 * 1.5 * 1769 / 1024
     assert 2 < costs.gb_seconds / of_receipts < 2.7
+    (row,) = costs.generators
+    assert row.gb_seconds == pytest.approx(28 * 1.5 * 1769 / 1024)
 
 
 def test_lost_attempts_at_probes_take_all_of_the_functions_time(make) -> None:

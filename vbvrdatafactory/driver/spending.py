@@ -127,7 +127,8 @@ def spent_with_failures(  # noqa: PLR0913 - what, of which run, since when
 ) -> Spent:
     """What was spent since then: by receipts, by the records of attempts that failed, and for those that were lost.
 
-    Without probes it is what batches took that were sent when it was known what they take, as far as records tell.
+    Without probes it is what batches took that were sent when it was known what they take, by records alone: what was lost may
+    have been a probe.
     """
     spent = spent_since(
         {
@@ -139,7 +140,8 @@ def spent_with_failures(  # noqa: PLR0913 - what, of which run, since when
     )
     for generator in run.plan.generators:
         failed = seen.evidence.attempts(generator, since)
-        lost = [run.longest_seconds(generator, one.size) for one in seen.evidence.lost(generator, since)]
+        gone = seen.evidence.lost(generator, since) if with_probes else []
+        lost = [run.longest_seconds(generator, one.size) for one in gone]
         if failed or lost:
             took = _took(services, run, failed, with_probes=with_probes)
             took = took._replace(attempts=took.attempts + len(lost), seconds=took.seconds + sum(lost))
